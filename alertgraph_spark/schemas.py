@@ -1,0 +1,252 @@
+"""Every table of the line: its grain, its columns and what they mean, in one place.
+
+Vocabulary: `n_` counts, `is_` flags, `_at`, `first_seen` and `last_seen` UTC timestamps, `_id` keys, the unit in the name
+(`span_minutes`), scores, shares and severities in [0, 1], tactics as MITRE ATT&CK short names (`lateral-movement`).
+An entity key is `kind:value` in lower case (`host:web01`, `ip:10.0.0.5`, `account:corp\\svc_sql`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from alertgraph_spark.errors import SchemaError
+
+ZONES = ("it", "dmz", "ot", "external", "unknown")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: name, Spark type as `simpleString` writes it, meaning, and whether it may be null."""
+
+    name: str
+    type: str
+    meaning: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its name, what one row is, and its columns in order."""
+
+    name: str
+    grain: str
+    columns: tuple[Column, ...]
+
+    @property
+    def ddl(self) -> str:
+        """The table as Spark DDL, for `createDataFrame(rows, table.ddl)`."""
+        return ", ".join(f"`{c.name}` {c.type}" for c in self.columns)
+
+    @property
+    def names(self) -> list[str]:
+        """The column names in order."""
+        return [c.name for c in self.columns]
+
+
+def _table(name: str, grain: str, *columns: tuple[str, str, str] | tuple[str, str, str, bool]) -> Table:
+    return Table(name, grain, tuple(Column(*c) for c in columns))
+
+
+_ENDS = (
+    ("source_entity", "string", "entity that acts, or null where the alert names only the host it is about"),
+    ("target_entity", "string", "entity that is acted upon, or the host that the alert is about"),
+    ("source_zone", "string", f"zone of the source: one of {', '.join(ZONES)}"),
+    ("target_zone", "string", "zone of the target"),
+    ("source_level", "double", "Purdue level of the source, 0 (process) to 5 (enterprise), from the asset list or null"),
+    ("target_level", "double", "Purdue level of the target"),
+    ("source_role", "string", "role of the source in the asset list (scanner, jump_host, domain_controller, plc ...)"),
+    ("target_role", "string", "role of the target in the asset list"),
+)
+
+ALERTS = _table(
+    "alerts",
+    "one alert, duplicates folded",
+    ("alert_id", "string", "SystemAlertId, else `_ItemId`, else a hash of the raw line", False),
+    ("item_id", "string", "the exported row's `_ItemId`, unchanged"),
+    ("site", "string", "workspace that exported the row; entities of two sites never meet", False),
+    ("source", "string", "name of the format that read the row", False),
+    ("product", "string", "product that raised the alert"),
+    ("name", "string", "what the product calls the alert", False),
+    ("rule_id", "string", "the product's id of the rule"),
+    ("severity", "double", "severity in [0, 1], or null where the product gives none"),
+    ("tactics", "array<string>", "ATT&CK tactics, canonical short names"),
+    ("techniques", "array<string>", "ATT&CK technique ids"),
+    ("observed_at", "timestamp", "when it happened", False),
+    ("received_at", "timestamp", "TimeGenerated of the exported row", False),
+    *_ENDS,
+    ("entities", "array<struct<kind:string,key:string,role:string>>", "all entities; role is source, target or other"),
+)
+
+REJECTED = _table(
+    "rejected",
+    "one exported line that was refused",
+    ("file", "string", "file that holds the line", False),
+    ("line", "string", "the line's text, at most 2,000 characters; for a row that parsed, its `_ItemId`"),
+    ("reason", "string", "why it was refused", False),
+    ("site", "string", "workspace"),
+    ("table", "string", "exported table"),
+)
+
+EPISODES = _table(
+    "episodes",
+    "a run of alerts of one type between the same entities without a pause",
+    ("episode_id", "string", "from its first alert's id: stays when the episode grows", False),
+    ("site", "string", "workspace", False),
+    ("source", "string", "format", False),
+    ("name", "string", "alert name", False),
+    ("severity", "double", "highest severity"),
+    ("tactics", "array<string>", "tactics of its alerts"),
+    ("techniques", "array<string>", "techniques of its alerts"),
+    ("started_at", "timestamp", "first alert", False),
+    ("ended_at", "timestamp", "last alert", False),
+    ("n_alerts", "bigint", "alerts in it", False),
+    *_ENDS,
+    ("accounts", "array<string>", "account entities of its alerts"),
+    ("fleet_share", "double", "share of past hours in which the site saw this type, (seen + 1) / (hours + 2)", False),
+    ("host_share", "double", "the same for this type at this target", False),
+    ("history_hours", "double", "hours of history that the site had before it", False),
+    ("surprise", "double", "-1/2 ln fleet_share - 1/2 ln host_share, in nats", False),
+    ("is_chronic", "boolean", "its type belongs to the everyday noise of the site: kept out of links and subgraphs", False),
+)
+
+LINKS = _table(
+    "links",
+    "one time-respecting link from an earlier episode to a later one",
+    ("site", "string", "workspace", False),
+    ("src", "string", "earlier episode", False),
+    ("dst", "string", "later episode", False),
+    ("kind", "string", "pivot, session, same_pair, same_source or account", False),
+    ("entity", "string", "the entity both have in common", False),
+    ("gap_minutes", "double", "end of the earlier to start of the later, not below 0", False),
+    ("weight", "double", "(0, 1]: kind weight times the chance that nothing else would have come in the gap", False),
+)
+
+CUTS = _table(
+    "cuts",
+    "one link that was refused to keep a subgraph under the size cap",
+    *((c.name, c.type, c.meaning, c.nullable) for c in LINKS.columns),
+)
+
+MEMBERS = _table(
+    "members",
+    "one alert and the subgraph that it belongs to",
+    ("subgraph_id", "string", "subgraph", False),
+    ("alert_id", "string", "alert", False),
+    ("item_id", "string", "the exported row's `_ItemId`"),
+    ("site", "string", "workspace", False),
+    ("episode_id", "string", "episode", False),
+    ("role", "string", "core: the episode has a link; single: the only episode of its subgraph", False),
+)
+
+MOTIF_HITS = _table(
+    "motif_hits",
+    "one match of a named pattern inside a subgraph",
+    ("subgraph_id", "string", "subgraph", False),
+    ("motif", "string", "id of the motif", False),
+    ("episodes", "array<string>", "matched episodes in time order", False),
+    ("path", "array<string>", "entities along the match, in order", False),
+    ("started_at", "timestamp", "start of the first episode", False),
+    ("ended_at", "timestamp", "start of the last episode", False),
+)
+
+FEATURES = _table(
+    "features",
+    "one subgraph, its measurable facts",
+    ("subgraph_id", "string", "`sg-` and its earliest episode: stays when the subgraph grows", False),
+    ("site", "string", "workspace", False),
+    ("first_seen", "timestamp", "start of its first episode", False),
+    ("last_seen", "timestamp", "end of its last episode", False),
+    ("n_alerts", "bigint", "alerts", False),
+    ("n_episodes", "bigint", "episodes", False),
+    ("n_hosts", "bigint", "distinct source and target entities", False),
+    ("n_types", "bigint", "distinct alert types", False),
+    ("tactics", "array<string>", "distinct tactics in order of first appearance", False),
+    ("motifs", "array<string>", "ids of the motifs found", False),
+    ("path", "array<string>", "entities along its longest motif match", False),
+    ("top_names", "array<string>", "its three rarest alert names", False),
+    ("is_warm_up", "boolean", "it began before the site had enough history to judge", False),
+    ("rarity_nats", "double", "surprise of its distinct types, strongest first, damped: sum of c_i / i^0.7", False),
+    ("quiet_nats", "double", "-ln of the lowest past hourly rate among its hosts: a host that never speaks is news", False),
+    ("severity", "double", "highest severity, 0 where none is given", False),
+    ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),
+    ("chain_hops", "double", "links of its longest motif match, 0 where none matched", False),
+    ("level_drop", "double", "Purdue levels between the ends of an IT to OT pivot, 0 where there is none", False),
+    ("ot_action", "double", "1 if an OT target is acted upon (impair, inhibit, impact) after a crossing, else 0", False),
+    ("planned_share", "double", "share of its episodes caused by a scanner or maintenance asset of the list", False),
+)
+
+SUBGRAPHS = _table(
+    "subgraphs",
+    "one subgraph: score, rank, contributions that sum to the score, words",
+    ("subgraph_id", "string", "`sg-` and its earliest episode", False),
+    ("site", "string", "workspace", False),
+    ("score", "double", "[0, 1): sum of the contributions", False),
+    ("rank", "bigint", "1 is the first to look at, over all sites of the run", False),
+    ("is_shown", "boolean", "within the budget of its site and day, after the warm-up", False),
+    ("first_seen", "timestamp", "start of its first episode", False),
+    ("last_seen", "timestamp", "end of its last episode", False),
+    ("n_alerts", "bigint", "alerts", False),
+    ("n_episodes", "bigint", "episodes", False),
+    ("n_hosts", "bigint", "distinct source and target entities", False),
+    ("tactics", "array<string>", "distinct tactics", False),
+    ("motifs", "array<string>", "ids of the motifs found", False),
+    ("contributions", "array<struct<term:string,value:double,fact:string>>", "what made the score, largest first", False),
+    ("summary", "string", "one sentence for the analyst", False),
+)
+
+NODES = _table(
+    "nodes",
+    "one entity in one subgraph",
+    ("subgraph_id", "string", "subgraph", False),
+    ("site", "string", "workspace", False),
+    ("node_id", "string", "entity key", False),
+    ("label", "string", "the key without its kind", False),
+    ("kind", "string", "host, ip, account, device, mac", False),
+    ("zone", "string", "zone of the entity", False),
+    ("domain", "string", "IT or OT: what the workbook colours by", False),
+    ("role", "string", "role in the asset list"),
+    ("n_alerts", "bigint", "alerts that name it here", False),
+    ("first_seen", "timestamp", "first alert here", False),
+    ("last_seen", "timestamp", "last alert here", False),
+)
+
+EDGES = _table(
+    "edges",
+    "one ordered pair of entities in one subgraph",
+    ("subgraph_id", "string", "subgraph", False),
+    ("site", "string", "workspace", False),
+    ("source", "string", "node_id of the source", False),
+    ("target", "string", "node_id of the target; a self-loop is an alert about one host", False),
+    ("names", "array<string>", "alert names on the pair, at most 10", False),
+    ("n_alerts", "bigint", "alerts on the pair", False),
+    ("n_episodes", "bigint", "episodes on the pair", False),
+    ("max_severity", "double", "highest severity, 0 where none is given", False),
+    ("first_seen", "timestamp", "first alert", False),
+    ("last_seen", "timestamp", "last alert", False),
+)
+
+RESULTS = (SUBGRAPHS, MEMBERS, NODES, EDGES, MOTIF_HITS, CUTS, REJECTED)
+
+
+def conform(frame: DataFrame, table: Table) -> DataFrame:
+    """Select exactly the columns of `table`, in order, or list every difference.
+
+    Row grain is unchanged; no cast is made, since a silent cast would hide a defect.
+
+    Raises
+    ------
+    SchemaError
+        With every missing column and every column of another type.
+    """
+    have = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
+    wrong = [
+        f"{c.name}: want {c.type}, have {have.get(c.name, 'no such column')}"
+        for c in table.columns
+        if have.get(c.name) != c.type
+    ]
+    if wrong:
+        raise SchemaError(f"table {table.name} has another shape: {'; '.join(wrong)}")
+    return frame.select(*[F.col(c.name) for c in table.columns])

@@ -1,0 +1,58 @@
+"""Package metadata: what the wheel is, what it brings and what it leaves to the platform."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "alertgraph_spark/__init__.py").read_text(encoding="utf-8"), re.M)
+assert VERSION, "alertgraph_spark/__init__.py declares no __version__"
+
+GRAPHFRAMES = [
+    "graphframes-py>=0.12.3",
+    "typing_extensions>=4.6",  # graphframes-py imports it on Python < 3.12 without declaring it
+]
+
+setup(
+    name="alertgraph-spark",
+    version=VERSION.group(1),
+    description="Links exported IT and OT security alerts into a few ranked, explained attack subgraphs, on Spark",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=["alertgraph_spark", "alertgraph_spark.io"],
+    package_data={"alertgraph_spark": ["formats/*.yaml", "py.typed"]},
+    # The platform brings pyspark; a hard requirement would fight it. PyYAML is preinstalled on Synapse, Databricks and Fabric.
+    install_requires=["PyYAML>=6"],
+    extras_require={
+        "local": [
+            "pyspark>=3.5.5,<4.4",
+            "pandas>=2.0,<3",
+            "pyarrow>=15",
+            *GRAPHFRAMES,
+        ],
+        "azure": ["azure-identity>=1.17", "azure-storage-blob>=12.20"],
+        "mlflow": ["mlflow>=2.13,<4"],
+        "dev": [
+            "chispa>=0.10",
+            "import-linter>=2.1",
+            "mypy>=1.11",
+            "networkx>=3.1",
+            "pandas-stubs>=2.2",
+            "pytest>=8",
+            "ruff>=0.6",
+            "types-PyYAML",
+            "wheel",
+        ],
+    },
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3 :: Only",
+        "Topic :: Security",
+        "Typing :: Typed",
+    ],
+)
