@@ -55,7 +55,11 @@ _ENDS = (
     ("target_entity", "string", "entity that is acted upon, or the host that the alert is about"),
     ("source_zone", "string", f"zone of the source: one of {', '.join(ZONES)}"),
     ("target_zone", "string", "zone of the target"),
-    ("source_level", "double", "Purdue level of the source, 0 (process) to 5 (enterprise), from the asset list or null"),
+    (
+        "source_level",
+        "double",
+        "Purdue level of the source, 0 (process) to 5 (enterprise), from the asset list or null",
+    ),
     ("target_level", "double", "Purdue level of the target"),
     ("source_role", "string", "role of the source in the asset list (scanner, jump_host, domain_controller, plc ...)"),
     ("target_role", "string", "role of the target in the asset list"),
@@ -93,7 +97,7 @@ REJECTED = _table(
 EPISODES = _table(
     "episodes",
     "a run of alerts of one type between the same entities without a pause",
-    ("episode_id", "string", "from its first alert's id: stays when the episode grows", False),
+    ("episode", "bigint", "hash of site and first alert's id: stays when the episode grows", False),
     ("site", "string", "workspace", False),
     ("source", "string", "format", False),
     ("name", "string", "alert name", False),
@@ -109,16 +113,21 @@ EPISODES = _table(
     ("host_share", "double", "the same for this type at this target", False),
     ("history_hours", "double", "hours of history that the site had before it", False),
     ("surprise", "double", "-1/2 ln fleet_share - 1/2 ln host_share, in nats", False),
-    ("is_chronic", "boolean", "its type belongs to the everyday noise of the site: kept out of links and subgraphs", False),
+    (
+        "is_chronic",
+        "boolean",
+        "its type belongs to the everyday noise of the site: kept out of links and subgraphs",
+        False,
+    ),
 )
 
 LINKS = _table(
     "links",
     "one time-respecting link from an earlier episode to a later one",
     ("site", "string", "workspace", False),
-    ("src", "string", "earlier episode", False),
-    ("dst", "string", "later episode", False),
-    ("kind", "string", "pivot, session, same_pair, same_source or account", False),
+    ("src", "bigint", "earlier episode", False),
+    ("dst", "bigint", "later episode", False),
+    ("kind", "string", "pivot, same_pair, same_source or account", False),
     ("entity", "string", "the entity both have in common", False),
     ("gap_minutes", "double", "end of the earlier to start of the later, not below 0", False),
     ("weight", "double", "(0, 1]: kind weight times the chance that nothing else would have come in the gap", False),
@@ -137,7 +146,7 @@ MEMBERS = _table(
     ("alert_id", "string", "alert", False),
     ("item_id", "string", "the exported row's `_ItemId`"),
     ("site", "string", "workspace", False),
-    ("episode_id", "string", "episode", False),
+    ("episode_id", "string", "episode, as 16 hexadecimal digits", False),
     ("role", "string", "core: the episode has a link; single: the only episode of its subgraph", False),
 )
 
@@ -169,12 +178,22 @@ FEATURES = _table(
     ("top_names", "array<string>", "its three rarest alert names", False),
     ("is_warm_up", "boolean", "it began before the site had enough history to judge", False),
     ("rarity_nats", "double", "surprise of its distinct types, strongest first, damped: sum of c_i / i^0.7", False),
-    ("quiet_nats", "double", "-ln of the lowest past hourly rate among its hosts: a host that never speaks is news", False),
+    (
+        "quiet_nats",
+        "double",
+        "-ln of the lowest past hourly rate among its hosts: a host that never speaks is news",
+        False,
+    ),
     ("severity", "double", "highest severity, 0 where none is given", False),
     ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),
     ("chain_hops", "double", "links of its longest motif match, 0 where none matched", False),
     ("level_drop", "double", "Purdue levels between the ends of an IT to OT pivot, 0 where there is none", False),
-    ("ot_action", "double", "1 if an OT target is acted upon (impair, inhibit, impact) after a crossing, else 0", False),
+    (
+        "ot_action",
+        "double",
+        "1 if an OT target is acted upon (impair, inhibit, impact) after a crossing, else 0",
+        False,
+    ),
     ("planned_share", "double", "share of its episodes caused by a scanner or maintenance asset of the list", False),
 )
 
@@ -193,7 +212,12 @@ SUBGRAPHS = _table(
     ("n_hosts", "bigint", "distinct source and target entities", False),
     ("tactics", "array<string>", "distinct tactics", False),
     ("motifs", "array<string>", "ids of the motifs found", False),
-    ("contributions", "array<struct<term:string,value:double,fact:string>>", "what made the score, largest first", False),
+    (
+        "contributions",
+        "array<struct<term:string,value:double,fact:string>>",
+        "what made the score, largest first",
+        False,
+    ),
     ("summary", "string", "one sentence for the analyst", False),
 )
 

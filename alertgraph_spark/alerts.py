@@ -1,0 +1,241 @@
+"""Normalise: exported lines of any product become alerts of one shape, or are refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial, reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from alertgraph_spark.attack import TACTIC_SPELLINGS
+from alertgraph_spark.entities import cidr_bounds, entity_key, ipv4_number, zone_of
+from alertgraph_spark.schemas import ALERTS, REJECTED, conform
+from alertgraph_spark.source_format import Asset, Format
+
+LINE_LIMIT = 2000
+"""Characters of a refused line that are kept as evidence."""
+
+CLOCK_BEHIND, CLOCK_AHEAD = "INTERVAL 48 HOURS", "INTERVAL 24 HOURS"
+"""How far an event time may lie before and after its receipt. Log Analytics puts the receipt time in place of a time
+outside these bounds (azure monitor docs, log-standard-columns); so do we, or a wrong clock would rewrite the past."""
+
+
+def normalise_alerts(raw_alerts: DataFrame, formats: Mapping[str, Format], assets: Sequence[Asset] = ()) -> DataFrame:
+    """Give every exported line the shape of an alert, and a reason where it is none.
+
+    One input and one output row is one exported line. The output has the columns of `schemas.ALERTS`, then `file`, `table`,
+    `line` (evidence for a refusal) and `reason` (null for an alert). Nothing is dropped.
+
+    Parameters
+    ----------
+    raw_alerts
+        Lines with `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record` and the columns that formats read.
+    formats
+        Table name to the format of its rows.
+    assets
+        The asset list; it resolves addresses to hosts and knows zones, Purdue levels and roles.
+
+    Notes
+    -----
+    Narrow: no shuffle; the asset list is broadcast.
+    """
+    lines = [_of_table(raw_alerts.filter(F.col("table") == table), format_) for table, format_ in formats.items()]
+    return with_assets(reduce(DataFrame.unionByName, lines), assets)
+
+
+def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
+    """Lines of one table, read by its format, with the ends as the product names them."""
+    parsed = raw.select("*", *[F.from_json(j.column, j.schema).alias(j.name) for j in format_.json])
+    for name, expression in format_.let.items():
+        parsed = parsed.withColumn(name, F.expr(expression))
+    given = {name: F.expr(expression) for name, expression in format_.columns.items()}
+    none = F.lit(None).cast("string")
+    received_at = F.expr("try_cast(TimeGenerated as timestamp)")
+    observed_at = F.expr(f"try_cast({format_.columns.get('observed_at', 'null')} as timestamp)")
+    is_clock_sane = observed_at.between(received_at - F.expr(CLOCK_BEHIND), received_at + F.expr(CLOCK_AHEAD))
+    item_id = F.col("_ItemId")
+    content = F.sha2(F.concat_ws("|", F.col("file"), "_corrupt_record", "TimeGenerated", *format_.reads), 256)
+    name = F.nullif(F.trim(given.get("name", none)), F.lit(""))
+    reason = (
+        F.when(F.col("_corrupt_record").startswith("{") & ~F.rtrim(F.col("_corrupt_record")).endswith("}"), "torn line")
+        .when(F.col("_corrupt_record").isNotNull(), "not a JSON object of the declared shape")
+        .when(received_at.isNull(), "no TimeGenerated")
+        .when(~F.coalesce(F.expr(format_.where), F.lit(False)), "not an alert")
+        .when(name.isNull(), "no alert name")
+    )
+    source = _end(format_.source)
+    target = _end(format_.target)
+    return parsed.select(
+        F.when(reason.isNotNull(), content)
+        .otherwise(F.coalesce(F.nullif(given.get("alert_id", none), F.lit("")), item_id, content))
+        .alias("alert_id"),
+        item_id.alias("item_id"),
+        "site",
+        F.lit(format_.name).alias("source"),
+        given.get("product", none).alias("product"),
+        name.alias("name"),
+        given.get("rule_id", none).alias("rule_id"),
+        _severity(given.get("severity"), format_.severity_scale).alias("severity"),
+        _tactics(given.get("tactics")).alias("tactics"),
+        _upper(given.get("techniques")).alias("techniques"),
+        F.when(is_clock_sane, observed_at).otherwise(received_at).alias("observed_at"),
+        received_at.alias("received_at"),
+        source.alias("source_entity"),
+        target.alias("target_entity"),
+        F.expr(format_.source_zone).cast("string").alias("source_zone"),
+        F.expr(format_.target_zone).cast("string").alias("target_zone"),
+        _others(format_.other).alias("others"),
+        # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
+        F.when(reason.isNotNull(), F.col("file")).alias("file"),
+        "table",
+        F.when(reason.isNotNull(), F.substring(F.coalesce("_corrupt_record", item_id), 1, LINE_LIMIT)).alias("line"),
+        reason.alias("reason"),
+    )
+
+
+def _end(kinds: Mapping[str, str]) -> Column:
+    keys = [entity_key(kind, F.expr(expression).cast("string")) for kind, expression in kinds.items()]
+    return F.coalesce(*keys, F.lit(None).cast("string"))
+
+
+def _others(kinds: Mapping[str, str]) -> Column:
+    """All further entities as `array<struct<kind,key,role>>`, without placeholders."""
+    arrays = [
+        F.transform(
+            F.coalesce(F.expr(expression), F.array().cast("array<string>")),
+            partial(_other, kind),
+        )
+        for kind, expression in kinds.items()
+    ]
+    if not arrays:
+        return F.array().cast("array<struct<kind:string,key:string,role:string>>")
+    return F.array_distinct(F.filter(F.concat(*arrays), lambda entity: entity["key"].isNotNull()))
+
+
+def _other(kind: str, value: Column) -> Column:
+    return F.struct(F.lit(kind).alias("kind"), entity_key(kind, value).alias("key"), F.lit("other").alias("role"))
+
+
+def _severity(value: Column | None, scale: Mapping[str, float]) -> Column:
+    if value is None:
+        return F.lit(None).cast("double")
+    if not scale:
+        return F.greatest(F.lit(0.0), F.least(F.lit(1.0), value.cast("double")))
+    word = F.lower(value.cast("string"))
+    steps = [F.when(word == F.lit(known), F.lit(float(degree))) for known, degree in scale.items()]
+    return F.coalesce(*steps, F.lit(None).cast("double"))
+
+
+def _tactics(names: Column | None) -> Column:
+    """Canonical tactics of an array in any spelling; unknown names are left out."""
+    if names is None:
+        return F.array().cast("array<string>")
+    spellings = F.create_map(*[F.lit(text) for pair in TACTIC_SPELLINGS.items() for text in pair])
+    known = F.transform(names, lambda t: F.element_at(spellings, F.regexp_replace(F.lower(t), "[^a-z]", "")))
+    return F.coalesce(F.array_distinct(F.filter(known, lambda t: t.isNotNull())), F.array().cast("array<string>"))
+
+
+def _upper(ids: Column | None) -> Column:
+    empty = F.array().cast("array<string>")
+    return empty if ids is None else F.coalesce(F.transform(ids, lambda t: F.upper(t)), empty)
+
+
+def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
+    """Resolve both ends by the asset list, settle their zones and put all entities in one array.
+
+    Row grain is unchanged. An alert whose two ends are one machine is about that machine: it has no source.
+    """
+    lines = _join_assets(_join_assets(lines, "source", assets), "target", assets)
+    first_other = F.expr("try_element_at(others, 1).key")
+    is_loop = F.col("source_entity") == F.col("target_entity")
+    has_target = F.col("target_entity").isNotNull()
+    source = F.when(has_target & ~F.coalesce(is_loop, F.lit(False)), F.col("source_entity"))
+    target = F.coalesce("target_entity", "source_entity", first_other)
+    moved = {
+        f"target_{what}": F.when(has_target, F.col(f"target_{what}")).otherwise(F.col(f"source_{what}"))
+        for what in ("zone", "level", "role")
+    }
+    lines = lines.select(
+        *[c for c in lines.columns if c not in {"source_entity", "target_entity", *moved}],
+        source.alias("source_entity"),
+        target.alias("target_entity"),
+        *[column.alias(name) for name, column in moved.items()],
+    )
+    for end in ("source", "target"):
+        lines = lines.withColumn(f"{end}_zone", zone_of(F.col(f"{end}_entity"), F.col(f"{end}_zone")))
+    named = F.array(
+        *[
+            F.struct(
+                F.substring_index(f"{end}_entity", ":", 1).alias("kind"),
+                F.col(f"{end}_entity").alias("key"),
+                F.lit(end).alias("role"),
+            )
+            for end in ("source", "target")
+        ]
+    )
+    entities = F.concat(F.filter(named, lambda entity: entity["key"].isNotNull()), F.col("others"))
+    return lines.withColumn("entities", entities).select(*ALERTS.names, "file", "table", "line", "reason")
+
+
+def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset]) -> DataFrame:
+    """Replace the key of one end by its host's, and add its `_zone` (if listed), `_level` and `_role`."""
+    none = {"level": "double", "role": "string"}
+    if not assets:
+        return lines.select("*", *[F.lit(None).cast(type_).alias(f"{end}_{what}") for what, type_ in none.items()])
+    blocks = [a for a in assets if "/" in a.asset]
+    rows = [(a.asset, a.name or a.asset, a.zone, a.purdue_level, a.role) for a in assets if "/" not in a.asset]
+    listed = lines.sparkSession.createDataFrame(
+        rows, "asset string, name string, zone string, level double, role string"
+    )
+    listed = listed.select(
+        entity_key("host", F.col("asset")).alias(f"{end}_entity"),
+        entity_key("host", F.col("name")).alias("host"),
+        *[F.col(what).alias(f"listed_{what}") for what in ("zone", "level", "role")],
+    ).dropDuplicates([f"{end}_entity"])  # FS01 and fs01.corp.example are two rows of a list but one key
+    number = ipv4_number(F.col(f"{end}_entity"))
+
+    def of_block(what: str, type_: str) -> Column:
+        inside = [
+            F.when(number.between(*cidr_bounds(b.asset)), F.lit(b.zone if what == "zone" else b.purdue_level))
+            for b in blocks
+        ]
+        return F.coalesce(F.col(f"listed_{what}"), *inside, F.lit(None).cast(type_))
+
+    joined = lines.join(F.broadcast(listed), on=f"{end}_entity", how="left")
+    return joined.select(
+        *[c for c in lines.columns if c not in {f"{end}_entity", f"{end}_zone"}],
+        F.coalesce("host", f"{end}_entity").alias(f"{end}_entity"),
+        F.coalesce(of_block("zone", "string"), F.col(f"{end}_zone")).alias(f"{end}_zone"),
+        of_block("level", "double").alias(f"{end}_level"),
+        F.col("listed_role").alias(f"{end}_role"),
+    )
+
+
+def with_status(lines: DataFrame, start: datetime, end: datetime) -> DataFrame:
+    """Say of each line whether it is an `alert`, a `duplicate`, `out_of_window`, earlier `history` or `rejected`.
+
+    Row grain is unchanged; adds `status`. Of the rows of one alert the one received last stands (a status update replaces
+    what it updates); a row received before `start` is history: it teaches what is usual here but is not ranked.
+
+    Notes
+    -----
+    One shuffle, by site and alert.
+    """
+    is_before_end = F.col("received_at") < F.lit(end)  # first: an update that came after the window must not win in it
+    newest = Window.partitionBy("site", "alert_id").orderBy(F.desc(is_before_end), F.desc("received_at"), "item_id")
+    is_repeat = F.row_number().over(newest) > 1
+    status = (
+        F.when(F.col("reason").isNotNull(), "rejected")
+        .when(F.col("received_at") >= F.lit(end), "out_of_window")
+        .when(is_repeat, F.when(F.col("received_at") < F.lit(start), "out_of_window").otherwise("duplicate"))
+        .when(F.col("received_at") < F.lit(start), "history")
+        .otherwise("alert")
+    )
+    return lines.withColumn("status", status)
+
+
+def rejected_lines(lines: DataFrame) -> DataFrame:
+    """Refused lines with file, text and reason; one row a line. Rows that are simply no alerts are counted, not kept."""
+    return conform(lines.filter(F.col("reason").isNotNull() & (F.col("reason") != "not an alert")), REJECTED)

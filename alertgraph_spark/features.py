@@ -1,0 +1,129 @@
+"""Describe: what can be measured of a subgraph, each fact from its own episodes and the past."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from alertgraph_spark.attack import OT_ACTS, STAGES, TACTICS
+from alertgraph_spark.schemas import FEATURES, conform
+
+HOUR = 3_600_000_000
+"""Microseconds in an hour."""
+
+DAMPING = 0.7
+"""Exponent by which the i-th distinct alert type counts less: many types of one flood must not outweigh two rare ones."""
+
+PURDUE_DEFAULTS = {"external": 5.0, "it": 4.0, "dmz": 3.5, "ot": 2.0}
+"""Purdue level of a zone whose machine has none in the asset list (ISA-95 / IEC 62443 reference model)."""
+
+PLANNED_ROLES = ("scanner", "maintenance")
+"""Roles of the asset list whose activity is planned."""
+
+
+def describe_subgraphs(grouped: DataFrame, motif_hits: DataFrame, warm_up_hours: float) -> DataFrame:
+    """Measure each subgraph.
+
+    Parameters
+    ----------
+    grouped
+        One row is one episode with its `subgraph_id`.
+    motif_hits
+        One row is one match (`schemas.MOTIF_HITS`).
+    warm_up_hours
+        A subgraph that began with less history than this is marked; everything is rare in the first hours.
+
+    Returns
+    -------
+    DataFrame
+        One row is one subgraph (`schemas.FEATURES`).
+    """
+    pivots = F.min(F.when(F.col("motif") == "it_ot_pivot", F.col("ended_at")))
+    chain = F.when(~F.col("motif").isin("fan_out", "convergence"), F.struct(F.size("path").alias("n"), "path"))
+    found = motif_hits.groupBy("subgraph_id").agg(
+        F.array_sort(F.collect_set("motif")).alias("motifs"), F.max(chain).alias("chain"), pivots.alias("crossed_at")
+    )
+    episodes = _with_quiet(grouped).join(found.select("subgraph_id", "crossed_at"), on="subgraph_id", how="left")
+    facts = episodes.groupBy("subgraph_id", "site").agg(*_facts(warm_up_hours)).join(
+        _rarity(grouped), on="subgraph_id", how="inner"
+    )
+    described = facts.join(found.drop("crossed_at"), on="subgraph_id", how="left")
+    no_text = F.array().cast("array<string>")
+    has_crossed = F.array_contains(F.coalesce("motifs", no_text), "it_ot_pivot")
+    return conform(
+        described.withColumns(
+            {
+                "motifs": F.coalesce("motifs", no_text),
+                "path": F.coalesce("chain.path", no_text),
+                "chain_hops": F.coalesce(F.col("chain.n") - 1, F.lit(0)).cast("double"),
+                "n_stages": _n_stages(F.col("tactics")),
+                "level_drop": F.when(has_crossed, F.greatest(F.lit(0.0), F.col("level_drop"))).otherwise(F.lit(0.0)),
+            }
+        ),
+        FEATURES,
+    )
+
+
+def _facts(warm_up_hours: float) -> list[Column]:
+    entities = F.array_distinct(F.flatten(F.collect_list(F.array_compact(F.array("source_entity", "target_entity")))))
+    in_order = F.array_sort(F.collect_list(F.struct("started_at", "tactics")))
+    tactics = F.array_distinct(F.flatten(F.transform(in_order, lambda e: e["tactics"])))
+    is_ot_act = (F.col("target_zone") == "ot") & F.arrays_overlap("tactics", F.array(*map(F.lit, OT_ACTS)))
+    after_crossing = is_ot_act & (F.col("started_at") >= F.col("crossed_at"))
+    role = F.coalesce("source_role", F.when(F.col("source_entity").isNull(), F.col("target_role")), F.lit(""))
+    outer = F.greatest(_outer_level("source"), _outer_level("target"))
+    inner = F.when(F.col("target_zone") == "ot", F.coalesce("target_level", F.lit(PURDUE_DEFAULTS["ot"])))
+    return [
+        F.min("started_at").alias("first_seen"),
+        F.max("ended_at").alias("last_seen"),
+        F.sum("n_alerts").alias("n_alerts"),
+        F.count(F.lit(1)).alias("n_episodes"),
+        F.size(entities).cast("bigint").alias("n_hosts"),
+        tactics.alias("tactics"),
+        (F.min("history_hours") < warm_up_hours).alias("is_warm_up"),
+        F.max("quiet_nats").alias("quiet_nats"),
+        F.coalesce(F.max("severity"), F.lit(0.0)).alias("severity"),
+        F.coalesce(F.max(outer) - F.min(inner), F.lit(0.0)).alias("level_drop"),
+        F.coalesce(F.max(after_crossing.cast("double")), F.lit(0.0)).alias("ot_action"),
+        F.avg(role.isin(*PLANNED_ROLES).cast("double")).alias("planned_share"),
+    ]
+
+
+def _outer_level(end: str) -> Column:
+    """Purdue level of an end that is not in OT."""
+    zone, level = F.col(f"{end}_zone"), F.col(f"{end}_level")
+    default = F.coalesce(*[F.when(zone == z, F.lit(v)) for z, v in PURDUE_DEFAULTS.items()])
+    return F.when(zone.isin("it", "dmz", "external"), F.coalesce(level, default))
+
+
+def _with_quiet(grouped: DataFrame) -> DataFrame:
+    """Add `quiet_nats`: -ln of the hourly rate at which the episode's target was heard of in the past, not below 0.
+
+    Rate `-ln(1 - (h + 1) / (H + 3))` from h distinct past hours with any episode about the target, of H.
+    """
+    by_hour = Window.partitionBy("site", "target_entity").orderBy(F.floor(F.unix_micros("started_at") / HOUR))
+    hours_heard = F.dense_rank().over(by_hour) - 1
+    rate = -F.log(1 - F.least(F.lit(0.98), (hours_heard + 1) / (F.col("history_hours") + 3)))
+    return grouped.withColumn("quiet_nats", F.greatest(F.lit(0.0), -F.log(rate)))
+
+
+def _rarity(grouped: DataFrame) -> DataFrame:
+    """`rarity_nats`, `n_types` and `top_names` of each subgraph: its distinct types, the most surprising first."""
+    types = grouped.groupBy("subgraph_id", "source", "name").agg(F.max("surprise").alias("surprise"))
+    ranked = F.sort_array(F.collect_list(F.struct("surprise", "name")), asc=False)
+    damped = F.transform("ranked", lambda t, i: t["surprise"] / F.pow(i + 1, F.lit(DAMPING)))
+    return types.groupBy("subgraph_id").agg(ranked.alias("ranked")).select(
+        "subgraph_id",
+        F.aggregate(damped, F.lit(0.0), lambda total, c: total + c).alias("rarity_nats"),
+        F.size("ranked").cast("bigint").alias("n_types"),
+        F.transform(F.slice("ranked", 1, 3), lambda t: t["name"]).alias("top_names"),
+    )
+
+
+def _n_stages(tactics: Column) -> Column:
+    """Number of distinct super-stages that an array of canonical tactics covers."""
+    by_stage = {stage: [t for t, s in TACTICS.items() if s == stage] for stage in STAGES}
+    has_stage = [F.arrays_overlap(tactics, F.array(*map(F.lit, ts))).cast("double") for ts in by_stage.values()]
+    return F.coalesce(reduce(Column.__add__, has_stage), F.lit(0.0))

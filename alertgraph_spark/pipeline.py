@@ -1,0 +1,214 @@
+"""The straight line, in order: normalise, fold, link, connect, match, describe, score. A frame in, named tables out.
+
+Nothing here reads, writes, or knows a configuration, so the analysis runs from rows written in a test. The order of the
+stages exists here alone; so does caching: what is used twice is persisted, and released when the tables have been saved.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from alertgraph_spark.alerts import normalise_alerts, rejected_lines, with_status
+from alertgraph_spark.components import check_invariant, episode_id, find_subgraphs, with_subgraph
+from alertgraph_spark.episodes import fold_episodes, with_episode
+from alertgraph_spark.features import describe_subgraphs
+from alertgraph_spark.graph import AlertGraph, choose_engine
+from alertgraph_spark.links import find_links
+from alertgraph_spark.motifs import match_motifs, motif_vertices
+from alertgraph_spark.network import draw_edges, draw_nodes
+from alertgraph_spark.schemas import MEMBERS, conform
+from alertgraph_spark.scoring import score_subgraphs
+from alertgraph_spark.source_format import Asset, Format
+
+OnStage = Callable[[str, int, float], None]
+"""Told of each stage: name, rows, seconds."""
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What an operator may turn: see `conf/README.md` for meaning and range of each."""
+
+    budget_per_day: int = 1
+    warm_up_hours: float = 24
+    episode_gap_seconds: int = 300
+    chronic_share: float = 0.2
+    session_gap_seconds: float = 600
+    pivot_gap_minutes: float = 30
+    max_gap_hours: float = 168
+    coincidence: float = 0.3
+    max_episodes: int = 500
+    show_exceedance: float = 0.5
+    engine: str = "auto"
+    driver_max_links: int = 5_000_000
+    crossover_links: int = 1_000_000
+
+
+@dataclass
+class Ranking:
+    """What a run found: tables by name, counts that balance, the engine that was taken, and seconds a stage."""
+
+    tables: dict[str, DataFrame] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    rejected_by_reason: dict[str, int] = field(default_factory=dict)
+    engine: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    _held: list[DataFrame] = field(default_factory=list)
+
+    def release(self) -> None:
+        """Give back what was persisted; call it when the tables have been saved."""
+        while self._held:
+            self._held.pop().unpersist()
+
+
+class _Line:
+    """Runs stages: materialises a stage's frame, counts it, times it and tells the listener.
+
+    The small frames after the fold are checkpointed, not cached: a cache keeps its plan, plans of nested caches repeat each
+    other, and by the sixth stage Spark spends minutes on printing them. Without a checkpoint folder the checkpoint is local:
+    lost with an executor, and the run is then repeated.
+    """
+
+    def __init__(self, ranking: Ranking, on_stage: OnStage) -> None:
+        self.ranking = ranking
+        self.on_stage = on_stage
+
+    def hold(self, frame: DataFrame) -> DataFrame:
+        held = frame.persist(StorageLevel.MEMORY_AND_DISK)
+        self.ranking._held.append(held)
+        return held
+
+    def cut(self, frame: DataFrame) -> DataFrame:
+        has_folder = frame.sparkSession.sparkContext.getCheckpointDir() is not None
+        return frame.checkpoint() if has_folder else frame.localCheckpoint()
+
+    def run(self, stage: str, frame: DataFrame) -> tuple[DataFrame, int]:
+        begin = time.perf_counter()
+        cut = self.cut(frame)
+        rows = cut.count()
+        self.done(stage, rows, begin)
+        return cut, rows
+
+    def done(self, stage: str, rows: int, begin: float) -> None:
+        self.ranking.seconds[stage] = round(time.perf_counter() - begin, 3)
+        self.on_stage(stage, rows, self.ranking.seconds[stage])
+
+
+def rank_subgraphs(
+    raw_alerts: DataFrame,
+    formats: Mapping[str, Format],
+    start: datetime,
+    end: datetime,
+    assets: Sequence[Asset] = (),
+    knobs: Knobs | None = None,
+    on_stage: OnStage = lambda stage, rows, seconds: None,
+) -> Ranking:
+    """Rank the subgraphs of related alerts in exported lines.
+
+    Parameters
+    ----------
+    raw_alerts
+        One row is one exported line; shape as `alerts.normalise_alerts` takes it. Lines before `start` are history.
+    formats
+        Table name to format.
+    start, end
+        The window, by TimeGenerated, half-open.
+
+    Returns
+    -------
+    Ranking
+        Tables `subgraphs`, `members`, `nodes`, `edges`, `motif_hits`, `cuts`, `rejected` and `features`, lazy over
+        persisted frames, and counts with `rows_read = alerts + duplicates + out_of_window + rejected`.
+
+    Notes
+    -----
+    Three shuffles over alerts (fold duplicates, fold episodes, alerts to members), the rest over episodes, which are a few
+    thousand a site and day. Each stage is one job, so that its time is its own.
+    """
+    knobs = knobs or Knobs()
+    ranking = Ranking()
+    line = _Line(ranking, on_stage)
+
+    begin = time.perf_counter()
+    lines = with_status(normalise_alerts(raw_alerts, formats, assets), start, end)
+    folded = line.hold(with_episode(lines, knobs.episode_gap_seconds))
+    _count(folded, ranking)
+    line.done("normalise", ranking.counts["alerts"], begin)
+
+    episodes, _ = line.run("fold", fold_episodes(folded, knobs.chronic_share, knobs.warm_up_hours))
+    links, n_links = line.run(
+        "link",
+        find_links(
+            episodes, knobs.pivot_gap_minutes, knobs.session_gap_seconds, knobs.coincidence, knobs.max_gap_hours
+        ),
+    )
+
+    ranking.engine = choose_engine(knobs.engine, n_links, raw_alerts.sparkSession, knobs.crossover_links)
+    begin = time.perf_counter()
+    grouped, cuts = _connect(episodes, links, ranking.engine, knobs, start)
+    grouped = line.cut(grouped)
+    ranking.counts["episodes"] = grouped.count()
+    check_invariant(links, cuts, grouped)
+    line.done("connect", ranking.counts["episodes"], begin)
+
+    kept = links.join(cuts.select("src", "dst"), on=["src", "dst"], how="left_anti")
+    graph = AlertGraph(motif_vertices(grouped), kept, ranking.engine, knobs.driver_max_links)
+    motif_hits, _ = line.run("match", match_motifs(graph))
+    features, _ = line.run("describe", describe_subgraphs(grouped, motif_hits, knobs.warm_up_hours))
+    subgraphs, ranking.counts["subgraphs"] = line.run(
+        "score", score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance)
+    )
+    ranking.tables = {
+        "subgraphs": subgraphs,
+        "members": _members(folded, grouped),
+        "nodes": draw_nodes(grouped),
+        "edges": draw_edges(grouped),
+        "motif_hits": motif_hits,
+        "cuts": cuts,
+        "rejected": rejected_lines(folded),
+        "features": features,
+    }
+    return ranking
+
+
+def _count(folded: DataFrame, ranking: Ranking) -> None:
+    """Count lines by status in one job: the one that also fills the cache."""
+    rows = folded.groupBy("status", "reason").count().collect()
+    by_status = {s: sum(r["count"] for r in rows if r["status"] == s) for s in ("alert", "duplicate", "rejected")}
+    history = sum(r["count"] for r in rows if r["status"] == "history")
+    outside = sum(r["count"] for r in rows if r["status"] == "out_of_window")
+    ranking.counts = {
+        "rows_read": sum(r["count"] for r in rows),
+        "alerts": by_status["alert"],
+        "duplicates": by_status["duplicate"],
+        "out_of_window": outside + history,
+        "rejected": by_status["rejected"],
+        "history": history,
+    }
+    ranking.rejected_by_reason = {r["reason"]: r["count"] for r in sorted(rows, key=str) if r["reason"]}
+
+
+def _connect(
+    episodes: DataFrame, links: DataFrame, engine: str, knobs: Knobs, start: datetime
+) -> tuple[DataFrame, DataFrame]:
+    """Episodes with their subgraph, and the refused links; subgraphs that ended before the window are history."""
+    ends = links.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
+    graph = AlertGraph(ends, links, engine, knobs.driver_max_links)
+    components, cuts = find_subgraphs(graph, knobs.max_episodes)
+    grouped = with_subgraph(episodes, components)
+    ended = grouped.groupBy("subgraph_id").agg(F.max("ended_at").alias("subgraph_end"))
+    current = ended.filter(F.col("subgraph_end") >= F.lit(start)).select("subgraph_id")
+    return grouped.join(current, on="subgraph_id", how="left_semi"), cuts
+
+
+def _members(folded: DataFrame, grouped: DataFrame) -> DataFrame:
+    """Alerts of the subgraphs; one row is one alert, of the window or of the history that led to it."""
+    of_episode = grouped.select("episode", "subgraph_id", F.when(F.col("is_linked"), "core").otherwise("single").alias("role"))
+    members = folded.join(of_episode, on="episode", how="inner")
+    return conform(members.withColumn("episode_id", episode_id(F.col("episode"))), MEMBERS)

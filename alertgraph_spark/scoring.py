@@ -1,0 +1,151 @@
+"""Score: an additive score whose every part is a row in `contributions`, a rank, and a budget of what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TypedDict
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from alertgraph_spark.schemas import SUBGRAPHS, conform
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of the score: weight times a numeric column of `schemas.FEATURES`.
+
+    `words` is a SQL expression that says the fact to an analyst.
+    """
+
+    name: str
+    column: str
+    weight: float
+    words: str
+
+
+TERMS: tuple[Term, ...] = (
+    Term("rarity", "rarity_nats", 1.0, "concat(n_types, ' alert types, rarest: ', top_names[0])"),
+    Term("quiet_host", "quiet_nats", 1.0, "'one of its hosts is rarely heard of'"),
+    Term("severity", "severity", 2.0, "concat('highest severity ', round(severity, 2))"),
+    Term("kill_chain", "n_stages", 1.0, "concat(int(n_stages), ' of 4 stages: ', array_join(tactics, ', '))"),
+    Term("chain", "chain_hops", 1.0, "concat(int(chain_hops), ' hops: ', array_join(path, ' → '))"),
+    Term("crossing", "level_drop", 2.0, "concat('reaches ', round(level_drop, 1), ' Purdue levels down into OT')"),
+    Term("ot_action", "ot_action", 4.0, "'acts on the process after the crossing'"),
+    Term("planned", "planned_share", -15.0, "concat(round(100 * planned_share), ' % by a scanner or maintenance host')"),
+)
+"""Weights in nats; reference/design values, to be learned from labels where there are any."""
+
+HALF_SCORE = 20.0
+"""Nats that give a score of 0.5. A constant, never a run's own maximum: that would be the future."""
+
+
+class TermWeight(TypedDict):
+    """One term of a scorer as JSON holds it."""
+
+    term: str
+    column: str
+    weight: float
+
+
+class Weights(TypedDict):
+    """A scorer as JSON holds it: linear terms and the nats of half a score."""
+
+    terms: list[TermWeight]
+    half_score: float
+
+
+def scorer_weights(terms: Sequence[Term] = TERMS, half_score: float = HALF_SCORE) -> Weights:
+    """The scorer as plain data, for the model that is logged."""
+    return {
+        "terms": [{"term": t.name, "column": t.column, "weight": t.weight} for t in terms],
+        "half_score": half_score,
+    }
+
+
+def score_subgraphs(
+    features: DataFrame,
+    budget_per_day: int,
+    show_exceedance: float,
+    terms: Sequence[Term] = TERMS,
+    half_score: float = HALF_SCORE,
+) -> DataFrame:
+    """Score, rank and explain subgraphs, and mark the few that are shown; one row is one subgraph (`schemas.SUBGRAPHS`).
+
+    Parameters
+    ----------
+    budget_per_day
+        Shown subgraphs a site and day of first_seen.
+    show_exceedance
+        Most earlier subgraphs a day of the site with at least 0.9 of its score for a subgraph to be shown.
+
+    Notes
+    -----
+    `z` is the sum of weight times column, `score = z / (z + half_score)` for z > 0, else 0; each contribution is its part of
+    z times score / z, so that contributions sum to the score. The order is total: score, then first_seen, then id.
+    """
+    parts = [F.lit(t.weight) * F.col(t.column) for t in terms]
+    z = reduce(Column.__add__, parts)
+    scored = features.withColumn("z", z).withColumn(
+        "score", F.when(F.col("z") > 0, F.col("z") / (F.col("z") + half_score)).otherwise(F.lit(0.0))
+    )
+    share = F.when(F.col("z") > 0, F.col("score") / F.col("z")).otherwise(F.lit(0.0))
+    contributions = F.array(
+        *[
+            F.struct((part * share).alias("value"), F.lit(t.name).alias("term"), F.expr(t.words).alias("fact"))
+            for t, part in zip(terms, parts, strict=True)
+        ]
+    )
+    largest_first = F.sort_array(F.filter(contributions, lambda c: c["value"] != 0), asc=False)
+    explained = scored.withColumn(
+        "contributions",
+        F.transform(largest_first, lambda c: F.struct(c["term"].alias("term"), c["value"].alias("value"), c["fact"].alias("fact"))),
+    )
+    order = Window.orderBy(F.desc("score"), "first_seen", "subgraph_id")
+    ranked = explained.withColumn("rank", F.row_number().over(order).cast("bigint")).withColumn("summary", _summary())
+    return conform(_with_shown(ranked, budget_per_day, show_exceedance), SUBGRAPHS)
+
+
+def _with_shown(ranked: DataFrame, budget_per_day: int, show_exceedance: float) -> DataFrame:
+    """Mark as shown: within the day's budget, after the warm-up, and unlike what the site's past keeps bringing."""
+    judged = ranked.withColumn("day", F.to_date("first_seen"))
+    best_of_day = Window.partitionBy("site", "day", "is_warm_up").orderBy("rank")
+    within_budget = (F.row_number().over(best_of_day) <= budget_per_day) & ~F.col("is_warm_up") & (F.col("score") > 0)
+    judged = judged.withColumn("is_candidate", within_budget)
+    begin = judged.groupBy("site").agg(F.min("first_seen").alias("site_begin"))
+    past = judged.select(
+        F.col("site").alias("past_site"), F.col("score").alias("past_score"), F.col("first_seen").alias("past_seen")
+    )
+    candidates = judged.filter("is_candidate").select("subgraph_id", "site", "score", "first_seen")
+    is_earlier_like = (
+        (F.col("past_site") == F.col("site"))
+        & (F.col("past_seen") < F.col("first_seen"))
+        & (F.col("past_score") >= 0.9 * F.col("score"))
+    )
+    days = (F.unix_timestamp("first_seen") - F.unix_timestamp("site_begin")) / 86400
+    exceeded = (
+        candidates.join(past, on=is_earlier_like, how="left")
+        .groupBy("subgraph_id", "site", "first_seen")
+        .agg(F.count("past_score").alias("n_like"))
+        .join(begin, on="site", how="inner")
+        .select("subgraph_id", ((F.col("n_like") + 0.5) / (days + 0.5) <= show_exceedance).alias("is_shown"))
+    )
+    shown = judged.join(F.broadcast(exceeded), on="subgraph_id", how="left")
+    return shown.withColumn("is_shown", F.coalesce("is_shown", F.lit(False)))
+
+
+def _summary() -> Column:
+    """One sentence: what it looks like, along which hosts, how much, how long, and the rarest alert."""
+    titles = F.array_join(F.transform("motifs", lambda m: F.initcap(F.replace(m, F.lit("_"), F.lit(" ")))), ", ")
+    what = F.when(F.size("motifs") > 0, titles).otherwise(F.lit("Unusual alerts"))
+    hosts = F.transform("path", lambda key: F.substring_index(key, ":", -1))
+    where = F.when(F.size("path") > 0, F.concat(F.lit(": "), F.array_join(hosts, " → "))).otherwise(F.lit(""))
+    hours = (F.unix_timestamp("last_seen") - F.unix_timestamp("first_seen")) / 3600
+    return F.concat(
+        what,
+        where,
+        F.format_string("; %d alerts of %d types on %d hosts in %.1f h", "n_alerts", "n_types", "n_hosts", hours),
+        F.concat(F.lit("; rarest: "), F.element_at("top_names", 1)),
+    )

@@ -1,0 +1,87 @@
+"""What a source's rows mean: canonical columns as Spark SQL expressions over the exported row.
+
+A format is a record, read from YAML by `io.format_files`: adding a product touches one file. Its expressions see the
+exported columns named in `reads` (all text, so that schema drift nulls nothing) and one struct for each JSON text
+column named in `json`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+ENTITY_KINDS = ("host", "ip", "mac", "device", "account")
+"""Kinds of entity; the order in an end's mapping is the order of preference."""
+
+
+@dataclass(frozen=True)
+class JsonColumn:
+    """One text column that holds JSON: the struct that its fields become, and the DDL of the fields in use."""
+
+    name: str
+    column: str
+    schema: str
+
+
+@dataclass(frozen=True)
+class Format:
+    """How rows of one kind of table become alerts.
+
+    Attributes
+    ----------
+    name
+        The format's name; it becomes `source` of its alerts.
+    path
+        The file it was read from, for error messages.
+    reads
+        Exported columns in use, beyond TimeGenerated and `_ItemId`.
+    json
+        Text columns to parse as JSON.
+    let
+        Names for intermediate expressions, in order; each may use the ones before.
+    where
+        Predicate; rows that fail it are no alerts and are counted as such.
+    columns
+        Canonical scalar column (name, rule_id, product, alert_id, observed_at, severity, tactics, techniques) to
+        expression. `tactics` and `techniques` are arrays of text in any spelling.
+    severity_scale
+        The product's severity words or numbers, in lower case, to [0, 1]; empty where the expression is in [0, 1].
+    source, target
+        Entity kind to expression; the first that is no placeholder names the end.
+    other
+        Entity kind to an expression that gives an array of text: further entities of the alert.
+    source_zone, target_zone
+        What product and protocol say of an end's zone, used where the asset list says nothing.
+    samples
+        Rows with what they must give, run as tests.
+    """
+
+    name: str
+    path: str
+    reads: tuple[str, ...]
+    columns: dict[str, str]
+    json: tuple[JsonColumn, ...] = ()
+    let: dict[str, str] = field(default_factory=dict)
+    where: str = "true"
+    severity_scale: dict[str, float] = field(default_factory=dict)
+    source: dict[str, str] = field(default_factory=dict)
+    target: dict[str, str] = field(default_factory=dict)
+    other: dict[str, str] = field(default_factory=dict)
+    source_zone: str = "null"
+    target_zone: str = "null"
+    samples: tuple[dict[str, object], ...] = ()
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One row of the asset list.
+
+    `asset` is a host name, an IP address or a CIDR block; several rows may carry one `name`. `purdue_level` runs from 0
+    (process) to 5 (enterprise), `criticality` is in [0, 1], `role` says what the machine is for (scanner, jump_host ...).
+    """
+
+    asset: str
+    name: str | None = None
+    zone: str | None = None
+    purdue_level: float | None = None
+    criticality: float | None = None
+    role: str | None = None

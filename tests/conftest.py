@@ -1,0 +1,58 @@
+"""One Spark for the whole run, every setting with its reason."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+REPO = Path(__file__).parent.parent
+SHARED = REPO.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # else workers take the first python3 on PATH, without our packages
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    home = tmp_path_factory.mktemp("spark")
+    builder = (
+        SparkSession.builder.master("local[2]")
+        .appName("alertgraph-tests")
+        .config("spark.driver.memory", "2g")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.ui.enabled", "false")  # 10 % faster, and no port to collide on
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.default.parallelism", "2")
+        .config("spark.sql.adaptive.enabled", "false")  # 7-10 % on tiny frames; the job's own run has it on
+        .config("spark.sql.execution.arrow.pyspark.enabled", "true")
+        .config("spark.sql.warehouse.dir", str(home / "warehouse"))
+        .config("spark.sql.maxPlanStringLength", "1000")  # long plans of iterative graphs fill the driver (SPARK-50992)
+        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # 20 % of a short suite
+    )
+    jars = os.environ.get("ALERTGRAPH_GRAPHFRAMES_JARS", "")
+    if jars:
+        builder = builder.config("spark.jars", jars)
+    here = Path.cwd()
+    os.chdir(home)  # Spark 4 leaves an artifacts folder where it starts
+    session = builder.getOrCreate()
+    os.chdir(here)
+    session.sparkContext.setLogLevel("ERROR")
+    session.sparkContext.setCheckpointDir(str(home / "checkpoints"))
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    if not (SHARED / "tools").is_dir():
+        pytest.skip("the real alert sets are not beside the repository")
+    return SHARED
