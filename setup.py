@@ -24,8 +24,8 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=["alertgraph_spark", "alertgraph_spark.io"],
-    package_data={"alertgraph_spark": ["formats/*.yaml", "py.typed"]},
+    packages=["alertgraph_spark", "alertgraph_spark.io", "alertgraph_spark.io.log_analytics"],
+    package_data={"alertgraph_spark": ["formats/*.yaml", "io/log4j2.properties", "py.typed"]},
     # The platform brings pyspark; a hard requirement would fight it. PyYAML is preinstalled on Synapse, Databricks and Fabric.
     install_requires=["PyYAML>=6"],
     extras_require={

@@ -56,26 +56,26 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     observed_at = F.expr(f"try_cast({format_.columns.get('observed_at', 'null')} as timestamp)")
     is_clock_sane = observed_at.between(received_at - F.expr(CLOCK_BEHIND), received_at + F.expr(CLOCK_AHEAD))
     item_id = F.col("_ItemId")
-    content = F.sha2(F.concat_ws("|", F.col("file"), "_corrupt_record", "TimeGenerated", *format_.reads), 256)
-    name = F.nullif(F.trim(given.get("name", none)), F.lit(""))
+    content = [F.coalesce(column, F.lit("")) for column in ("_corrupt_record", "TimeGenerated", *format_.reads)]
+    title = F.nullif(F.trim(given.get("name", none)), F.lit(""))
     reason = (
         F.when(F.col("_corrupt_record").startswith("{") & ~F.rtrim(F.col("_corrupt_record")).endswith("}"), "torn line")
         .when(F.col("_corrupt_record").isNotNull(), "not a JSON object of the declared shape")
         .when(received_at.isNull(), "no TimeGenerated")
         .when(~F.coalesce(F.expr(format_.where), F.lit(False)), "not an alert")
-        .when(name.isNull(), "no alert name")
+        .when(title.isNull(), "no alert name")
     )
     source = _end(format_.source)
     target = _end(format_.target)
     return parsed.select(
-        F.when(reason.isNotNull(), content)
-        .otherwise(F.coalesce(F.nullif(given.get("alert_id", none), F.lit("")), item_id, content))
-        .alias("alert_id"),
+        F.coalesce(
+            F.nullif(given.get("alert_id", none), F.lit("")), item_id, F.sha2(F.concat_ws("|", *content), 256)
+        ).alias("alert_id"),
         item_id.alias("item_id"),
         "site",
         F.lit(format_.name).alias("source"),
         given.get("product", none).alias("product"),
-        name.alias("name"),
+        title.alias("name"),
         given.get("rule_id", none).alias("rule_id"),
         _severity(given.get("severity"), format_.severity_scale).alias("severity"),
         _tactics(given.get("tactics")).alias("tactics"),
@@ -139,7 +139,7 @@ def _tactics(names: Column | None) -> Column:
 
 def _upper(ids: Column | None) -> Column:
     empty = F.array().cast("array<string>")
-    return empty if ids is None else F.coalesce(F.transform(ids, lambda t: F.upper(t)), empty)
+    return empty if ids is None else F.coalesce(F.transform(ids, F.upper), empty)
 
 
 def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
@@ -176,7 +176,9 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
         ]
     )
     entities = F.concat(F.filter(named, lambda entity: entity["key"].isNotNull()), F.col("others"))
-    return lines.withColumn("entities", entities).select(*ALERTS.names, "file", "table", "line", "reason")
+    return lines.withColumn("entities", entities).select(
+        *ALERTS.names, "file", "table", "line", "reason"
+    )
 
 
 def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset]) -> DataFrame:
@@ -214,26 +216,42 @@ def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset]) -> DataFra
 
 
 def with_status(lines: DataFrame, start: datetime, end: datetime) -> DataFrame:
-    """Say of each line whether it is an `alert`, a `duplicate`, `out_of_window`, earlier `history` or `rejected`.
+    """Say of each line whether it is an `alert`, `out_of_window`, `history` from before the window, or `rejected`.
 
-    Row grain is unchanged; adds `status`. Of the rows of one alert the one received last stands (a status update replaces
-    what it updates); a row received before `start` is history: it teaches what is usual here but is not ranked.
+    Row grain is unchanged; adds `status` and `row`, a number of the line in this frame. History teaches what is usual here
+    but is not ranked.
 
     Notes
     -----
-    One shuffle, by site and alert.
+    Narrow. `row` follows from the files and their order, so a part of the frame that is computed again has the same.
     """
-    is_before_end = F.col("received_at") < F.lit(end)  # first: an update that came after the window must not win in it
-    newest = Window.partitionBy("site", "alert_id").orderBy(F.desc(is_before_end), F.desc("received_at"), "item_id")
-    is_repeat = F.row_number().over(newest) > 1
+    received_at = F.col("received_at")
     status = (
         F.when(F.col("reason").isNotNull(), "rejected")
-        .when(F.col("received_at") >= F.lit(end), "out_of_window")
-        .when(is_repeat, F.when(F.col("received_at") < F.lit(start), "out_of_window").otherwise("duplicate"))
-        .when(F.col("received_at") < F.lit(start), "history")
+        .when(received_at >= F.lit(end), "out_of_window")
+        .when(received_at < F.lit(start), "history")
         .otherwise("alert")
     )
-    return lines.withColumn("status", status)
+    return lines.withColumn("status", status).withColumn("row", F.monotonically_increasing_id())
+
+
+def find_repeats(lines: DataFrame) -> DataFrame:
+    """Find the rows that say again what another row says: delivered twice, or updated by a later row.
+
+    Output is `row` and `status` of each superfluous line: of the rows of one alert that were received before the end of the
+    window, the one received last stands.
+
+    Notes
+    -----
+    One shuffle of a number a row; only the alerts that come more than once are sorted.
+    """
+    valid = lines.filter(F.col("status").isin("alert", "history")).select(
+        "row", "received_at", "status", F.xxhash64("site", "source", "alert_id").alias("alert")
+    )
+    more_than_once = valid.groupBy("alert").agg(F.count(F.lit(1)).alias("n")).filter("n > 1").select("alert")
+    newest = Window.partitionBy("alert").orderBy(F.desc("received_at"), "row")
+    repeated = valid.join(F.broadcast(more_than_once), on="alert", how="left_semi")
+    return repeated.withColumn("place", F.row_number().over(newest)).filter("place > 1").select("row", "status")
 
 
 def rejected_lines(lines: DataFrame) -> DataFrame:

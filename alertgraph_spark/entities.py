@@ -7,7 +7,10 @@ import ipaddress
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-PLACEHOLDERS = ("", "-", "n/a", "na", "none", "null", "unknown", "localhost", "0.0.0.0", "::", "127.0.0.1", "::1", "*")
+PLACEHOLDERS = (
+    *("", "-", "n/a", "na", "none", "null", "unknown", "*"),
+    *("localhost", "localhost.localdomain", "0.0.0.0", "::", "127.0.0.1", "::1"),
+)
 """Values that name nothing: two alerts that both say "N/A" have nothing in common."""
 
 GENERIC_ACCOUNTS = (
@@ -17,22 +20,29 @@ GENERIC_ACCOUNTS = (
 """Accounts that exist on every machine. Sentinel drops them from its mappings for the same reason:
 they would join machines that have nothing to do with each other (azure entities-reference)."""
 
-_PRIVATE = r"^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|169\.254\.|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.|f[cd]|fe80:)"
+_EVERYWHERE = ("nt authority", "nt service", "window manager", "font driver host", "iis apppool")
+"""Domains of accounts that Windows makes on every machine (`NT SERVICE\\MSSQLSERVER`, `Window Manager\\DWM-1`)."""
+
+_MAC = r"^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}(#012)?$"
+_PRIVATE = (
+    r"^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|169\.254\."
+    r"|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.|f[cd]|fe80:)"
+)
 
 
 def entity_key(kind: str, raw: Column) -> Column:
     """Canonical key `kind:value` of one named thing, or null for a placeholder or a generic account.
 
-    A host is its first label (`FS01.corp.example` and `FS01` are one machine of a site), an IPv4 address in IPv6 dress is
-    the IPv4 address, `j.meyer@corp.example` and `CORP\\j.meyer` are one account, and a machine account (`FS01$`) is none.
+    A host is its first label (`FS01.corp.example` and `FS01` are one machine of a site), or an address where the product
+    writes one in its place; an IPv4 address in IPv6 dress is the IPv4 address, `j.meyer@corp.example` and `CORP\\j.meyer` are
+    one account, and a machine account (`FS01$`) is none.
     """
     text = F.lower(F.trim(raw))
     if kind == "host":
+        label = F.concat(F.lit("host:"), F.substring_index(text, ".", 1))
+        address = F.when(text.rlike(_MAC), entity_key("mac", text)).otherwise(entity_key("ip", text))
         is_address = text.rlike(r"^[0-9.]+$|:")
-        key = F.when(is_address, F.concat(F.lit("ip:"), text)).otherwise(
-            F.concat(F.lit("host:"), F.substring_index(text, ".", 1))
-        )
-        return F.when(~text.isin(*PLACEHOLDERS), key)
+        return F.when(~text.isin(*PLACEHOLDERS), F.when(is_address, address).otherwise(label))
     if kind == "account":
         return F.when(~text.isin(*PLACEHOLDERS), _account_key(text))
     if kind == "ip":
@@ -50,9 +60,11 @@ def _account_key(text: Column) -> Column:
     domain = F.when(is_upn, F.substring_index(F.substring_index(text, "@", -1), ".", 1)).when(
         has_domain, F.substring_index(F.substring_index(text, "\\", 1), ".", 1)
     )
+    domain = F.coalesce(domain, F.lit(""))
     is_machine = user.endswith("$")
-    is_generic = user.isin(*GENERIC_ACCOUNTS, "") | F.coalesce(domain, F.lit("")).isin("nt authority", "window manager")
-    name = F.concat(F.lit("account:"), F.when(domain.isNull(), user).otherwise(F.concat_ws("\\", domain, user)))
+    is_generic = user.isin(*GENERIC_ACCOUNTS, *PLACEHOLDERS) | domain.isin(*_EVERYWHERE)
+    has_no_domain = domain.isin(*PLACEHOLDERS)  # Windows writes `-\\name`, and `.\\name` for an account of the machine
+    name = F.concat(F.lit("account:"), F.when(has_no_domain, user).otherwise(F.concat_ws("\\", domain, user)))
     return F.when(~(is_machine | is_generic), name)
 
 

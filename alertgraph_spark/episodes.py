@@ -15,34 +15,60 @@ HOUR = 3_600_000_000
 
 _TYPE = ("site", "source", "name")
 _FOLD_KEY = ("site", "source_entity", "target_entity", "source", "name")
+_END_FACTS = ("source_zone", "target_zone", "source_level", "target_level", "source_role", "target_role")
 
 
-def with_episode(lines: DataFrame, gap_seconds: int) -> DataFrame:
-    """Number each alert's episode: a new one begins after a pause of more than `gap_seconds` in one fold key.
+def with_bin(lines: DataFrame, gap_seconds: int) -> DataFrame:
+    """Put each alert in a bin: its fold key (site, both ends, format, name) as a number, and a span of `gap_seconds`.
 
-    One input and one output row is one exported line with its `status`; alerts and history get `episode` (bigint) and
-    `is_first` (whether the alert opens it), other lines null. The key is site, source, target, format and name.
-
-    Notes
-    -----
-    One shuffle and sort, no join: the opening alert's id is carried forward along the sorted key.
+    Row grain is unchanged. The columns are those that later stages use: `accounts` stands in place of `entities`. Two alerts
+    of one bin are less than the gap apart, so a bin lies in one episode whole, and the fold can work on bins.
     """
-    is_kept = F.col("status").isin("alert", "history")
-    in_order = Window.partitionBy(is_kept, *_FOLD_KEY).orderBy("observed_at", "alert_id")
-    gap = F.unix_micros("observed_at") - F.unix_micros(F.lag("observed_at").over(in_order))
-    is_first = is_kept & F.coalesce(gap > gap_seconds * 1_000_000, F.lit(True))
-    so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    opening = F.last(F.when(F.col("is_first"), F.col("alert_id")), ignorenulls=True).over(so_far)
-    return lines.withColumn("is_first", is_first).withColumn(
-        "episode", F.when(is_kept, F.xxhash64(F.col("site"), opening))
+    accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
+    return lines.select(
+        *("row", "status", "reason", "file", "line", "table", "alert_id", "item_id", "received_at", "observed_at"),
+        *_FOLD_KEY,
+        *_END_FACTS,
+        *("severity", "tactics", "techniques"),
+        accounts.alias("accounts"),
+        F.xxhash64(*_FOLD_KEY).alias("fold_key"),
+        F.floor(F.unix_micros("observed_at") / (gap_seconds * 1_000_000)).alias("bin"),
     )
 
 
-def fold_episodes(folded: DataFrame, chronic_share: float, warm_up_hours: float) -> DataFrame:
-    """Fold alerts to episodes and judge each type by the site's past.
+def fold_bins(alerts: DataFrame, gap_seconds: int) -> DataFrame:
+    """Fold alerts to bins and number each bin's episode: a new one begins after a pause of more than `gap_seconds`.
 
-    Input is what `with_episode` returns; one output row is one episode (`schemas.EPISODES`). Ends, tactics and techniques
-    are those of its opening alert, since alerts of one type between the same entities share them; accounts are all.
+    Input is one row an alert, as `with_bin` gives it, repeats left out. One output row is one bin: key, facts, first and last
+    time, number of alerts, highest severity, and `episode`, a hash of the key and the time at which the episode began.
+
+    Notes
+    -----
+    Alerts are folded where they are read; what is shuffled is bins, so that a flood costs no more than a drip.
+    """
+    bins = alerts.groupBy("fold_key", "bin", *_FOLD_KEY, *_END_FACTS, "tactics", "techniques").agg(
+        F.min("observed_at").alias("started_at"),
+        F.max("observed_at").alias("ended_at"),
+        F.count(F.lit(1)).alias("n_alerts"),
+        F.max("severity").alias("severity"),
+    )
+    # Facts may differ inside a bin, and then its rows overlap in time: the pause is from the latest end so far.
+    in_order = Window.partitionBy("fold_key").orderBy("started_at", "ended_at", "tactics", "techniques")
+    before = in_order.rowsBetween(Window.unboundedPreceding, -1)
+    pause = F.unix_micros("started_at") - F.unix_micros(F.max("ended_at").over(before))
+    opens = F.coalesce(pause > gap_seconds * 1_000_000, F.lit(True))
+    so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    beginning = F.last(F.when(F.col("opens"), F.col("started_at")), ignorenulls=True).over(so_far)
+    numbered = bins.withColumn("opens", opens).withColumn("beginning", beginning)
+    return numbered.withColumn("episode", F.xxhash64(*_FOLD_KEY, "beginning")).drop("opens", "beginning")
+
+
+def fold_episodes(bins: DataFrame, alerts: DataFrame, chronic_share: float, warm_up_hours: float) -> DataFrame:
+    """Fold bins to episodes and judge each type by the site's past.
+
+    Input is what `fold_bins` returns, and the alerts for their accounts; one output row is one episode
+    (`schemas.EPISODES`). Facts, tactics and techniques are those of its first bin, since alerts of one type between the same
+    entities share them; accounts are all.
 
     Parameters
     ----------
@@ -53,34 +79,30 @@ def fold_episodes(folded: DataFrame, chronic_share: float, warm_up_hours: float)
 
     Notes
     -----
-    `fleet_share` is (distinct past hours with the type + 1) / (past hours + 2), `host_share` the same at one target;
-    distinct hours, so that a flood counts once. Counted by `dense_rank` over the hours that episodes touch: every hour
-    inside an episode holds an alert as long as the fold's gap is below an hour. `surprise` is the mean of both negative
-    logarithms, in nats.
+    `fleet_share` is (distinct past hours with the type + 1) / (past hours + 2), `pair_share` the same between these two ends
+    (at this host, where there is no source); distinct hours, so that a flood counts once. Counted by `dense_rank` over the
+    hours that episodes touch: every hour inside an episode holds an alert as long as the fold's gap is below an hour.
+    `surprise` is the mean of both negative logarithms, in nats.
     """
-    spans = (
-        folded.filter(F.col("episode").isNotNull())
-        .groupBy("episode")
-        .agg(
-            F.min("observed_at").alias("started_at"),
-            F.max("observed_at").alias("ended_at"),
-            F.count(F.lit(1)).alias("n_alerts"),
-            F.max("severity").alias("severity"),
-        )
+    facts = F.struct(*_FOLD_KEY, *_END_FACTS, "tactics", "techniques")
+    episodes = bins.groupBy("episode").agg(
+        F.min_by(facts, F.struct("started_at", "ended_at", "tactics", "techniques")).alias("facts"),
+        F.min("started_at").alias("started_at"),
+        F.max("ended_at").alias("ended_at"),
+        F.sum("n_alerts").alias("n_alerts"),
+        F.max("severity").alias("severity"),
     )
-    opening = folded.filter("is_first").select(
-        "episode", *_FOLD_KEY, "tactics", "techniques",
-        *[f"{end}_{what}" for end in ("source", "target") for what in ("zone", "level", "role")],
-    )  # fmt: skip
-    episodes = opening.join(spans, on="episode", how="inner").join(_accounts(folded), on="episode", how="left")
+    episodes = episodes.select("facts.*", *[c for c in episodes.columns if c != "facts"]).join(
+        _accounts(bins, alerts), on="episode", how="left"
+    )
     episodes = episodes.withColumn("accounts", F.coalesce("accounts", F.array().cast("array<string>")))
     return conform(_with_past(episodes, chronic_share, warm_up_hours), EPISODES)
 
 
-def _accounts(folded: DataFrame) -> DataFrame:
-    named = folded.filter(F.col("episode").isNotNull() & F.exists("entities", lambda e: e["kind"] == "account"))
-    keys = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
-    each = named.select("episode", F.explode(keys).alias("account"))
+def _accounts(bins: DataFrame, alerts: DataFrame) -> DataFrame:
+    named = alerts.filter(F.size("accounts") > 0).select("fold_key", "bin", F.explode("accounts").alias("account"))
+    episode_of = bins.select("fold_key", "bin", "episode").distinct()
+    each = named.distinct().join(episode_of, on=["fold_key", "bin"], how="inner")
     return each.groupBy("episode").agg(F.array_sort(F.collect_set("account")).alias("accounts"))
 
 
@@ -91,15 +113,15 @@ def _with_past(episodes: DataFrame, chronic_share: float, warm_up_hours: float) 
     )
     beginning = hourly.groupBy("site").agg(F.min("hour").alias("site_hour"))
     fleet_seen = F.dense_rank().over(Window.partitionBy(*_TYPE).orderBy("hour")) - 1
-    host_seen = F.dense_rank().over(Window.partitionBy(*_TYPE, "target_entity").orderBy("hour")) - 1
-    seen = hourly.withColumn("fleet_seen", fleet_seen).withColumn("host_seen", host_seen)
+    pair_seen = F.dense_rank().over(Window.partitionBy(*_FOLD_KEY).orderBy("hour")) - 1
+    seen = hourly.withColumn("fleet_seen", fleet_seen).withColumn("pair_seen", pair_seen)
     seen = seen.filter("hour = first_hour").join(F.broadcast(beginning), on="site", how="inner")
     past_hours = (F.col("hour") - F.col("site_hour")).cast("double")
     shares = seen.withColumn("history_hours", past_hours).withColumns(
-        {f"{of}_share": (F.col(f"{of}_seen") + 1) / (past_hours + 2) for of in ("fleet", "host")}
+        {f"{of}_share": (F.col(f"{of}_seen") + 1) / (past_hours + 2) for of in ("fleet", "pair")}
     )
     is_chronic = (F.col("fleet_share") >= chronic_share) & (F.col("history_hours") >= warm_up_hours)
-    return shares.withColumn("surprise", -F.log("fleet_share") / 2 - F.log("host_share") / 2).withColumn(
+    return shares.withColumn("surprise", -F.log("fleet_share") / 2 - F.log("pair_share") / 2).withColumn(
         "is_chronic", is_chronic
     )
 

@@ -46,8 +46,10 @@ def describe_subgraphs(grouped: DataFrame, motif_hits: DataFrame, warm_up_hours:
         F.array_sort(F.collect_set("motif")).alias("motifs"), F.max(chain).alias("chain"), pivots.alias("crossed_at")
     )
     episodes = _with_quiet(grouped).join(found.select("subgraph_id", "crossed_at"), on="subgraph_id", how="left")
-    facts = episodes.groupBy("subgraph_id", "site").agg(*_facts(warm_up_hours)).join(
-        _rarity(grouped), on="subgraph_id", how="inner"
+    facts = (
+        episodes.groupBy("subgraph_id", "site")
+        .agg(*_facts(warm_up_hours))
+        .join(_rarity(grouped), on="subgraph_id", how="inner")
     )
     described = facts.join(found.drop("crossed_at"), on="subgraph_id", how="left")
     no_text = F.array().cast("array<string>")
@@ -114,11 +116,15 @@ def _rarity(grouped: DataFrame) -> DataFrame:
     types = grouped.groupBy("subgraph_id", "source", "name").agg(F.max("surprise").alias("surprise"))
     ranked = F.sort_array(F.collect_list(F.struct("surprise", "name")), asc=False)
     damped = F.transform("ranked", lambda t, i: t["surprise"] / F.pow(i + 1, F.lit(DAMPING)))
-    return types.groupBy("subgraph_id").agg(ranked.alias("ranked")).select(
-        "subgraph_id",
-        F.aggregate(damped, F.lit(0.0), lambda total, c: total + c).alias("rarity_nats"),
-        F.size("ranked").cast("bigint").alias("n_types"),
-        F.transform(F.slice("ranked", 1, 3), lambda t: t["name"]).alias("top_names"),
+    return (
+        types.groupBy("subgraph_id")
+        .agg(ranked.alias("ranked"))
+        .select(
+            "subgraph_id",
+            F.aggregate(damped, F.lit(0.0), lambda total, c: total + c).alias("rarity_nats"),
+            F.size("ranked").cast("bigint").alias("n_types"),
+            F.transform(F.slice("ranked", 1, 3), lambda t: t["name"]).alias("top_names"),
+        )
     )
 
 

@@ -24,6 +24,8 @@ PLANNED_ROLES = ("scanner", "maintenance")
 NEAREST = 3
 """Predecessors by start that are tried for each episode: the nearest alone can hide an older one that still runs."""
 
+_KEY = ("site", "kind", "key", "is_planned")
+
 
 @dataclass(frozen=True)
 class LinkKind:
@@ -44,7 +46,8 @@ class LinkKind:
 def link_kinds(pivot_gap_minutes: float, session_gap_seconds: float) -> tuple[LinkKind, ...]:
     """The kinds of link, most telling first. An episode about one host acts from and arrives at that host.
 
-    Weights follow the roles of the design's reference: pivot 1, same pair .9, same source .5 (measured on CPTC-2017).
+    Weights follow the roles of the design's reference: pivot 1, same pair .9, account .8, same source
+    .5; an equal weight would let the name of a link depend on the spelling of its kind.
     """
     origin, destination = F.coalesce("source_entity", "target_entity"), F.col("target_entity")
     pair = F.when(F.col("source_entity").isNotNull(), F.concat_ws(" > ", origin, destination))
@@ -52,8 +55,8 @@ def link_kinds(pivot_gap_minutes: float, session_gap_seconds: float) -> tuple[Li
     session_minutes = session_gap_seconds / 60
     return (
         LinkKind("pivot", destination, origin, 1.0, pivot_gap_minutes, True),
-        LinkKind("account", F.col("account"), F.col("account"), 0.9, session_minutes, True),
-        LinkKind("same_pair", pair, pair, 0.9, session_minutes, False),
+        LinkKind("account", F.col("account"), F.col("account"), 0.8, session_minutes, True),
+        LinkKind("same_pair", pair, pair, 0.9, session_minutes, True),
         LinkKind("same_source", burst, burst, 0.5, session_minutes / 2, False),
     )
 
@@ -73,28 +76,18 @@ def find_links(
 
     Notes
     -----
-    With seen hours h of the entity and H past hours of the site, its rate is `-ln(1 - (h + 1) / (H + 2))` an hour; a patient
-    link spans at most `coincidence / rate`, and its weight falls with the chance that something else would have come in
-    the gap, `exp(-rate * gap)`. No range join: arrivals are numbered in time, so that a predecessor is an equality. At most
-    3 candidates for each episode and kind; two shuffles over a narrow frame.
+    The rate of an entity is that of episodes which could have been the later end, at least as surprising as the weaker one,
+    before the earlier one: from h past hours with such, `-ln(1 - (h + 1) / (H + 2))` an hour, H the site's hours before the
+    later end. So two rare episodes can be linked over a host whose everyday life is busy, and over a server that many come
+    to but that never acts itself.
+
+    A patient link spans at most `coincidence / rate`; its weight falls with the chance that something else would have come
+    in the gap, `exp(-rate * gap)`. No range join: arrivals are numbered in time, so that a predecessor is an equality, and
+    strength is counted in whole nats. At most 3 candidates for each episode and kind; narrow frames throughout.
     """
     kinds = link_kinds(pivot_gap_minutes, session_gap_seconds)
     ends = _ends(episodes, kinds)
-    entity = Window.partitionBy("site", "kind", "key", "is_planned")
-    earlier = entity.orderBy("t0").rangeBetween(Window.unboundedPreceding, -1)
-    ends = ends.withColumns(
-        {
-            "n_before": F.count(F.when(F.col("is_left"), True)).over(earlier),
-            "number": F.sum(F.col("is_left").cast("int")).over(entity.orderBy("t0", "episode", "is_left")),
-            "hours_seen": F.dense_rank().over(entity.orderBy(F.floor(F.col("t0") / HOUR))) - 1,
-        }
-    )
-    key = ["site", "kind", "key", "is_planned", "number"]
-    lefts = ends.filter("is_left").select(*key, F.col("episode").alias("src"), F.col("t1").alias("left_end"))
-    rights = ends.filter("is_right and n_before > 0").withColumn(
-        "number", F.explode(F.sequence(F.greatest(F.lit(1), F.col("n_before") - NEAREST + 1), F.col("n_before")))
-    )
-    candidates = rights.withColumnRenamed("episode", "dst").join(lefts, on=key, how="inner")
+    candidates = _nearest_predecessors(ends).join(_hours_seen(ends), on=[*_KEY, "src", "level"], how="inner")
     rate = -F.log(1 - F.least(F.lit(0.98), (F.col("hours_seen") + 1) / (F.col("history_hours") + 2)))
     gap_hours = F.greatest(F.lit(0), F.col("t0") - F.col("left_end")) / HOUR
     reach = F.when(F.col("is_patient"), F.least(F.lit(max_gap_hours), coincidence / rate)).otherwise(F.lit(0.0))
@@ -102,8 +95,51 @@ def find_links(
         gap_hours <= F.greatest(F.col("base_gap_minutes") / 60, reach)
     )
     strength = F.col("kind_weight") * F.exp(-rate * gap_hours)
-    best = F.max(F.struct(strength.alias("weight"), "kind", F.col("key").alias("entity"), "gap_minutes")).alias("best")
-    return conform(linked.groupBy("site", "src", "dst").agg(best).select("site", "src", "dst", "best.*"), LINKS)
+    # Where several kinds hold, the most telling names the link and the strongest weighs it.
+    named = F.max_by(
+        F.struct("kind", F.col("key").alias("entity"), "gap_minutes"), F.struct("kind_weight", strength, "kind")
+    )
+    pairs = linked.groupBy("site", "src", "dst").agg(F.max(strength).alias("weight"), named.alias("named"))
+    return conform(pairs.select("site", "src", "dst", "weight", "named.*"), LINKS)
+
+
+def _nearest_predecessors(ends: DataFrame) -> DataFrame:
+    """Pairs of a left and a later right end of one key; `level` is the strength of the weaker episode in whole nats."""
+    entity = Window.partitionBy(*_KEY)
+    earlier = entity.orderBy("t0").rangeBetween(Window.unboundedPreceding, -1)
+    numbered = ends.withColumns(
+        {
+            "n_before": F.count(F.when(F.col("is_left"), True)).over(earlier),
+            "number": F.sum(F.col("is_left").cast("int")).over(entity.orderBy("t0", "episode", "is_left")),
+        }
+    )
+    lefts = numbered.filter("is_left").select(
+        *_KEY,
+        "number",
+        F.col("episode").alias("src"),
+        F.col("t1").alias("left_end"),
+        F.col("level").alias("left_level"),
+    )
+    nearest = F.sequence(F.greatest(F.lit(1), F.col("n_before") - NEAREST + 1), F.col("n_before"))
+    rights = numbered.filter("is_right and n_before > 0").withColumn("number", F.explode(nearest))
+    pairs = rights.withColumnRenamed("episode", "dst").join(lefts, on=[*_KEY, "number"], how="inner")
+    return pairs.withColumn("level", F.least("level", "left_level"))
+
+
+def _hours_seen(ends: DataFrame) -> DataFrame:
+    """For each left end and each level up to its own: hours before its own in which the key had a right end that strong.
+
+    What comes after an arrival may be its consequence, so only what was there before tells how busy a key is.
+    """
+    by_level = ends.withColumn("level", F.explode(F.sequence(F.lit(0), F.col("level"))))
+    by_level = by_level.withColumn("hour", F.floor(F.col("t0") / HOUR))
+    same_hour = Window.partitionBy(*_KEY, "level", "hour").orderBy(F.desc("is_right"), "t0", "episode")
+    opens_hour = F.col("is_right") & (F.row_number().over(same_hour) == 1)
+    earlier = Window.partitionBy(*_KEY, "level").orderBy("hour").rangeBetween(Window.unboundedPreceding, -1)
+    seen = by_level.withColumn("opens_hour", opens_hour.cast("int")).withColumn(
+        "hours_seen", F.coalesce(F.sum("opens_hour").over(earlier), F.lit(0))
+    )
+    return seen.filter("is_left").select(*_KEY, F.col("episode").alias("src"), "level", "hours_seen")
 
 
 def _ends(episodes: DataFrame, kinds: tuple[LinkKind, ...]) -> DataFrame:
@@ -111,6 +147,7 @@ def _ends(episodes: DataFrame, kinds: tuple[LinkKind, ...]) -> DataFrame:
     planned = F.coalesce("source_role", F.when(F.col("source_entity").isNull(), F.col("target_role")), F.lit(""))
     active = episodes.filter(~F.col("is_chronic")).select(
         "site", "episode", "source", "name", "source_entity", "target_entity", "history_hours", "accounts",
+        F.floor("surprise").cast("int").alias("level"),
         F.unix_micros("started_at").alias("t0"),
         F.unix_micros("ended_at").alias("t1"),
         planned.isin(*PLANNED_ROLES).alias("is_planned"),
@@ -120,12 +157,12 @@ def _ends(episodes: DataFrame, kinds: tuple[LinkKind, ...]) -> DataFrame:
 
 
 def _of_kind(episodes: DataFrame, kind: LinkKind) -> DataFrame:
-    sides = (
-        F.struct(kind.left.alias("key"), F.lit(True).alias("is_left"), F.lit(False).alias("is_right")),
-        F.struct(kind.right.alias("key"), F.lit(False).alias("is_left"), F.lit(True).alias("is_right")),
-    )
+    sides = [
+        F.struct(key.alias("key"), F.lit(left).alias("is_left"), F.lit(not left).alias("is_right"))
+        for key, left in ((kind.left, True), (kind.right, False))
+    ]
     return episodes.select(
-        *("site", "episode", "t0", "t1", "is_planned", "history_hours"),
+        *("site", "episode", "t0", "t1", "level", "is_planned", "history_hours"),
         F.lit(kind.name).alias("kind"),
         F.lit(kind.weight).alias("kind_weight"),
         F.lit(kind.base_gap_minutes).alias("base_gap_minutes"),

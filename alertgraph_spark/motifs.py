@@ -64,8 +64,8 @@ MOTIFS: tuple[Motif, ...] = (
             and b.destination_zone = 'ot' and b.origin <> b.destination""",
         chain=("a", "b"),
         technique="T0886 Remote Services (ICS)",
-        why="What was reached from the office network reaches into the process network: the step that makes an IT incident a safety matter.",
-        blind_spot="A dual-homed machine that only the OT side reports; an entry by USB or by a supplier's own remote access.",
+        why="What was reached from the office network reaches into the process network: now it is a matter of safety.",
+        blind_spot="A dual-homed machine that only the OT side reports; an entry by USB or by a supplier's remote access.",
         match=("0 ws1/it -> jump/dmz rdp logon", "20 jump/dmz -> ews/ot rdp logon"),
         near_miss=("20 ws1/it -> jump/dmz rdp logon", "0 jump/dmz -> ews/ot rdp logon"),
     ),
@@ -122,8 +122,18 @@ MOTIFS: tuple[Motif, ...] = (
         technique="T1074.002 Remote Data Staging",
         why="Many hosts turn to one, which then acts: staging, a shared drop, or one prey of several footholds.",
         blind_spot="Sources behind one translated address count as one.",
-        match=("0 ws1/it -> fs1/it smb", "1 ws2/it -> fs1/it smb", "2 ws3/it -> fs1/it smb", "9 fs1/it archive created"),
-        near_miss=("0 ws1/it -> fs1/it smb", "1 ws2/it -> fs1/it smb", "2 ws3/it -> fs2/it smb", "9 fs1/it archive created"),
+        match=(
+            "0 ws1/it -> fs1/it smb",
+            "1 ws2/it -> fs1/it smb",
+            "2 ws3/it -> fs1/it smb",
+            "9 fs1/it archive created",
+        ),
+        near_miss=(
+            "0 ws1/it -> fs1/it smb",
+            "1 ws2/it -> fs1/it smb",
+            "2 ws3/it -> fs2/it smb",
+            "9 fs1/it archive created",
+        ),
     ),
 )
 

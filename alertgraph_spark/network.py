@@ -19,14 +19,18 @@ def draw_nodes(grouped: DataFrame) -> DataFrame:
     ends = F.array(
         *[
             F.struct(
-                F.col(f"{end}_entity").alias("node_id"), F.col(f"{end}_zone").alias("zone"), F.col(f"{end}_role").alias("role")
+                F.col(f"{end}_entity").alias("node_id"),
+                F.col(f"{end}_zone").alias("zone"),
+                F.col(f"{end}_role").alias("role"),
             )
             for end in ("source", "target")
         ]
     )
     accounts = F.transform(
         "accounts",
-        lambda key: F.struct(key.alias("node_id"), F.col("target_zone").alias("zone"), F.lit(None).cast("string").alias("role")),
+        lambda key: F.struct(
+            key.alias("node_id"), F.col("target_zone").alias("zone"), F.lit(None).cast("string").alias("role")
+        ),
     )
     named = grouped.select(
         *("subgraph_id", "site", "started_at", "ended_at", "n_alerts"), F.inline(F.concat(ends, accounts))

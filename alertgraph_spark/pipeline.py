@@ -15,13 +15,13 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from alertgraph_spark.alerts import normalise_alerts, rejected_lines, with_status
+from alertgraph_spark.alerts import find_repeats, normalise_alerts, rejected_lines, with_status
 from alertgraph_spark.components import check_invariant, episode_id, find_subgraphs, with_subgraph
-from alertgraph_spark.episodes import fold_episodes, with_episode
+from alertgraph_spark.episodes import fold_bins, fold_episodes, with_bin
 from alertgraph_spark.features import describe_subgraphs
 from alertgraph_spark.graph import AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
-from alertgraph_spark.motifs import match_motifs, motif_vertices
+from alertgraph_spark.motifs import MOTIFS, match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes
 from alertgraph_spark.schemas import MEMBERS, conform
 from alertgraph_spark.scoring import score_subgraphs
@@ -43,8 +43,8 @@ class Knobs:
     pivot_gap_minutes: float = 30
     max_gap_hours: float = 168
     coincidence: float = 0.3
-    max_episodes: int = 500
-    show_exceedance: float = 0.5
+    max_episodes: int = 80
+    show_exceedance: float = 1.0
     engine: str = "auto"
     driver_max_links: int = 5_000_000
     crossover_links: int = 1_000_000
@@ -105,6 +105,7 @@ def rank_subgraphs(
     formats: Mapping[str, Format],
     start: datetime,
     end: datetime,
+    *,
     assets: Sequence[Asset] = (),
     knobs: Knobs | None = None,
     on_stage: OnStage = lambda stage, rows, seconds: None,
@@ -128,20 +129,24 @@ def rank_subgraphs(
 
     Notes
     -----
-    Three shuffles over alerts (fold duplicates, fold episodes, alerts to members), the rest over episodes, which are a few
-    thousand a site and day. Each stage is one job, so that its time is its own.
+    Of alerts only a number each is shuffled, to find repeats; the rest works on bins and episodes, of which there are a few
+    thousand a site and day. Each stage is materialised once, so that its time is its own.
     """
     knobs = knobs or Knobs()
     ranking = Ranking()
     line = _Line(ranking, on_stage)
 
     begin = time.perf_counter()
-    lines = with_status(normalise_alerts(raw_alerts, formats, assets), start, end)
-    folded = line.hold(with_episode(lines, knobs.episode_gap_seconds))
-    _count(folded, ranking)
+    normalised = with_status(normalise_alerts(raw_alerts, formats, assets), start, end)
+    lines = line.hold(with_bin(normalised, knobs.episode_gap_seconds))
+    repeats = line.cut(find_repeats(lines))
+    _count(lines, repeats, ranking)
+    valid = lines.filter(F.col("status").isin("alert", "history"))
+    alerts = valid.join(F.broadcast(repeats.select("row")), on="row", how="left_anti")
     line.done("normalise", ranking.counts["alerts"], begin)
 
-    episodes, _ = line.run("fold", fold_episodes(folded, knobs.chronic_share, knobs.warm_up_hours))
+    bins = line.cut(fold_bins(alerts, knobs.episode_gap_seconds))
+    episodes, _ = line.run("fold", fold_episodes(bins, alerts, knobs.chronic_share, knobs.warm_up_hours))
     links, n_links = line.run(
         "link",
         find_links(
@@ -162,34 +167,38 @@ def rank_subgraphs(
     motif_hits, _ = line.run("match", match_motifs(graph))
     features, _ = line.run("describe", describe_subgraphs(grouped, motif_hits, knobs.warm_up_hours))
     subgraphs, ranking.counts["subgraphs"] = line.run(
-        "score", score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance)
+        "score",
+        score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, {m.id: m.title for m in MOTIFS}),
     )
     ranking.tables = {
         "subgraphs": subgraphs,
-        "members": _members(folded, grouped),
+        "members": _members(alerts, bins, grouped),
         "nodes": draw_nodes(grouped),
         "edges": draw_edges(grouped),
         "motif_hits": motif_hits,
         "cuts": cuts,
-        "rejected": rejected_lines(folded),
+        "rejected": rejected_lines(lines),
         "features": features,
+        "episodes": grouped,
+        "links": kept,
     }
     return ranking
 
 
-def _count(folded: DataFrame, ranking: Ranking) -> None:
-    """Count lines by status in one job: the one that also fills the cache."""
-    rows = folded.groupBy("status", "reason").count().collect()
-    by_status = {s: sum(r["count"] for r in rows if r["status"] == s) for s in ("alert", "duplicate", "rejected")}
-    history = sum(r["count"] for r in rows if r["status"] == "history")
-    outside = sum(r["count"] for r in rows if r["status"] == "out_of_window")
+def _count(lines: DataFrame, repeats: DataFrame, ranking: Ranking) -> None:
+    """Count lines by status: one job over the cache, one over the few repeats."""
+    rows = lines.groupBy("status", "reason").count().collect()
+    again = {row["status"]: row["count"] for row in repeats.groupBy("status").count().collect()}
+    by_status: dict[str, int] = {}
+    for row in rows:
+        by_status[row["status"]] = by_status.get(row["status"], 0) + row["count"]
     ranking.counts = {
-        "rows_read": sum(r["count"] for r in rows),
-        "alerts": by_status["alert"],
-        "duplicates": by_status["duplicate"],
-        "out_of_window": outside + history,
-        "rejected": by_status["rejected"],
-        "history": history,
+        "rows_read": sum(by_status.values()),
+        "alerts": by_status.get("alert", 0) - again.get("alert", 0),
+        "duplicates": again.get("alert", 0),
+        "out_of_window": by_status.get("out_of_window", 0) + by_status.get("history", 0),
+        "rejected": by_status.get("rejected", 0),
+        "history": by_status.get("history", 0) - again.get("history", 0),
     }
     ranking.rejected_by_reason = {r["reason"]: r["count"] for r in sorted(rows, key=str) if r["reason"]}
 
@@ -207,8 +216,13 @@ def _connect(
     return grouped.join(current, on="subgraph_id", how="left_semi"), cuts
 
 
-def _members(folded: DataFrame, grouped: DataFrame) -> DataFrame:
+def _members(alerts: DataFrame, bins: DataFrame, grouped: DataFrame) -> DataFrame:
     """Alerts of the subgraphs; one row is one alert, of the window or of the history that led to it."""
-    of_episode = grouped.select("episode", "subgraph_id", F.when(F.col("is_linked"), "core").otherwise("single").alias("role"))
-    members = folded.join(of_episode, on="episode", how="inner")
+    role = F.when(F.col("is_linked"), "core").otherwise("single").alias("role")
+    subgraph_of = (
+        bins.select("fold_key", "bin", "episode")
+        .distinct()
+        .join(grouped.select("episode", "subgraph_id", role), on="episode", how="inner")
+    )
+    members = alerts.join(F.broadcast(subgraph_of), on=["fold_key", "bin"], how="inner")
     return conform(members.withColumn("episode_id", episode_id(F.col("episode"))), MEMBERS)

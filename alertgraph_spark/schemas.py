@@ -97,7 +97,7 @@ REJECTED = _table(
 EPISODES = _table(
     "episodes",
     "a run of alerts of one type between the same entities without a pause",
-    ("episode", "bigint", "hash of site and first alert's id: stays when the episode grows", False),
+    ("episode", "bigint", "hash of its key and first time: stays when the episode grows", False),
     ("site", "string", "workspace", False),
     ("source", "string", "format", False),
     ("name", "string", "alert name", False),
@@ -110,9 +110,9 @@ EPISODES = _table(
     *_ENDS,
     ("accounts", "array<string>", "account entities of its alerts"),
     ("fleet_share", "double", "share of past hours in which the site saw this type, (seen + 1) / (hours + 2)", False),
-    ("host_share", "double", "the same for this type at this target", False),
+    ("pair_share", "double", "the same for this type between these two ends", False),
     ("history_hours", "double", "hours of history that the site had before it", False),
-    ("surprise", "double", "-1/2 ln fleet_share - 1/2 ln host_share, in nats", False),
+    ("surprise", "double", "-1/2 ln fleet_share - 1/2 ln pair_share, in nats", False),
     (
         "is_chronic",
         "boolean",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TypedDict
@@ -32,9 +32,11 @@ TERMS: tuple[Term, ...] = (
     Term("severity", "severity", 2.0, "concat('highest severity ', round(severity, 2))"),
     Term("kill_chain", "n_stages", 1.0, "concat(int(n_stages), ' of 4 stages: ', array_join(tactics, ', '))"),
     Term("chain", "chain_hops", 1.0, "concat(int(chain_hops), ' hops: ', array_join(path, ' → '))"),
-    Term("crossing", "level_drop", 2.0, "concat('reaches ', round(level_drop, 1), ' Purdue levels down into OT')"),
-    Term("ot_action", "ot_action", 4.0, "'acts on the process after the crossing'"),
-    Term("planned", "planned_share", -15.0, "concat(round(100 * planned_share), ' % by a scanner or maintenance host')"),
+    Term("crossing", "level_drop", 1.0, "concat('reaches ', round(level_drop, 1), ' Purdue levels down into OT')"),
+    Term("ot_action", "ot_action", 3.0, "'acts on the process after the crossing'"),
+    Term(
+        "planned", "planned_share", -15.0, "concat(round(100 * planned_share), ' % by a scanner or maintenance host')"
+    ),
 )
 """Weights in nats; reference/design values, to be learned from labels where there are any."""
 
@@ -69,6 +71,8 @@ def score_subgraphs(
     features: DataFrame,
     budget_per_day: int,
     show_exceedance: float,
+    titles: Mapping[str, str],
+    *,
     terms: Sequence[Term] = TERMS,
     half_score: float = HALF_SCORE,
 ) -> DataFrame:
@@ -80,6 +84,8 @@ def score_subgraphs(
         Shown subgraphs a site and day of first_seen.
     show_exceedance
         Most earlier subgraphs a day of the site with at least 0.9 of its score for a subgraph to be shown.
+    titles
+        Motif id to what people call it, the most telling first.
 
     Notes
     -----
@@ -101,10 +107,15 @@ def score_subgraphs(
     largest_first = F.sort_array(F.filter(contributions, lambda c: c["value"] != 0), asc=False)
     explained = scored.withColumn(
         "contributions",
-        F.transform(largest_first, lambda c: F.struct(c["term"].alias("term"), c["value"].alias("value"), c["fact"].alias("fact"))),
+        F.transform(
+            largest_first,
+            lambda c: F.struct(c["term"].alias("term"), c["value"].alias("value"), c["fact"].alias("fact")),
+        ),
     )
     order = Window.orderBy(F.desc("score"), "first_seen", "subgraph_id")
-    ranked = explained.withColumn("rank", F.row_number().over(order).cast("bigint")).withColumn("summary", _summary())
+    ranked = explained.withColumn("rank", F.row_number().over(order).cast("bigint")).withColumn(
+        "summary", _summary(titles)
+    )
     return conform(_with_shown(ranked, budget_per_day, show_exceedance), SUBGRAPHS)
 
 
@@ -136,10 +147,10 @@ def _with_shown(ranked: DataFrame, budget_per_day: int, show_exceedance: float) 
     return shown.withColumn("is_shown", F.coalesce("is_shown", F.lit(False)))
 
 
-def _summary() -> Column:
+def _summary(titles: Mapping[str, str]) -> Column:
     """One sentence: what it looks like, along which hosts, how much, how long, and the rarest alert."""
-    titles = F.array_join(F.transform("motifs", lambda m: F.initcap(F.replace(m, F.lit("_"), F.lit(" ")))), ", ")
-    what = F.when(F.size("motifs") > 0, titles).otherwise(F.lit("Unusual alerts"))
+    found = [F.when(F.array_contains("motifs", motif), F.lit(title)) for motif, title in titles.items()]
+    what = F.when(F.size("motifs") > 0, F.concat_ws(", ", *found)).otherwise(F.lit("Unusual alerts"))
     hosts = F.transform("path", lambda key: F.substring_index(key, ":", -1))
     where = F.when(F.size("path") > 0, F.concat(F.lit(": "), F.array_join(hosts, " → "))).otherwise(F.lit(""))
     hours = (F.unix_timestamp("last_seen") - F.unix_timestamp("first_seen")) / 3600

@@ -42,9 +42,20 @@ class DayFolder:
     path: str
 
 
-def container_of(table: str) -> str:
-    """Name of the container that an export rule creates for a table: `am-` and the name in lower case."""
-    return f"am-{table.lower()}"
+def container_url(root: str, table: str) -> str:
+    """Where an export rule puts a table: the container `am-<table>`, in lower case, in or at `root`.
+
+    Examples
+    --------
+    >>> container_url("/mnt/export/", "SecurityAlert")
+    '/mnt/export/am-securityalert'
+    >>> container_url("abfss://{container}@account.dfs.core.windows.net", "SecurityAlert")
+    'abfss://am-securityalert@account.dfs.core.windows.net'
+    """
+    container = f"am-{table.lower()}"
+    if "{container}" in root:
+        return root.replace("{container}", container).rstrip("/")
+    return f"{root.rstrip('/')}/{container}"
 
 
 def list_days(
@@ -63,11 +74,11 @@ def list_days(
     found = []
     looked_for = []
     for table in tables:
-        pattern = f"{root.rstrip('/')}/{container_of(table)}/{WORKSPACES}/y=*/m=*/d=*"
+        pattern = f"{container_url(root, table)}/{WORKSPACES}/y=*/m=*/d=*"
         looked_for.append(pattern)
         for path in _glob(spark, pattern):
             day, site = _DAY.search(path), _SITE.search(path)
-            if day and site and (wanted is None or site[1] in wanted):
+            if day and site and (wanted is None or site[1].lower() in wanted):
                 found.append(DayFolder(table, site[1], date(*map(int, day.groups())), path))
     if not found:
         raise SourceError(
@@ -81,19 +92,46 @@ def _glob(spark: SparkSession, pattern: str) -> list[str]:
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path(pattern)
     try:
-        statuses = path.getFileSystem(spark._jsc.hadoopConfiguration()).globStatus(path) or []  # type: ignore[attr-defined]
+        statuses = path.getFileSystem(spark._jsc.hadoopConfiguration()).globStatus(path) or []
     except Exception as error:
         if not type(error).__module__.startswith("py4j"):
             raise
-        raise SourceError(f"cannot list {pattern}: {str(error).splitlines()[-1]}") from error
+        raise SourceError(f"cannot list {pattern}: {_cause(error)}") from error
     return [status.getPath().toString() for status in statuses]
 
 
+def _cause(error: Exception) -> str:
+    """First line of what Java says: the last one is the end of its stack trace."""
+    java = getattr(error, "java_exception", None)
+    return str(java.toString() if java is not None else error).splitlines()[0]
+
+
 def window_of(days: Sequence[DayFolder], start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
-    """The window of the run: what was asked for, else the whole days that the export holds."""
+    """The window of the run: what was asked for, else the whole days that the export holds.
+
+    Raises
+    ------
+    SourceError
+        If no day of the export lies in the window; older days would be read as history, and the run would end well with
+        nothing.
+    """
     first = min(d.day for d in days)
     last = max(d.day for d in days)
-    return start or _midnight(first), end or _midnight(last + timedelta(days=1))
+    window = start or _midnight(first), end or _midnight(last + timedelta(days=1))
+    _inside(days, *window)
+    return window
+
+
+def _inside(days: Sequence[DayFolder], start: datetime, end: datetime) -> list[DayFolder]:
+    """The folders of the days that the window touches, or an error that says which days there are."""
+    first, last = start.date(), (end - timedelta(microseconds=1)).date()
+    inside = [d for d in days if first <= d.day <= last]
+    if not inside:
+        have = sorted({d.day.isoformat() for d in days})
+        raise SourceError(
+            f"no alerts between {start.isoformat()} and {end.isoformat()}: the export holds {have[0]} to {have[-1]}"
+        )
+    return inside
 
 
 def _midnight(day: date) -> datetime:
@@ -118,20 +156,15 @@ def read_export(
     Returns
     -------
     DataFrame
-        `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record` and the union of all columns.
+        `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record` and the union of all columns, those of a
+        table without a folder included: a site that never had an OT alert is read by the same formats.
 
     Raises
     ------
     SourceError
         If no folder lies in the window; says which days there are.
     """
-    first, last = start.date(), (end - timedelta(microseconds=1)).date()
-    inside = [d for d in days if first <= d.day <= last]
-    if not inside:
-        have = sorted({d.day.isoformat() for d in days})
-        raise SourceError(
-            f"no alerts between {start.isoformat()} and {end.isoformat()}: the export holds {have[0]} to {have[-1]}"
-        )
+    inside = _inside(days, start, end)
     frames = []
     for table, names in columns.items():
         paths = [d.path for d in inside if d.table == table]
@@ -139,7 +172,9 @@ def read_export(
             log.warning("table %s has no folder in the window", table)
             continue
         frames.append(_read_table(spark, table, paths, names))
-    return reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
+    raw = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
+    missing = dict.fromkeys(name for names in columns.values() for name in names if name not in raw.columns)
+    return raw.select("*", *[F.lit(None).cast("string").alias(name) for name in missing])
 
 
 def _read_table(spark: SparkSession, table: str, paths: list[str], columns: Sequence[str]) -> DataFrame:

@@ -11,6 +11,8 @@ from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.source_format import ENTITY_KINDS, Format, JsonColumn
 
 COLUMNS = ("alert_id", "product", "name", "rule_id", "observed_at", "severity", "tactics", "techniques")
+_LISTS = ("reads", "samples")
+_MAPPINGS = ("json", "let", "columns", "severity_scale", "source", "target", "other")
 _KEYS = {
     *("format", "reads", "json", "let", "where", "columns", "severity_scale"),
     *("source", "target", "other", "source_zone", "target_zone", "samples"),
@@ -23,15 +25,17 @@ def load_format(path: Path) -> Format:
     Raises
     ------
     ConfigError
-        With every problem of the file: unreadable YAML, unknown keys, columns or entity kinds, a missing name.
+        With every problem of the file: unreadable YAML, unknown keys, columns or entity kinds, a missing name, values of
+        another shape. A key that is there without a value counts as left out.
     """
     try:
         text = path.read_text(encoding="utf-8")
         record = yaml.safe_load(text)
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
     if not isinstance(record, dict):
         raise ConfigError(f"{path}: a format is a mapping, found {type(record).__name__}")
+    record = {key: value for key, value in record.items() if value is not None}
     problems = list(_problems(record))
     if problems:
         raise ConfigError("\n".join(f"{path}: {p}" for p in problems))
@@ -40,23 +44,46 @@ def load_format(path: Path) -> Format:
         path=str(path),
         reads=tuple(record["reads"]),
         json=tuple(JsonColumn(name, j["column"], j["schema"]) for name, j in record.get("json", {}).items()),
-        let=record.get("let", {}),
+        let=_expressions(record, "let"),
         where=str(record.get("where", "true")),
-        columns=record["columns"],
+        columns=_expressions(record, "columns"),
         severity_scale={str(k).lower(): float(v) for k, v in record.get("severity_scale", {}).items()},
-        source=record.get("source", {}),
-        target=record.get("target", {}),
-        other=record.get("other", {}),
+        source=_expressions(record, "source"),
+        target=_expressions(record, "target"),
+        other=_expressions(record, "other"),
         source_zone=str(record.get("source_zone", "null")),
         target_zone=str(record.get("target_zone", "null")),
         samples=tuple(record.get("samples", ())),
     )
 
 
+def _expressions(record: dict[str, Any], key: str) -> dict[str, str]:
+    """A mapping of names to Spark SQL; a bare number or a `null` is an expression too."""
+    return {name: "null" if value is None else str(value) for name, value in record.get(key, {}).items()}
+
+
 def _problems(record: dict[str, Any]) -> list[str]:
     """All that is wrong with a format's record, in words."""
     found = [f"unknown key {key!r}; legal are {', '.join(sorted(_KEYS))}" for key in record if key not in _KEYS]
     found += [f"key {key!r} is missing" for key in ("format", "reads", "columns") if key not in record]
+    shapes = _shape_problems(record)
+    return found + (shapes or _content_problems(record))
+
+
+def _shape_problems(record: dict[str, Any]) -> list[str]:
+    """Keys whose value is no list or no mapping where one belongs; what is inside is judged when these are right."""
+    found = []
+    for key, value in record.items():
+        kind = list if key in _LISTS else dict if key in _MAPPINGS else None
+        if kind and not isinstance(value, kind):
+            words = "a list" if kind is list else "names and values"
+            found.append(f"{key}: found {value!r}; legal: {words}")
+    return found
+
+
+def _content_problems(record: dict[str, Any]) -> list[str]:
+    reads = record.get("reads", [])
+    found = [f"reads: found {name!r}; legal: names of columns" for name in reads if not isinstance(name, str)]
     columns = record.get("columns", {})
     found += [f"columns: unknown {c!r}; legal are {', '.join(COLUMNS)}" for c in columns if c not in COLUMNS]
     if "name" not in columns:
@@ -71,4 +98,9 @@ def _problems(record: dict[str, Any]) -> list[str]:
     for name, j in record.get("json", {}).items():
         if not isinstance(j, dict) or set(j) != {"column", "schema"}:
             found.append(f"json: {name} needs exactly the keys column and schema")
+        elif j["column"] not in reads:
+            found.append(f"json: {name} parses column {j['column']!r}, which reads does not list")
+    for word, degree in record.get("severity_scale", {}).items():
+        if type(degree) not in (int, float) or not 0 <= degree <= 1:
+            found.append(f"severity_scale: {word} is {degree!r}; legal are 0 to 1")
     return found

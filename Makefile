@@ -1,0 +1,37 @@
+# Two commands for a stranger: `make demo` and `make test`. Both set up .venv first, once; both say nothing where nothing is to do.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+LAKES ?= .lakes
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs bench-speed clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): setup.py constraints.txt examples/setup_env.sh
+	@bash examples/setup_env.sh $(PYTHON) $(VENV)
+	@touch $@
+
+demo: $(STAMP) ## rank the example plant's alerts and show what came out
+	@$(BIN)/python examples/demo.py
+
+test: $(STAMP) ## run the tests
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP) ## style, types and architecture
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+docs: $(STAMP) ## make the generated pages anew
+	@$(BIN)/python docs/make_docs.py
+
+bench-speed: $(STAMP) ## the whole run against a bare Spark scan of the same lake, as a ratio
+	@$(BIN)/python benchmarks/speed.py
+
+clean: ## remove the environment and what the demo left
+	rm -rf $(VENV) .demo .lakes build dist *.egg-info

@@ -1,0 +1,144 @@
+"""What a person types and sees: arguments, a line a stage, the ranked subgraphs as a table, and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, TextIO
+
+from alertgraph_spark.errors import AlertGraphError
+
+_SPAN = re.compile(r"([1-9]\d{0,4})([mhd])")
+# Five digits: 99999d is 273 years, more would leave the calendar.
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the job's command line into `config`, `start`, `end` (aware UTC or None) and `set`.
+
+    Without a window the run takes all that the export holds; `--last` ends now.
+    """
+    parser = argparse.ArgumentParser(
+        prog="rank_alerts.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", required=True, type=Path, help="YAML file; its keys stand in conf/README.md")
+    parser.add_argument(
+        "--start", type=_utc, metavar="ISO", help="first TimeGenerated that counts, e.g. 2026-03-02T00:00:00Z"
+    )
+    parser.add_argument("--end", type=_utc, metavar="ISO", help="first TimeGenerated that does not count any more")
+    parser.add_argument("--last", type=_span, metavar="SPAN", help="window that ends now: 90m, 24h, 7d")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the config")
+    args = parser.parse_args(argv)
+    if args.last and (args.start or args.end):
+        parser.error("--last goes without --start and --end")
+    if args.last:
+        args.end = datetime.now(timezone.utc)
+        args.start = args.end - args.last
+    if args.start and args.end and args.start >= args.end:
+        parser.error(f"--start {args.start.isoformat()} is not before --end {args.end.isoformat()}")
+    return args
+
+
+def _utc(text: str) -> datetime:
+    try:
+        when = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time, e.g. 2026-03-02T00:00:00Z") from error
+    if when.tzinfo is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has no time zone; folders are UTC, so write {when.isoformat()}Z or an offset"
+        )
+    return when.astimezone(timezone.utc)
+
+
+def _span(text: str) -> timedelta:
+    match = _SPAN.fullmatch(text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no span; allowed are 90m, 24h, 7d and the like")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+class Console:
+    """Prints what happens: a line a stage, then the top subgraphs and where to look next."""
+
+    ROWS = 10
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        """Print to `out`, or to the standard output."""
+        self._out = out or sys.stdout
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+        logging.getLogger("alertgraph_spark").setLevel(logging.INFO)
+        logging.getLogger("alertgraph_spark.io").setLevel(logging.WARNING)  # its stages are lines of their own
+        logging.getLogger("py4j").setLevel(logging.WARNING)
+
+    def say(self, text: str = "") -> None:
+        """Print a line at once: a scheduler's log shows where a run is."""
+        self._out.write(text + "\n")
+        self._out.flush()
+
+    def on_stage(self, stage: str, rows: int | None, seconds: float) -> None:
+        """Print one finished stage."""
+        count = "" if rows is None else f"{rows:>12,} rows"
+        self.say(f"  {stage:<10}{count:<18}{seconds:>7.1f} s")
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage that has no row count of its own."""
+        begin = time.perf_counter()
+        yield
+        self.on_stage(name, None, time.perf_counter() - begin)
+
+    def end(self, top: Sequence[Any], counts: Mapping[str, int], places: Mapping[str, str], seconds: float) -> None:
+        """Print the ranked subgraphs with their sentences, the balance of rows, and where everything is.
+
+        Parameters
+        ----------
+        top
+            Rows of `schemas.SUBGRAPHS`, best first.
+        places
+            What to look at, and where it is.
+        """
+        self.say()
+        self.say(f"{'rank':>4}  {'score':>5}  {'shown':<5}  {'site':<14} {'first seen (UTC)':<16}  what")
+        for row in top:
+            shown = "yes" if row["is_shown"] else ""
+            seen = f"{row['first_seen']:%Y-%m-%d %H:%M}"
+            self.say(
+                f"{row['rank']:>4}  {row['score']:>5.3f}  {shown:<5}  {row['site'][:14]:<14} {seen:<16}  {row['summary']}"
+            )
+        if not top:
+            self.say("      no subgraph: nothing in the window was out of the ordinary")
+        self.say()
+        read = (
+            "{rows_read:,} rows read = {alerts:,} alerts + {duplicates:,} duplicates"
+            " + {out_of_window:,} out of window + {rejected:,} rejected"
+        )
+        self.say(f"{read.format(**counts)}; {counts['subgraphs']:,} subgraphs in {seconds:.1f} s")
+        for what, where in places.items():
+            self.say(f"{what:<10}{where}")
+
+
+def exit_code(main: Callable[[], int]) -> int:
+    """Run `main` and turn its outcome into an exit code: 0 done, 2 what an operator can fix, 1 anything else.
+
+    An operator's own mistake is told in one message, without a stack trace.
+    """
+    try:
+        return main()
+    except AlertGraphError as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was saved is incomplete and is replaced by the next run\n")
+        return 1
+    except Exception:  # noqa: BLE001  # the outermost frame: a defect ends with its trace and exit code 1
+        traceback.print_exc()
+        return 1

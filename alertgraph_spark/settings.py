@@ -1,0 +1,187 @@
+"""Every key of the configuration file, each declared once: type, default, meaning and range.
+
+`config` checks a file against these declarations, and the table in `conf/README.md` is made from them: a new key is one
+field here, and the table made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from alertgraph_spark.config_keys import key
+
+
+@dataclass(frozen=True)
+class Export:
+    """Where the alerts are, and how far around the window they are read."""
+
+    root: str = key(
+        "folder or URL that holds the `am-<table>` folders of the export, or a URL with `{container}` in that place"
+    )
+    workspaces: str | tuple[str, ...] = key("workspaces to read, each one a site", "all", choices=("all",))
+    look_back_hours: float = key("late rows: how far before the window folders are read again", 48.0, within="[0, 720]")
+    history_hours: float = key(
+        "how far before the window alerts count as history for rarity", 720.0, within="[0, 8760]"
+    )
+
+
+@dataclass(frozen=True)
+class Source:
+    """One exported table and the format that reads it; `file` is where the format was found."""
+
+    table: str = key("exported table, as Log Analytics names it", like=r"[A-Za-z]\w*", like_words="letters, digits, _")
+    format: str = key("name of a shipped format, or a YAML file beside this file or in the working directory")
+    file: Path = field(default=Path(), compare=False)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where the tables of a run are saved."""
+
+    path: str = key("folder or URL; each run adds a folder named by its id")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Which engine connects the links."""
+
+    engine: str = key(
+        "`driver`: union-find on the driver; `auto`: driver up to the crossover, graphframes above it if it is there",
+        "auto",
+        choices=("auto", "graphframes", "driver"),
+    )
+    driver_max_links: int = key("links above which the driver engine refuses", 5_000_000, within="[1, 100000000]")
+    crossover_links: int = key("links above which `auto` takes graphframes", 1_000_000, within="[0, 100000000]")
+    jars: tuple[str, ...] = key("GraphFrames jar files, where the platform brings none", ())
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What is linked, what is noise and how much is shown."""
+
+    budget_per_day: int = key("subgraphs shown a site and day", 1, within="[1, 1000]")
+    warm_up_hours: float = key("history that a site needs before anything of it is shown", 24.0, within="[0, 8760]")
+    episode_gap_seconds: int = key("pause that ends an episode", 300, within="(0, 86400]")
+    chronic_share: float = key("share of past hours from which a type is everyday noise", 0.20, within="(0, 1]")
+    session_gap_seconds: float = key("pause that ends a session of a host", 600.0, within="(0, 86400]")
+    pivot_gap_minutes: float = key("longest wait between reaching a host and acting from it", 30.0, within="(0, 10080]")
+    max_gap_hours: float = key("longest gap that any link may bridge", 168.0, within="(0, 8760]")
+    coincidence: float = key(
+        "other episodes of the entity that are expected in the gap of a patient link, at most", 0.3, within="(0, 1]"
+    )
+    max_episodes: int = key(
+        "size cap of a subgraph in episodes; the weakest links above it are cut", 80, within="[2, 100000]"
+    )
+    show_exceedance: float = key(
+        "earlier subgraphs a day that scored as high, at most, to be shown", 1.0, within="(0, 1000]"
+    )
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where the run is logged."""
+
+    uri: str = key("MLflow tracking URI, or `none`", "sqlite:///mlflow.db")
+    experiment: str = key("experiment; on Databricks a workspace path", "alertgraph")
+    strict: bool = key("an unreachable tracking server fails the run", False)
+
+
+@dataclass(frozen=True)
+class Post:
+    """Where the ranked subgraphs are sent."""
+
+    mode: str = key("how the tables are sent", "none", choices=("logs_ingestion", "file", "none"))
+    endpoint: str | None = key("`logs_ingestion`: https URL of the DCE or the DCR; http on loopback only", None)
+    dcr_id: str | None = key("`logs_ingestion`: immutable id of the data collection rule", None)
+    credential: str = key(
+        "reference to what signs in, never the secret: azure-identity's default chain, or a bearer token in the environment",
+        "default",
+        like=r"default|env:[A-Za-z_]\w*",
+        like_words="`default`, or `env:NAME` for an environment variable",
+        is_reference=True,
+    )
+    folder: str | None = key("`file`: folder that gets the rows as JSON lines, a folder a run and table", None)
+
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Yield the key and the problem for everything that does not fit together."""
+        wanted = {"logs_ingestion": ("endpoint", "dcr_id"), "file": ("folder",)}.get(self.mode, ())
+        for name in wanted:
+            if getattr(self, name) is None:
+                yield name, f"required where post.mode is {self.mode}"
+        if self.endpoint is not None and not _is_safe_url(self.endpoint):
+            yield "endpoint", f"found {self.endpoint!r}; allowed: an https URL, or http on 127.0.0.1, ::1 or localhost"
+
+
+@dataclass(frozen=True)
+class Spark:
+    """The session, where the platform has not started one already."""
+
+    master: str | None = key(
+        "master of a local session",
+        None,
+        like=r"local(\[(\*|\d+)(, *\d+)?\])?",
+        like_words="`local`, `local[4]` or `local[*]`",
+    )
+    driver_memory: str = key(
+        "memory of a local driver", "8g", like=r"[1-9]\d*[kmgtKMGT]", like_words="size such as `8g`"
+    )
+    conf: Mapping[str, str] = key("Spark settings, added where the session has none of that name", {})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run; `assets_file` is where the asset list was found."""
+
+    export: Export
+    results: Results
+    sources: tuple[Source, ...] = key("what to read; at least one")
+    assets: str | None = key("CSV of known assets, looked up like a format", None)
+    graph: Graph = field(default_factory=Graph)
+    ranking: Ranking = field(default_factory=Ranking)
+    tracking: Tracking = field(default_factory=Tracking)
+    post: Post = field(default_factory=Post)
+    spark: Spark = field(default_factory=Spark)
+    assets_file: Path | None = field(default=None, compare=False)
+
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Yield the dotted key and the problem for everything that is right by itself and wrong together."""
+        if not self.export.workspaces:
+            yield "export.workspaces", "empty; allowed: `all` or the names of workspaces"
+        if not self.sources:
+            yield "sources", "empty; a run needs at least one source"
+        tables = [source.table.lower() if source.table else None for source in self.sources]
+        for number, table in enumerate(tables):
+            if table and table in tables[:number]:
+                yield f"sources.{number}.table", f"found {self.sources[number].table!r} twice; one format reads a table"
+        for name, text in self.post.conflicts():
+            yield f"post.{name}", text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as written in the file, defaults filled in, without the paths that were found."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        del plain["assets_file"]
+        for source in plain["sources"]:
+            del source["file"]
+        return plain
+
+    @property
+    def digest(self) -> str:
+        """Twelve hex digits of the SHA-256 of the canonical JSON: equal settings, equal digest, on every machine."""
+        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _is_safe_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        host = url.hostname
+    except ValueError:
+        return False
+    is_loopback = host in ("127.0.0.1", "::1", "localhost")
+    return bool(host) and (url.scheme == "https" or (url.scheme == "http" and is_loopback))
