@@ -1,0 +1,338 @@
+"""The emulator answers as the service does, and what executors post to it is what its tables hold."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pickle
+import re
+import secrets
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from alertgraph_spark.errors import PublishError, SchemaError
+from alertgraph_spark.io.log_analytics import PostCounts, post_results
+from alertgraph_spark.io.log_analytics.posting import count_receipts
+from alertgraph_spark.io.log_analytics.rows import RowEncoder, row_id
+from alertgraph_spark.io.log_analytics.sender import MAX_BODY_BYTES, Receipt
+from alertgraph_spark.io.log_analytics.streams import STREAMS
+from alertgraph_spark.io.log_analytics.tasks import Delivery, send_batches
+from alertgraph_spark.io.log_analytics.transport import Response, ingestion_url, post
+from alertgraph_spark.schemas import EDGES, NODES, SUBGRAPHS
+
+EMULATOR = Path(__file__).parent.parent / "examples" / "emulator"
+sys.path.insert(0, str(EMULATOR.parent))  # the examples are no part of the wheel
+
+from emulator.server import DCR_ID, LogsIngestionEmulator, kept_time, stored_value  # noqa: E402 - needs the line above
+
+UTC = timezone.utc
+NODES_STREAM = "Custom-AlertGraphNodes_CL"
+
+# Python workers inherit the environment in which the JVM was started, so it is set before the first test starts one.
+TOKEN_VARIABLE = "ALERTGRAPH_TEST_INGESTION_TOKEN"
+TOKEN = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_hex(16))
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[LogsIngestionEmulator]:
+    with LogsIngestionEmulator(tmp_path / "rows.sqlite", TOKEN) as running:
+        yield running
+
+
+def stored(tmp_path: Path, table: str) -> list[dict[str, Any]]:
+    """Return the rows of a table in the order of arrival."""
+    connection = sqlite3.connect(tmp_path / "rows.sqlite")
+    connection.row_factory = sqlite3.Row
+    rows = [dict(row) for row in connection.execute(f'SELECT * FROM "{table}" ORDER BY _rowid_')]  # not our RowId
+    connection.close()
+    return rows
+
+
+# --- the service's answers -------------------------------------------------------------------------------------------
+
+
+def ask(
+    emulator: LogsIngestionEmulator,
+    body: bytes = b"[]",
+    *,
+    token: str | None = TOKEN,
+    dcr: str = DCR_ID,
+    stream: str = NODES_STREAM,
+    **headers: str,
+) -> Response:
+    authorization = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return post(ingestion_url(emulator.url, dcr, stream), authorization | headers, body, 10.0)
+
+
+def test_each_refusal_has_its_status(emulator: LogsIngestionEmulator) -> None:
+    assert ask(emulator).status == 204
+    assert ask(emulator, token=None).status == 401
+    assert ask(emulator, token="another").status == 403
+    assert ask(emulator, dcr="dcr-1").status == 404
+    undeclared = ask(emulator, stream="Custom-Other_CL")
+    assert (undeclared.status, undeclared.code) == (400, "InvalidStream")
+    assert ask(emulator, b'[{"Site": "a"}').status == 400
+    assert ask(emulator, b'{"Site": "a"}').status == 400
+    assert ask(emulator, b"[1]").status == 400
+    assert ask(emulator, b'[{"NAlerts": NaN}]').status == 400
+    assert ask(emulator, b"[]", **{"Content-Encoding": "gzip"}).status == 400
+    url = ingestion_url(emulator.url, DCR_ID, NODES_STREAM)
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    assert post(url.replace("2023-01-01", "2021-11-01"), bearer, b"[]", 10.0).status == 400
+    assert post(f"{emulator.url}/metrics", bearer, b"[]", 10.0).status == 404
+
+
+def test_a_body_over_1_mb_is_refused_packed_or_not(emulator: LogsIngestionEmulator) -> None:
+    fits = b'["' + b"x" * (1024 * 1024 - 4) + b'"]'
+    packed = {"Content-Encoding": "gzip"}
+    assert ask(emulator, fits).status == 400  # of a legal size, and no array of objects
+    assert ask(emulator, fits + b" ").status == 413
+    assert ask(emulator, gzip.compress(fits), **packed).status == 400
+    assert ask(emulator, gzip.compress(fits + b" "), **packed).status == 413
+
+
+def test_undeclared_columns_vanish_and_a_request_is_stored_whole(
+    emulator: LogsIngestionEmulator, tmp_path: Path
+) -> None:
+    ask(emulator, json.dumps([{"Site": "a", "NAlerts": 2, "Undeclared": 1}, {"Site": "b"}]).encode())
+    rows = stored(tmp_path, "AlertGraphNodes_CL")
+    assert [(row["Site"], row["NAlerts"]) for row in rows] == [("a", 2), ("b", None)]
+    assert "Undeclared" not in rows[0]
+    assert rows[0]["TimeGenerated"] is not None  # the time of receipt
+
+
+def test_a_column_keeps_its_type_only() -> None:
+    assert stored_value(3, "long") == 3
+    assert stored_value(True, "long") is None
+    assert stored_value("3", "long") is None
+    assert stored_value(1, "boolean") is None
+    assert stored_value(2, "real") == 2
+    assert stored_value(["é", None], "dynamic") == '["é", null]'
+    assert stored_value("x" * 65_537, "string") == "x" * 65_536
+
+
+def test_a_time_out_of_range_becomes_the_time_of_receipt() -> None:
+    received = datetime(2026, 11, 24, tzinfo=UTC)
+    for days, is_kept in ((-2.01, False), (-2, True), (0, True), (1, True), (1.01, False)):
+        posted = (received + timedelta(days=days)).isoformat()
+        assert kept_time(posted, received) == (posted if is_kept else "2026-11-24T00:00:00.000000Z")
+    assert kept_time("yesterday", received) == kept_time(None, received) == "2026-11-24T00:00:00.000000Z"
+
+
+def test_it_listens_on_loopback_only(emulator: LogsIngestionEmulator) -> None:
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", emulator.url)
+
+
+def test_the_command_prints_its_address_and_answers(tmp_path: Path) -> None:
+    command = [sys.executable, f"{EMULATOR}/server.py", "--db", f"{tmp_path}/rows.sqlite", "--token-env"]
+    refused = subprocess.run([*command, "NO_SUCH_VARIABLE"], capture_output=True, text=True, check=False, timeout=60)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "NO_SUCH_VARIABLE" in refused.stderr
+    with subprocess.Popen([*command, TOKEN_VARIABLE], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        body = json.dumps([{"Site": "plant"}]).encode()
+        answer = post(ingestion_url(url, DCR_ID, NODES_STREAM), {"Authorization": f"Bearer {TOKEN}"}, body, 10.0)
+        process.terminate()
+    assert answer.status == 204
+    assert [row["Site"] for row in stored(tmp_path, "AlertGraphNodes_CL")] == ["plant"]
+
+
+def test_a_connection_that_nobody_takes_is_a_broken_one() -> None:
+    with LogsIngestionEmulator(":memory:", TOKEN) as gone:
+        pass
+    assert ask(gone) == Response(0, code="ConnectionRefusedError")
+
+
+# --- from executors --------------------------------------------------------------------------------------------------
+
+T1, T2 = datetime(2026, 11, 24, 5, 0, 0, 1, tzinfo=UTC), datetime(2026, 11, 24, 6, 30, tzinfo=UTC)
+RUN_TIME = datetime.now(UTC).replace(microsecond=0)
+TEXT = "Büro → Werk\u2028“2” \\ \x01 𝛼"
+WHY = [("rarity", 0.5, "seen 1 of 90 h"), ("severity", float("nan"), None)]
+
+
+@pytest.fixture(scope="module")
+def tables(spark: SparkSession) -> dict[str, DataFrame]:
+    nodes = [
+        ("sg-2", "plant", "host:web01", "web01", "host", "it", "IT", None, 3, T1, T2),
+        ("sg-1", "plant", "ip:10.0.0.5", TEXT, "ip", "ot", "OT", "plc", 2**53 + 1, T1, T1),
+    ]
+    edges = [
+        ("sg-1", "plant", "host:b", "ip:10.0.0.5", ["Stop", TEXT], 3, 1, 0.25, T1, T2),
+        ("sg-1", "plant", "host:a", "ip:10.0.0.5", [], 1, 1, 1.0, T1, T1),
+        ("sg-1", "plant", "host:c", "host:c", None, 1, 1, 0.0, T1, T1),
+    ]
+    subgraphs: list[tuple[Any, ...]] = [
+        ("sg-1", "plant", 0.9, 1, True, T1, T2, 5, 2, 3, ["impact"], None, WHY, TEXT),
+        ("sg-2", "plant", 0.1, 2, False, T1, T2, 3, 1, 1, [], [], [], None),
+    ]
+    return {
+        table.name: spark.createDataFrame(rows, table.ddl)
+        for table, rows in ((NODES, nodes), (EDGES, edges), (SUBGRAPHS, subgraphs))
+    }
+
+
+def post_to(emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], **changes: Any) -> dict[str, PostCounts]:
+    settings: dict[str, Any] = {
+        "mode": "logs_ingestion",
+        "run_id": "run-7",
+        "time_generated": RUN_TIME,
+        "endpoint": emulator.url,
+        "dcr_id": DCR_ID,
+        "credential": f"env:{TOKEN_VARIABLE}",
+    }
+    return post_results(tables, **(settings | changes))
+
+
+RUN_TIME_TEXT = RUN_TIME.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+T1_TEXT, T2_TEXT = "2026-11-24T05:00:00.000001Z", "2026-11-24T06:30:00.000000Z"
+
+
+def test_what_executors_post_is_what_the_tables_hold(
+    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
+) -> None:
+    counts = post_to(emulator, tables)
+    assert counts == {
+        "nodes": PostCounts(n_rows=2, n_sent=2, n_batches=1),
+        "edges": PostCounts(n_rows=3, n_sent=3, n_batches=1),
+        "subgraphs": PostCounts(n_rows=2, n_sent=2, n_batches=1),
+    }
+    nodes = stored(tmp_path, "AlertGraphNodes_CL")
+    row_ids = {row.pop("RowId") for row in nodes}
+    assert len(row_ids) == 2
+    run = {"TimeGenerated": RUN_TIME_TEXT, "RunId": "run-7", "Site": "plant"}
+    assert nodes == [  # in the order of site, subgraph, node
+        run
+        | {"SubgraphId": "sg-1", "NodeId": "ip:10.0.0.5", "Label": TEXT, "Kind": "ip", "Zone": "ot", "Domain": "OT"}
+        | {"Role": "plc", "NAlerts": 2**53 + 1, "FirstSeen": T1_TEXT, "LastSeen": T1_TEXT},
+        run
+        | {"SubgraphId": "sg-2", "NodeId": "host:web01", "Label": "web01", "Kind": "host", "Zone": "it", "Domain": "IT"}
+        | {"Role": None, "NAlerts": 3, "FirstSeen": T1_TEXT, "LastSeen": T2_TEXT},
+    ]
+    edges = stored(tmp_path, "AlertGraphEdges_CL")
+    assert [(e["Source"], e["Names"], e["MaxSeverity"]) for e in edges] == [
+        ("host:a", "[]", 1.0),
+        ("host:b", json.dumps(["Stop", TEXT], ensure_ascii=False), 0.25),
+        ("host:c", None, 0.0),
+    ]
+    first, second = stored(tmp_path, "AlertGraphSubgraphs_CL")
+    assert json.loads(first["Contributions"]) == [
+        {"term": "rarity", "value": 0.5, "fact": "seen 1 of 90 h"},
+        {"term": "severity", "value": None, "fact": None},
+    ]
+    assert (first["IsShown"], first["Score"], first["Motifs"], first["Summary"]) == (1, 0.9, None, TEXT)
+    assert (second["IsShown"], second["Rank"], second["Motifs"], second["Summary"]) == (0, 2, "[]", None)
+
+
+def test_a_second_post_of_a_run_repeats_rows_order_and_ids_from_the_driver_too(
+    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
+) -> None:
+    first = post_to(emulator, tables)
+    shuffled = {name: frame.orderBy(F.desc("first_seen")).repartition(3) for name, frame in tables.items()}
+    assert post_to(emulator, shuffled, from_driver=True) == first
+    for table in ("AlertGraphNodes_CL", "AlertGraphEdges_CL", "AlertGraphSubgraphs_CL"):
+        rows = stored(tmp_path, table)
+        assert rows[: len(rows) // 2] == rows[len(rows) // 2 :]
+
+
+def test_a_folder_gets_the_same_rows(
+    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
+) -> None:
+    counts = post_to(emulator, tables, mode="file", folder=f"{tmp_path}/posted/")
+    assert counts["edges"] == PostCounts(n_rows=3, n_sent=3)
+    (part,) = (tmp_path / "posted" / "run-7" / "AlertGraphNodes_CL").glob("part-*")
+    first, second = (json.loads(line) for line in part.read_bytes().rstrip(b"\n").split(b"\n"))
+    assert first == {
+        **{"TimeGenerated": RUN_TIME_TEXT, "RunId": "run-7", "Site": "plant", "SubgraphId": "sg-1"},
+        **{"RowId": row_id("run-7", "nodes", ["plant", "sg-1", "ip:10.0.0.5"])},
+        **{"NodeId": "ip:10.0.0.5", "Label": TEXT, "Kind": "ip", "Zone": "ot", "Domain": "OT", "Role": "plc"},
+        **{"NAlerts": 2**53 + 1, "FirstSeen": T1_TEXT, "LastSeen": T1_TEXT},
+    }
+    assert (second["NodeId"], second["Role"]) == ("host:web01", None)
+    assert stored(tmp_path, "AlertGraphNodes_CL") == []  # nothing was posted
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(PublishError, match=r"post\.folder: .*/file/run-7/.* \(ParentNotDirectoryException\)"):
+        post_to(emulator, tables, mode="file", folder=f"{tmp_path}/file")
+
+
+def test_a_refusal_ends_the_post_with_its_remedy_and_without_a_token(
+    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", logger="alertgraph_spark")
+    with pytest.raises(PublishError, match=r"table nodes: .*404.*post\.dcr_id.*\(0 of 2 rows were delivered\)"):
+        post_to(emulator, tables, dcr_id="dcr-1")
+    with pytest.raises(PublishError, match="NO_SUCH_VARIABLE is not set"):
+        post_to(emulator, tables, credential="env:NO_SUCH_VARIABLE")
+    emulator.service.token = "another"
+    with pytest.raises(PublishError, match="Monitoring Metrics Publisher") as caught:
+        post_to(emulator, tables)
+    assert TOKEN not in f"{caught.value!r} {caplog.text}"
+    assert stored(tmp_path, "AlertGraphNodes_CL") == []
+
+
+def test_a_table_of_another_shape_is_an_error_before_the_first_byte(
+    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
+) -> None:
+    wrong = {
+        "nodes": tables["nodes"],
+        "edges": tables["edges"].drop("names"),
+        "subgraphs": tables["subgraphs"].withColumn("rank", F.lit("1")),
+    }
+    with pytest.raises(SchemaError, match=r"names: want array<string>, have no such column.*rank: want bigint"):
+        post_to(emulator, wrong)
+    assert stored(tmp_path, "AlertGraphNodes_CL") == []
+
+
+def test_many_rows_go_in_batches_below_the_limit_and_a_row_too_large_is_counted(
+    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path, spark: SparkSession
+) -> None:
+    base = tables["nodes"].filter(F.col("subgraph_id") == "sg-1")
+    # 40 rows of 60,000 letters and about 400 bytes more: 14 in 900,000 bytes, so 3 batches.
+    many = spark.range(40).repartition(2).crossJoin(base).withColumn("node_id", F.format_string("ip:%03d", "id"))
+    many = many.drop("id").withColumn("label", F.expr("repeat('x', 60000)"))
+    # Escaped as \u0001 each of its 60,000 bytes becomes 6: 360,000, and three such fields are over 900,000 bytes.
+    control = F.expr("repeat(chr(1), 60000)")
+    huge = base.withColumns({"node_id": F.lit("ip:z"), "label": control, "zone": control, "kind": control})
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "7")  # ours span Arrow's
+    try:
+        counts = post_to(emulator, {**tables, "nodes": many.unionByName(huge)})
+    finally:
+        spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+    assert counts["nodes"] == PostCounts(n_rows=41, n_sent=40, n_refused=1, n_batches=3)
+    rows = stored(tmp_path, "AlertGraphNodes_CL")
+    assert [row["NodeId"] for row in rows] == [f"ip:{i:03d}" for i in range(40)]
+    assert MAX_BODY_BYTES // 60_400 == 14
+
+
+def test_receipts_that_do_not_add_up_are_an_error() -> None:
+    receipts = [Receipt("a", n_rows=3, n_fields_cut=1), Receipt("b", refused=("row3",)), Receipt("c", n_rows=2)]
+    assert count_receipts(receipts, "nodes", 6) == PostCounts(6, n_sent=5, n_refused=1, n_batches=2, n_fields_cut=1)
+    with pytest.raises(PublishError, match=r"changed between counting and sending.*5 of 7 rows"):
+        count_receipts(receipts, "nodes", 7)
+    with pytest.raises(PublishError, match="every row is too large"):
+        count_receipts(receipts[1:2], "nodes", 1)
+
+
+def test_a_task_carries_the_reference_and_not_the_token() -> None:
+    encoder = RowEncoder(STREAMS[0], "run-7", RUN_TIME)
+    delivery = Delivery(encoder, "http://127.0.0.1:1/", f"env:{TOKEN_VARIABLE}", "scope")
+    pickled = pickle.dumps(partial(send_batches, delivery))
+    assert TOKEN_VARIABLE.encode() in pickled
+    assert TOKEN.encode() not in pickled

@@ -1,0 +1,475 @@
+"""Streams, rows and the sender, each against hand-worked values and a transport of ten lines; no Spark job, no socket."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import itertools
+import json
+import pickle
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from alertgraph_spark.errors import ConfigError, PublishError, SchemaError
+from alertgraph_spark.io.log_analytics import post_results, stream_declarations
+from alertgraph_spark.io.log_analytics.credentials import AzureToken, Secret, token_provider, token_scope
+from alertgraph_spark.io.log_analytics.rows import CUT_MARK, MAX_FIELD_BYTES, EncodedRow, RowEncoder, iso_utc, row_id
+from alertgraph_spark.io.log_analytics.sender import Receipt, Sender, batch_body, batches, retry_after_seconds
+from alertgraph_spark.io.log_analytics.streams import STREAMS, column_name, column_type
+from alertgraph_spark.io.log_analytics.transport import Response, ingestion_url
+
+UTC = timezone.utc
+RUN_TIME = datetime(2026, 11, 24, 5, 6, 7, tzinfo=UTC)
+NODES, EDGES, SUBGRAPHS = STREAMS
+ENDPOINT, DCR = "https://soc.westeurope-1.ingest.monitor.azure.com", "dcr-0123456789abcdef"
+
+
+# --- streams ---------------------------------------------------------------------------------------------------------
+
+
+def test_names_are_joined_parts_with_a_capital_each() -> None:
+    assert [column_name(n) for n in ("subgraph_id", "n_alerts", "site", "is_shown")] == [
+        "SubgraphId",
+        "NAlerts",
+        "Site",
+        "IsShown",
+    ]
+
+
+def test_a_reserved_name_is_avoided_and_a_longer_one_is_not() -> None:
+    assert [column_name(n) for n in ("type", "id", "title", "type_name")] == [
+        "TypeValue",
+        "IdValue",
+        "TitleValue",
+        "TypeName",
+    ]
+
+
+def test_types_of_log_analytics() -> None:
+    assert column_type("bigint") == "long"
+    assert column_type("double") == "real"
+    assert column_type("array<struct<term:string,value:double,fact:string>>") == "dynamic"
+    with pytest.raises(SchemaError, match=r"decimal\(10,2\)"):
+        column_type("decimal(10,2)")
+
+
+def test_declarations_are_legal_and_complete() -> None:
+    declared = stream_declarations()
+    assert list(declared) == [
+        "Custom-AlertGraphNodes_CL",
+        "Custom-AlertGraphEdges_CL",
+        "Custom-AlertGraphSubgraphs_CL",  # last, see STREAMS
+    ]
+    for stream in STREAMS:
+        columns = declared[stream.name]["columns"]
+        names = [column["name"] for column in columns]
+        assert names[:3] == ["TimeGenerated", "RunId", "RowId"]
+        assert len(names) == 3 + len(stream.table.columns)
+        assert len({name.lower() for name in names}) == len(names)
+        assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,44}", name) for name in names)
+        assert set(stream.keys) <= set(stream.table.names)
+    assert {"name": "Contributions", "type": "dynamic"} in declared["Custom-AlertGraphSubgraphs_CL"]["columns"]
+    assert {"name": "FirstSeen", "type": "datetime"} in declared["Custom-AlertGraphNodes_CL"]["columns"]
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+EDGE = {
+    "subgraph_id": "sg-1",
+    "site": "plant",
+    "source": "host:büro01",
+    "target": "host:plc7",
+    "names": ["Stop PLC", None],
+    "n_alerts": 3,
+    "n_episodes": 2,
+    "max_severity": float("nan"),
+    "first_seen": 1_500_000,  # microseconds: 1.5 s after 1970
+    "last_seen": datetime(2026, 11, 24, 6, 0, tzinfo=timezone(timedelta(hours=1))),  # 05:00 UTC
+}
+
+
+def encode(**changes: Any) -> EncodedRow:
+    return RowEncoder(EDGES, "run-7", RUN_TIME).encode(EDGE | changes)
+
+
+def test_row_id_is_the_hash_of_run_table_and_key() -> None:
+    parts = '["run-7","edges","plant","sg-1","host:büro01","host:plc7"]'
+    assert encode().row_id == hashlib.sha256(parts.encode()).hexdigest()
+    assert encode(n_alerts=99).row_id == encode().row_id  # not of the key
+    assert encode(target="host:plc8").row_id != encode().row_id
+    assert RowEncoder(EDGES, "run-8", RUN_TIME).encode(EDGE).row_id != encode().row_id
+    assert RowEncoder(EDGES, "run-7", RUN_TIME + timedelta(hours=1)).encode(EDGE).row_id == encode().row_id
+    assert row_id("r", "t", ["a|b", "c"]) != row_id("r", "t", ["a", "b|c"])  # a bare separator would collide
+
+
+def test_row_is_exactly_this_json() -> None:
+    key = encode().row_id
+    assert encode().body.decode() == (
+        f'{{"TimeGenerated":"2026-11-24T05:06:07.000000Z","RunId":"run-7","RowId":"{key}",'
+        '"SubgraphId":"sg-1","Site":"plant","Source":"host:büro01","Target":"host:plc7","Names":["Stop PLC",null],'
+        '"NAlerts":3,"NEpisodes":2,"MaxSeverity":null,'
+        '"FirstSeen":"1970-01-01T00:00:01.500000Z","LastSeen":"2026-11-24T05:00:00.000000Z"}'
+    )
+
+
+def test_a_naive_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        iso_utc(datetime(2026, 11, 24))
+
+
+def test_not_a_number_is_null_inside_a_dynamic_field_too() -> None:
+    names = [{"value": float("inf"), "fact": "a\u2028b"}, {"value": 0.5, "fact": None}]
+    assert json.loads(encode(names=names).body)["Names"] == [
+        {"value": None, "fact": "a\u2028b"},
+        {"value": 0.5, "fact": None},
+    ]
+
+
+def test_text_of_64_kb_stays_and_one_byte_more_is_cut_at_a_character() -> None:
+    fits = "é" * (MAX_FIELD_BYTES // 2)  # two bytes each
+    row = encode(source=fits)
+    assert (json.loads(row.body)["Source"], row.n_fields_cut) == (fits, 0)
+    row = encode(source=fits + "x")
+    # The mark takes 3 + 5 bytes; 65536 - 8 = 65528 hold 32764 characters of two bytes.
+    assert (json.loads(row.body)["Source"], row.n_fields_cut) == ("é" * 32764 + CUT_MARK, 1)
+    # One byte further every character would straddle the cut: 65527 bytes after the x hold 32763 of them.
+    assert json.loads(encode(source="x" + fits).body)["Source"] == "x" + "é" * 32763 + CUT_MARK
+
+
+def test_an_array_over_64_kb_keeps_the_elements_that_fit_and_stays_json() -> None:
+    # `["…[cut]"]` is 12 bytes, an element of 16,378 letters 16,380 and its comma: 12 + 4 * 16,381 = 65,536.
+    row = encode(names=["n" * 16_378] * 5)
+    assert json.loads(row.body)["Names"] == ["n" * 16_378] * 4 + [CUT_MARK]
+    assert row.n_fields_cut == 1
+    fits = encode(names=["n" * 16_378] * 4)
+    assert (len(json.loads(fits.body)["Names"]), fits.n_fields_cut) == (4, 0)
+    one_letter_more = encode(names=["n" * 16_379, *["n" * 16_378] * 4])
+    assert len(json.loads(one_letter_more.body)["Names"]) == 3 + 1
+
+
+# --- batches ---------------------------------------------------------------------------------------------------------
+
+
+def rows_of(*sizes: int) -> list[EncodedRow]:
+    """Rows whose JSON is a string of so many bytes."""
+    return [EncodedRow(f"row{i}", b'"' + b"x" * (size - 2) + b'"') for i, size in enumerate(sizes)]
+
+
+def test_batches_are_exact_to_the_byte() -> None:
+    three_of_ten = rows_of(10, 10, 10)  # [ 10 , 10 , 10 ] = 34
+    assert [len(b) for b in batches(three_of_ten, 34)] == [3]
+    assert [len(b) for b in batches(three_of_ten, 33)] == [2, 1]
+    assert len(batch_body(three_of_ten)) == 34
+    assert [len(b) for b in batches(three_of_ten * 2, 34)] == [3, 3]
+
+
+def test_a_batch_never_exceeds_the_limit_nor_loses_or_moves_a_row() -> None:
+    rows = rows_of(*[3 + 7 * i % 50 for i in range(200)])
+    grouped = list(batches(rows, 100))
+    assert [row for batch in grouped for row in batch] == rows
+    assert max(len(batch_body(batch)) for batch in grouped) <= 100
+    for batch, following in itertools.pairwise(grouped):
+        assert len(batch_body([*batch, following[0]])) > 100  # no batch is smaller than it must be
+
+
+def test_no_rows_are_no_batches() -> None:
+    assert list(batches([])) == []
+
+
+# --- sender ----------------------------------------------------------------------------------------------------------
+
+TOKEN, FRESH_TOKEN = "tok-SECRET-1", "tok-SECRET-2"
+
+
+@dataclass
+class Service:
+    """Answers with `answers` in turn, then 204; its clock moves when somebody sleeps."""
+
+    answers: list[Response] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    naps: list[float] = field(default_factory=list)
+    now: float = 1000.0
+
+    def __call__(self, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Response:
+        assert url == "https://x/"
+        assert headers["Content-Encoding"] == "gzip"
+        self.tokens.append(headers["Authorization"])
+        self.bodies.append(gzip.decompress(body))
+        return self.answers.pop(0) if self.answers else Response(204)
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.now += seconds
+
+    def sender(self, **settings: Any) -> Sender:
+        tokens = lambda *, fresh=False: Secret(FRESH_TOKEN if fresh else TOKEN)  # noqa: E731 - a protocol of one call
+        return Sender(
+            "https://x/",
+            tokens,
+            transport=self,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+            jitter=lambda: 0.0,
+            **settings,
+        )
+
+
+def test_each_batch_gives_a_receipt() -> None:
+    service = Service()
+    receipts = list(service.sender(max_body_bytes=23).send(rows_of(10, 10, 10)))  # [ 10 , 10 ] = 23
+    assert [(r.n_rows, r.n_bytes) for r in receipts] == [(2, 23), (1, 12)]
+    assert receipts[0].batch_id == hashlib.sha256(b"row0\nrow1").hexdigest()
+    assert [json.loads(body) for body in service.bodies] == [["x" * 8] * 2, ["x" * 8]]
+    assert service.tokens == [f"Bearer {TOKEN}"] * 2
+
+
+def test_the_same_rows_are_the_same_compressed_bytes() -> None:
+    sent: list[bytes] = []
+
+    def keep(url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Response:
+        sent.append(body)
+        return Response(204)
+
+    for _ in range(2):
+        list(Sender("https://x/", lambda *, fresh=False: Secret(TOKEN), transport=keep).send(rows_of(10)))
+    assert sent[0] == sent[1]
+    assert sent[0][4:8] == bytes(4)  # RFC 1952: no modification time
+
+
+@pytest.mark.parametrize("status", [0, 408, 429, 500, 502, 503, 504])
+def test_a_passing_fault_is_tried_again(status: int) -> None:
+    service = Service([Response(status), Response(status)])
+    assert [r.n_rows for r in service.sender().send(rows_of(10))] == [1]
+    # Without jitter half of 1 s, then half of 2 s.
+    assert service.naps == [0.5, 1.0]
+    assert service.bodies[0] == service.bodies[2]
+
+
+def test_backoff_doubles_to_a_minute() -> None:
+    service = Service([Response(503)] * 9)
+    list(service.sender(deadline_seconds=1000).send(rows_of(10)))
+    assert service.naps == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_retry_after_is_honoured() -> None:
+    service = Service([Response(429, {"retry-after": "17"})])
+    list(service.sender().send(rows_of(10)))
+    assert service.naps == [17.0]
+
+
+def test_retry_after_as_a_date_is_read_against_the_answers_own_clock() -> None:
+    date, later = "Tue, 24 Nov 2026 05:00:00 GMT", "Tue, 24 Nov 2026 05:00:45 GMT"
+    assert retry_after_seconds({"retry-after": later, "date": date}) == 45.0
+    assert retry_after_seconds({"retry-after": date, "date": later}) == 0.0
+    assert retry_after_seconds({"retry-after": later}) is None
+    assert retry_after_seconds({"retry-after": "soon", "date": date}) is None
+    assert retry_after_seconds({}) is None
+
+
+def test_the_deadline_ends_the_repetitions() -> None:
+    service = Service([Response(503)] * 99)
+    with pytest.raises(PublishError, match=r"503 after 5 attempts.*deadline of 10 s"):
+        list(service.sender(deadline_seconds=10).send(rows_of(10)))
+    assert service.naps == [0.5, 1, 2, 4]  # 7.5 s; 8 more would pass 10
+
+
+def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
+    service = Service([Response(429, {"retry-after": "301"})])
+    with pytest.raises(PublishError, match="429"):
+        list(service.sender(deadline_seconds=300).send(rows_of(10)))
+    assert service.naps == []
+
+
+def test_413_splits_until_it_fits_and_refuses_the_row_that_never_does() -> None:
+    def transport(url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Response:
+        return Response(413 if len(gzip.decompress(body)) > 30 else 204)
+
+    service = Service()
+    sender = service.sender()
+    sender.transport = transport
+    receipts = list(sender.send(rows_of(10, 10, 40, 10)))
+    # All four are 75 bytes, the first two 23: taken. The second half, 53, is split: 40 alone is 42, 10 alone is 12.
+    assert [(r.n_rows, r.n_bytes, r.refused) for r in receipts] == [(2, 23, ()), (0, 0, ("row2",)), (1, 12, ())]
+
+
+def test_connection_abort_of_a_large_body_is_a_413() -> None:
+    service = Service([Response(400, code="ReadyBody_ClientConnectionAbort")])
+    assert [r.n_rows for r in service.sender().send(rows_of(10, 10))] == [1, 1]
+
+
+def test_a_row_over_the_limit_is_refused_unsent_and_its_neighbours_go() -> None:
+    service = Service()
+    receipts = list(service.sender(max_body_bytes=30).send(rows_of(10, 29, 28)))  # [ 29 ] = 31, [ 28 ] = 30
+    assert [(r.n_rows, r.refused) for r in receipts] == [(1, ()), (0, ("row1",)), (1, ())]
+    assert [len(body) for body in service.bodies] == [12, 30]
+
+
+def test_401_fetches_a_fresh_token_once() -> None:
+    service = Service([Response(401)])
+    assert [r.n_rows for r in service.sender().send(rows_of(10))] == [1]
+    assert service.tokens == [f"Bearer {TOKEN}", f"Bearer {FRESH_TOKEN}"]
+    service = Service([Response(401), Response(401)])
+    with pytest.raises(PublishError, match="also a fresh one"):
+        list(service.sender().send(rows_of(10)))
+    assert len(service.tokens) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        (400, "redeploy the rule"),
+        (403, "Monitoring Metrics Publisher"),
+        (404, "post.dcr_id"),
+        (200, "the proxy"),  # a login page is a success that stores nothing
+        (302, "the proxy"),
+    ],
+)
+def test_a_refusal_says_what_to_do_and_is_not_repeated(status: int, remedy: str) -> None:
+    service = Service([Response(status, code="SomeCode")])
+    with pytest.raises(PublishError, match=rf"{status} \(SomeCode\).*{remedy}"):
+        list(service.sender().send(rows_of(10)))
+    assert len(service.bodies) == 1
+
+
+def test_receipts_before_a_failure_are_not_lost() -> None:
+    service = Service([Response(204), Response(403)])
+    receipts: Iterator[Receipt] = service.sender(max_body_bytes=12).send(rows_of(10, 10, 10))
+    assert next(receipts).n_rows == 1
+    with pytest.raises(PublishError):
+        next(receipts)
+    assert len(service.bodies) == 2  # the third batch is not tried
+
+
+# --- secrets and settings --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [0, 400, 401, 403, 404, 429, 503])
+def test_no_token_and_no_payload_in_a_message_or_a_log_line(status: int, caplog: pytest.LogCaptureFixture) -> None:
+    service = Service([Response(status)] * 99)
+    caplog.set_level("DEBUG")
+    with pytest.raises(PublishError) as caught:
+        list(service.sender().send([EncodedRow("row0", b'"PAYLOAD"')]))
+    said = f"{caught.value!r} {caught.value.__context__!r} {caplog.text}"
+    assert "SECRET" not in said
+    assert "PAYLOAD" not in said
+    assert "SECRET" in service.tokens[0]  # it was there to be said
+
+
+def test_a_secret_shows_stars_and_cannot_travel() -> None:
+    secret = Secret(TOKEN)
+    assert f"{secret} {secret!r}" == "*** ***"
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(secret)
+
+
+def test_a_token_comes_from_the_named_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider = token_provider("env:SOME_TOKEN", "scope")
+    with pytest.raises(PublishError, match="SOME_TOKEN is not set"):
+        provider()
+    monkeypatch.setenv("SOME_TOKEN", " tok-SECRET-1\n")
+    assert provider().reveal() == TOKEN
+    monkeypatch.setenv("SOME_TOKEN", "tok-SECRET-2")
+    assert provider(fresh=True).reveal() == FRESH_TOKEN
+    monkeypatch.setenv("SOME_TOKEN", "tok SECRET\r\nX: y")
+    with pytest.raises(PublishError, match="not a bearer token") as caught:
+        provider()
+    assert "SECRET" not in str(caught.value)
+
+
+def test_the_azure_token_is_kept_until_a_fresh_one_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = pytest.importorskip("azure.identity")
+    from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 - behind the skip
+
+    made: list[Any] = []
+
+    class Credential:
+        def __init__(self) -> None:
+            made.append(self)
+
+        def get_token(self, scope: str) -> Any:
+            if scope != "scope-1":
+                raise ClientAuthenticationError("AADSTS7000215 for tok-SECRET-1")
+            return SimpleNamespace(token=f"token-{len(made)}")
+
+    monkeypatch.setattr(identity, "DefaultAzureCredential", Credential)
+    provider = AzureToken("scope-1")
+    assert [provider().reveal(), provider().reveal(), provider(fresh=True).reveal()] == [
+        "token-1",
+        "token-1",
+        "token-2",
+    ]
+    with pytest.raises(PublishError, match=r"ClientAuthenticationError.*managed identity") as caught:
+        AzureToken("scope-2")()
+    assert "AADSTS" not in str(caught.value)
+    assert TOKEN not in str(caught.value)
+    monkeypatch.setitem(sys.modules, "azure.identity", None)  # as if it were not installed
+    with pytest.raises(PublishError, match=r"alertgraph-spark\[azure\]"):
+        provider()
+
+
+def test_the_scope_follows_the_cloud() -> None:
+    assert token_scope(ENDPOINT) == "https://monitor.azure.com/.default"
+    assert token_scope("https://a.usgovvirginia-1.ingest.monitor.azure.us") == "https://monitor.azure.us/.default"
+    assert token_scope("https://a.chinaeast2-1.ingest.monitor.azure.cn/") == "https://monitor.azure.cn/.default"
+
+
+def test_the_address() -> None:
+    wanted = f"{ENDPOINT}/dataCollectionRules/{DCR}/streams/Custom-AlertGraphNodes_CL?api-version=2023-01-01"
+    assert ingestion_url(f" {ENDPOINT}/ ", DCR, NODES.name) == wanted
+    assert ingestion_url("http://127.0.0.1:8080", DCR, NODES.name).startswith("http://127.0.0.1:8080/dataC")
+    assert ingestion_url("http://[::1]:8080", DCR, NODES.name).startswith("http://[::1]:8080/")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://soc.ingest.monitor.azure.com",  # the token would travel in clear text
+        "http://127.0.0.1.evil.example",  # looks like loopback
+        "soc.ingest.monitor.azure.com",
+        f"{ENDPOINT}/dataCollectionRules/x",
+        f"{ENDPOINT}?api-version=1",
+        "https://user:SECRET@soc.ingest.monitor.azure.com",
+        "file:///etc/passwd",
+    ],
+)
+def test_a_wrong_endpoint_is_refused(endpoint: str) -> None:
+    with pytest.raises(ConfigError, match=r"post\.endpoint") as caught:
+        ingestion_url(endpoint, DCR, NODES.name)
+    assert "SECRET" not in str(caught.value)
+
+
+def test_all_settings_that_are_wrong_are_named_at_once_and_no_value_that_may_be_a_token() -> None:
+    with pytest.raises(ConfigError) as caught:
+        post_results(
+            {},
+            mode="logs_ingestion",
+            run_id="../up",
+            time_generated=datetime(2026, 11, 24),
+            dcr_id="dcr-1",
+            credential="eyJ0eXAi-SECRET",
+        )
+    message = str(caught.value)
+    for part in ("run_id", "time_generated", "post.endpoint is missing", "post.credential"):
+        assert part in message
+    assert "SECRET" not in message
+    with pytest.raises(ConfigError, match=r"post\.folder is missing"):
+        post_results({}, mode="file", run_id="run-1", time_generated=RUN_TIME)
+    with pytest.raises(ConfigError, match="'kafka'; allowed: logs_ingestion, file, none"):
+        post_results({}, mode="kafka", run_id="run-1", time_generated=RUN_TIME)
+
+
+def test_none_posts_nothing() -> None:
+    assert post_results({}, mode="none", run_id="run-1", time_generated=RUN_TIME) == {}
+
+
+def test_a_missing_table_is_an_error_before_the_first_byte() -> None:
+    with pytest.raises(SchemaError, match=r"nodes is missing.*edges is missing.*subgraphs is missing"):
+        post_results({}, mode="file", run_id="run-1", time_generated=RUN_TIME, folder="nowhere")
