@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     spark = session.start_session(
         "alertgraph-spark", settings.spark.master, settings.spark.driver_memory, settings.spark.conf, settings.graph.jars
     )
-    tracker = tracking.start(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
+    tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
     with console.stage("read"):
         days = export.list_days(spark, settings.export.root, formats, settings.export.workspaces)
         start, end = export.window_of(days, args.start, args.end)

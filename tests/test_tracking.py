@@ -80,7 +80,7 @@ def store(empty_store: Path, tmp_path: Path) -> Iterator[str]:
 
 def logged(store: str, **changes: Any) -> tuple[tracking.TrackedRun, Any]:
     """A run that was logged, and how MLflow shows it."""
-    run = tracking.start(store, "alertgraph", strict=True).log_run(record(**changes))
+    run = tracking.Tracker(store, "alertgraph", strict=True).log_run(record(**changes))
     assert run is not None
     return run, mlflow.MlflowClient(tracking_uri=store).get_run(run.run_id)
 
@@ -151,7 +151,7 @@ def test_a_run_leaves_parameters_metrics_and_files(store: str, tmp_path: Path) -
 
 
 def test_runs_share_the_experiment_and_say_where_to_look(store: str) -> None:
-    tracker = tracking.start(store, "alertgraph", strict=True)
+    tracker = tracking.Tracker(store, "alertgraph", strict=True)
     first, second = tracker.log_run(record()), tracker.log_run(record(name="run-2"))
 
     assert first is not None and second is not None and first.run_id != second.run_id
@@ -251,7 +251,7 @@ def test_a_refused_model_leaves_a_failed_run_and_a_warning(
 
     monkeypatch.setattr(mlflow.pyfunc, "log_model", refuse)
 
-    assert tracking.start(store, "alertgraph").log_run(record(weights=WEIGHTS)) is None
+    assert tracking.Tracker(store, "alertgraph").log_run(record(weights=WEIGHTS)) is None
     assert "not fully, logged to sqlite:///" in caplog.text
     assert "no space left; the results are saved all the same" in caplog.text
     client = mlflow.MlflowClient(tracking_uri=store)
@@ -272,7 +272,7 @@ def closed_port() -> str:
 def test_a_server_that_is_down_costs_a_warning(closed_port: str, caplog: pytest.LogCaptureFixture) -> None:
     begin = time.monotonic()
 
-    assert tracking.start(closed_port, "alertgraph").log_run(record(weights=WEIGHTS)) is None
+    assert tracking.Tracker(closed_port, "alertgraph").log_run(record(weights=WEIGHTS)) is None
 
     assert time.monotonic() - begin < 10
     warnings = [line for line in caplog.messages if "the results are saved all the same" in line]
@@ -284,7 +284,7 @@ def test_a_server_that_is_down_fails_a_strict_run(closed_port: str) -> None:
     begin = time.monotonic()
 
     with pytest.raises(TrackingError, match=r"Connection refused; tracking\.strict makes that an error"):
-        tracking.start(closed_port, "alertgraph", strict=True).log_run(record())
+        tracking.Tracker(closed_port, "alertgraph", strict=True).log_run(record())
 
     assert time.monotonic() - begin < 10
 
@@ -304,7 +304,7 @@ def test_a_server_that_never_answers_is_left_alone_in_time(monkeypatch: pytest.M
 
 
 def test_a_password_in_the_address_is_not_repeated(closed_port: str, caplog: pytest.LogCaptureFixture) -> None:
-    tracker = tracking.start(closed_port.replace("http://", "http://soc:hunter2@"), "alertgraph")
+    tracker = tracking.Tracker(closed_port.replace("http://", "http://soc:hunter2@"), "alertgraph")
 
     assert tracker.log_run(record()) is None
     assert f"logged to {closed_port}: " in caplog.text
@@ -316,7 +316,7 @@ def test_mlflow_that_is_not_installed_costs_a_warning(
 ) -> None:
     monkeypatch.setitem(sys.modules, "mlflow", None)
 
-    assert tracking.start("sqlite:///mlflow.db", "alertgraph").log_run(record()) is None
+    assert tracking.Tracker("sqlite:///mlflow.db", "alertgraph").log_run(record()) is None
     assert "mlflow" in caplog.text and "tracking.uri: none turns this off" in caplog.text
 
 
@@ -324,7 +324,7 @@ def test_none_logs_nothing_and_imports_nothing() -> None:
     code = (
         "import sys, threading\n"
         "from alertgraph_spark.io import tracking\n"
-        "tracker = tracking.start('none', 'alertgraph', strict=True)\n"
+        "tracker = tracking.Tracker('none', 'alertgraph', strict=True)\n"
         "assert threading.active_count() == 1\n"
         "assert tracker.log_run(tracking.RunRecord('run-1', {}, {})) is None\n"
         "heavy = {'mlflow', 'pandas', 'pyspark'} & set(sys.modules)\n"

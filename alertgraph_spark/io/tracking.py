@@ -101,11 +101,6 @@ class Tracker:
         return None
 
 
-def start(uri: str, experiment: str, strict: bool = False) -> Tracker:
-    """Return the tracker for a URI, or for `none`: open it once the Spark session is up, and log at the end."""
-    return Tracker(uri, experiment, strict)
-
-
 def warm_up(uri: str) -> None:
     """Import MLflow and open the store, so that logging is cheap later: 7 to 10 s for a new SQLite store, then under 2 s.
 
