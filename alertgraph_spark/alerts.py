@@ -176,9 +176,7 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
         ]
     )
     entities = F.concat(F.filter(named, lambda entity: entity["key"].isNotNull()), F.col("others"))
-    return lines.withColumn("entities", entities).select(
-        *ALERTS.names, "file", "table", "line", "reason"
-    )
+    return lines.withColumn("entities", entities).select(*ALERTS.names, "file", "table", "line", "reason")
 
 
 def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset]) -> DataFrame:

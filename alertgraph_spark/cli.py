@@ -110,13 +110,16 @@ class Console:
         self.say(f"{'rank':>4}  {'score':>5}  {'shown':<5}  {'site':<14} {'first seen (UTC)':<16}  what")
         for row in top:
             shown = "yes" if row["is_shown"] else ""
-            seen = f"{row['first_seen']:%Y-%m-%d %H:%M}"
+            # Spark hands timestamps over in the zone of this process, whatever its session's zone is.
+            seen = f"{row['first_seen'].astimezone(timezone.utc):%Y-%m-%d %H:%M}"
             self.say(
                 f"{row['rank']:>4}  {row['score']:>5.3f}  {shown:<5}  {row['site'][:14]:<14} {seen:<16}  {row['summary']}"
             )
         if not top:
             self.say("      no subgraph: nothing in the window was out of the ordinary")
         self.say()
+        if not counts["rows_read"]:
+            self.say("WARNING   not one row was read: the folders of the window are empty")
         read = (
             "{rows_read:,} rows read = {alerts:,} alerts + {duplicates:,} duplicates"
             " + {out_of_window:,} out of window + {rejected:,} rejected"
@@ -124,6 +127,13 @@ class Console:
         self.say(f"{read.format(**counts)}; {counts['subgraphs']:,} subgraphs in {seconds:.1f} s")
         for what, where in places.items():
             self.say(f"{what:<10}{where}")
+
+
+def posted_words(posted: Mapping[str, Any], target: str | None) -> str:
+    """Say in words how many rows of which table went where; `posted` is table to `PostCounts`."""
+    if not posted:
+        return "nothing (post.mode: none)"
+    return ", ".join(f"{counts.n_sent:,} {table}" for table, counts in posted.items()) + f" to {target}"
 
 
 def exit_code(main: Callable[[], int]) -> int:

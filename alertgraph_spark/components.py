@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from alertgraph_spark.columns import episode_id
 from alertgraph_spark.errors import GraphInvariantError
 from alertgraph_spark.graph import AlertGraph
 from alertgraph_spark.schemas import CUTS, conform
@@ -123,11 +124,6 @@ def with_subgraph(episodes: DataFrame, components: DataFrame) -> DataFrame:
     return grouped.withColumn("subgraph_id", F.concat(F.lit("sg-"), episode_id(first))).drop("component")
 
 
-def episode_id(number: Column) -> Column:
-    """An episode's number as 16 hexadecimal digits: a bigint loses its last digits in JSON readers."""
-    return F.lpad(F.lower(F.hex(number)), 16, "0")
-
-
 def check_invariant(links: DataFrame, cuts: DataFrame, grouped: DataFrame) -> None:
     """Prove that the ends of every link that was not cut are in one subgraph.
 
@@ -145,7 +141,7 @@ def check_invariant(links: DataFrame, cuts: DataFrame, grouped: DataFrame) -> No
     broken = (
         kept.join(ends.toDF("src", "src_subgraph"), on="src", how="left")
         .join(ends.toDF("dst", "dst_subgraph"), on="dst", how="left")
-        .filter(~F.coalesce(F.col("src_subgraph") == F.col("dst_subgraph"), F.lit(False)))
+        .filter(~F.col("src_subgraph").eqNullSafe(F.col("dst_subgraph")))  # a subgraph left out takes both ends along
     )
     example = broken.agg(F.count(F.lit(1)).alias("n"), F.min(F.struct("src", "dst")).alias("link")).first()
     if example and example["n"]:

@@ -41,7 +41,7 @@ def entity_key(kind: str, raw: Column) -> Column:
     if kind == "host":
         label = F.concat(F.lit("host:"), F.substring_index(text, ".", 1))
         address = F.when(text.rlike(_MAC), entity_key("mac", text)).otherwise(entity_key("ip", text))
-        is_address = text.rlike(r"^[0-9.]+$|:")
+        is_address = text.rlike(r"^[0-9.]+$|:|^([0-9a-f]{2}-){5}")
         return F.when(~text.isin(*PLACEHOLDERS), F.when(is_address, address).otherwise(label))
     if kind == "account":
         return F.when(~text.isin(*PLACEHOLDERS), _account_key(text))

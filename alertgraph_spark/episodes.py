@@ -5,13 +5,11 @@ Everything said of an episode uses hours before it alone: no whole-period count,
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from alertgraph_spark.columns import hour_of
 from alertgraph_spark.schemas import EPISODES, conform
-
-HOUR = 3_600_000_000
-"""Microseconds in an hour. Window frames need numbers, and whole seconds would lose the order of alerts."""
 
 _TYPE = ("site", "source", "name")
 _FOLD_KEY = ("site", "source_entity", "target_entity", "source", "name")
@@ -107,7 +105,7 @@ def _accounts(bins: DataFrame, alerts: DataFrame) -> DataFrame:
 
 
 def _with_past(episodes: DataFrame, chronic_share: float, warm_up_hours: float) -> DataFrame:
-    first_hour, last_hour = _hour("started_at"), _hour("ended_at")
+    first_hour, last_hour = (hour_of(F.unix_micros(end)) for end in ("started_at", "ended_at"))
     hourly = episodes.withColumn("first_hour", first_hour).withColumn(
         "hour", F.explode(F.sequence(first_hour, last_hour))
     )
@@ -124,7 +122,3 @@ def _with_past(episodes: DataFrame, chronic_share: float, warm_up_hours: float) 
     return shares.withColumn("surprise", -F.log("fleet_share") / 2 - F.log("pair_share") / 2).withColumn(
         "is_chronic", is_chronic
     )
-
-
-def _hour(column: str) -> Column:
-    return F.floor(F.unix_micros(column) / HOUR).cast("bigint")

@@ -8,19 +8,14 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.attack import OT_ACTS, STAGES, TACTICS
+from alertgraph_spark.columns import hour_of, hourly_rate, is_planned
 from alertgraph_spark.schemas import FEATURES, conform
-
-HOUR = 3_600_000_000
-"""Microseconds in an hour."""
 
 DAMPING = 0.7
 """Exponent by which the i-th distinct alert type counts less: many types of one flood must not outweigh two rare ones."""
 
 PURDUE_DEFAULTS = {"external": 5.0, "it": 4.0, "dmz": 3.5, "ot": 2.0}
 """Purdue level of a zone whose machine has none in the asset list (ISA-95 / IEC 62443 reference model)."""
-
-PLANNED_ROLES = ("scanner", "maintenance")
-"""Roles of the asset list whose activity is planned."""
 
 
 def describe_subgraphs(grouped: DataFrame, motif_hits: DataFrame, warm_up_hours: float) -> DataFrame:
@@ -74,7 +69,6 @@ def _facts(warm_up_hours: float) -> list[Column]:
     tactics = F.array_distinct(F.flatten(F.transform(in_order, lambda e: e["tactics"])))
     is_ot_act = (F.col("target_zone") == "ot") & F.arrays_overlap("tactics", F.array(*map(F.lit, OT_ACTS)))
     after_crossing = is_ot_act & (F.col("started_at") >= F.col("crossed_at"))
-    role = F.coalesce("source_role", F.when(F.col("source_entity").isNull(), F.col("target_role")), F.lit(""))
     outer = F.greatest(_outer_level("source"), _outer_level("target"))
     inner = F.when(F.col("target_zone") == "ot", F.coalesce("target_level", F.lit(PURDUE_DEFAULTS["ot"])))
     return [
@@ -89,7 +83,7 @@ def _facts(warm_up_hours: float) -> list[Column]:
         F.coalesce(F.max("severity"), F.lit(0.0)).alias("severity"),
         F.coalesce(F.max(outer) - F.min(inner), F.lit(0.0)).alias("level_drop"),
         F.coalesce(F.max(after_crossing.cast("double")), F.lit(0.0)).alias("ot_action"),
-        F.avg(role.isin(*PLANNED_ROLES).cast("double")).alias("planned_share"),
+        F.avg(is_planned().cast("double")).alias("planned_share"),
     ]
 
 
@@ -105,9 +99,9 @@ def _with_quiet(grouped: DataFrame) -> DataFrame:
 
     Rate `-ln(1 - (h + 1) / (H + 3))` from h distinct past hours with any episode about the target, of H.
     """
-    by_hour = Window.partitionBy("site", "target_entity").orderBy(F.floor(F.unix_micros("started_at") / HOUR))
+    by_hour = Window.partitionBy("site", "target_entity").orderBy(hour_of(F.unix_micros("started_at")))
     hours_heard = F.dense_rank().over(by_hour) - 1
-    rate = -F.log(1 - F.least(F.lit(0.98), (hours_heard + 1) / (F.col("history_hours") + 3)))
+    rate = hourly_rate(hours_heard, F.col("history_hours"), prior=3)
     return grouped.withColumn("quiet_nats", F.greatest(F.lit(0.0), -F.log(rate)))
 
 

@@ -13,13 +13,8 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from alertgraph_spark.columns import HOUR, hour_of, hourly_rate, is_planned
 from alertgraph_spark.schemas import LINKS, conform
-
-HOUR = 3_600_000_000
-"""Microseconds in an hour."""
-
-PLANNED_ROLES = ("scanner", "maintenance")
-"""Roles of the asset list whose activity is planned: it links among itself, never to what was not planned."""
 
 NEAREST = 3
 """Predecessors by start that are tried for each episode: the nearest alone can hide an older one that still runs."""
@@ -88,7 +83,7 @@ def find_links(
     kinds = link_kinds(pivot_gap_minutes, session_gap_seconds)
     ends = _ends(episodes, kinds)
     candidates = _nearest_predecessors(ends).join(_hours_seen(ends), on=[*_KEY, "src", "level"], how="inner")
-    rate = -F.log(1 - F.least(F.lit(0.98), (F.col("hours_seen") + 1) / (F.col("history_hours") + 2)))
+    rate = hourly_rate(F.col("hours_seen"), F.col("history_hours"))
     gap_hours = F.greatest(F.lit(0), F.col("t0") - F.col("left_end")) / HOUR
     reach = F.when(F.col("is_patient"), F.least(F.lit(max_gap_hours), coincidence / rate)).otherwise(F.lit(0.0))
     linked = candidates.withColumn("gap_minutes", gap_hours * 60).filter(
@@ -132,7 +127,7 @@ def _hours_seen(ends: DataFrame) -> DataFrame:
     What comes after an arrival may be its consequence, so only what was there before tells how busy a key is.
     """
     by_level = ends.withColumn("level", F.explode(F.sequence(F.lit(0), F.col("level"))))
-    by_level = by_level.withColumn("hour", F.floor(F.col("t0") / HOUR))
+    by_level = by_level.withColumn("hour", hour_of(F.col("t0")))
     same_hour = Window.partitionBy(*_KEY, "level", "hour").orderBy(F.desc("is_right"), "t0", "episode")
     opens_hour = F.col("is_right") & (F.row_number().over(same_hour) == 1)
     earlier = Window.partitionBy(*_KEY, "level").orderBy("hour").rangeBetween(Window.unboundedPreceding, -1)
@@ -144,13 +139,12 @@ def _hours_seen(ends: DataFrame) -> DataFrame:
 
 def _ends(episodes: DataFrame, kinds: tuple[LinkKind, ...]) -> DataFrame:
     """One row for each episode, kind and key: whether the episode can be left (earlier) or right (later) end there."""
-    planned = F.coalesce("source_role", F.when(F.col("source_entity").isNull(), F.col("target_role")), F.lit(""))
     active = episodes.filter(~F.col("is_chronic")).select(
         "site", "episode", "source", "name", "source_entity", "target_entity", "history_hours", "accounts",
         F.floor("surprise").cast("int").alias("level"),
         F.unix_micros("started_at").alias("t0"),
         F.unix_micros("ended_at").alias("t1"),
-        planned.isin(*PLANNED_ROLES).alias("is_planned"),
+        is_planned().alias("is_planned"),
     )  # fmt: skip
     by_account = active.withColumn("account", F.explode("accounts"))
     return reduce(DataFrame.unionByName, [_of_kind(by_account if k.name == "account" else active, k) for k in kinds])

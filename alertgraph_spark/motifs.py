@@ -13,6 +13,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from alertgraph_spark.columns import episode_id
 from alertgraph_spark.graph import AlertGraph
 from alertgraph_spark.schemas import MOTIF_HITS, conform
 
@@ -186,7 +187,7 @@ def _chain_hits(graph: AlertGraph, motif: Motif) -> DataFrame:
         .select(
             first["subgraph_id"].alias("subgraph_id"),
             F.lit(motif.id).alias("motif"),
-            F.array(*[F.lpad(F.lower(F.hex(F.col(v)["id"])), 16, "0") for v in motif.chain]).alias("episodes"),
+            F.array(*[episode_id(F.col(v)["id"]) for v in motif.chain]).alias("episodes"),
             path.alias("path"),
             first["started_at"].alias("started_at"),
             last["started_at"].alias("ended_at"),
@@ -210,7 +211,7 @@ def _hub_hits(graph: AlertGraph, motif: Motif) -> DataFrame:
     return grouped.filter(F.size("spokes") >= motif.at_least).select(
         "subgraph_id",
         F.lit(motif.id).alias("motif"),
-        F.transform("episodes", lambda e: F.lpad(F.lower(F.hex(e["id"])), 16, "0")).alias("episodes"),
+        F.transform("episodes", lambda e: episode_id(e["id"])).alias("episodes"),
         path.alias("path"),
         "started_at",
         "ended_at",

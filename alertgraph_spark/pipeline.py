@@ -16,7 +16,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from alertgraph_spark.alerts import find_repeats, normalise_alerts, rejected_lines, with_status
-from alertgraph_spark.components import check_invariant, episode_id, find_subgraphs, with_subgraph
+from alertgraph_spark.columns import episode_id
+from alertgraph_spark.components import check_invariant, find_subgraphs, with_subgraph
 from alertgraph_spark.episodes import fold_bins, fold_episodes, with_bin
 from alertgraph_spark.features import describe_subgraphs
 from alertgraph_spark.graph import AlertGraph, choose_engine

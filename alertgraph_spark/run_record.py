@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from alertgraph_spark import __version__
@@ -66,4 +66,9 @@ def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _csv(top: Sequence[Any]) -> str:
-    return csv_text([{c: row[c] for c in _CSV_COLUMNS} for row in top])
+    return csv_text([{c: _utc(row[c]) for c in _CSV_COLUMNS} for row in top])
+
+
+def _utc(value: Any) -> Any:
+    """A timestamp as UTC text: Spark hands it over in the zone of this process."""
+    return value.astimezone(timezone.utc).isoformat() if isinstance(value, datetime) else value

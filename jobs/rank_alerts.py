@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 
-from alertgraph_spark.cli import Console, arguments, exit_code
+from alertgraph_spark.cli import Console, arguments, exit_code, posted_words
 from alertgraph_spark.config import load_settings
 from alertgraph_spark.io import assets, export, format_files, log_analytics, results, session, tracking
 from alertgraph_spark.pipeline import Knobs, rank_subgraphs
@@ -29,7 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
     known = assets.load_assets(settings.assets_file) if settings.assets_file else []
     spark = session.start_session(
-        "alertgraph-spark", settings.spark.master, settings.spark.driver_memory, settings.spark.conf, settings.graph.jars
+        "alertgraph-spark",
+        settings.spark.master,
+        settings.spark.driver_memory,
+        settings.spark.conf,
+        settings.graph.jars,
     )
     tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
     with console.stage("read"):
@@ -37,13 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         start, end = export.window_of(days, args.start, args.end)
         since = start - timedelta(hours=max(settings.export.history_hours, settings.export.look_back_hours))
         raw = export.read_export(spark, days, {t: f.reads for t, f in formats.items()}, since, end)
-    graph = settings.graph
-    knobs = Knobs(
-        **asdict(settings.ranking),
-        engine=graph.engine,
-        driver_max_links=graph.driver_max_links,
-        crossover_links=graph.crossover_links,
-    )
+    engine = {key: value for key, value in asdict(settings.graph).items() if key != "jars"}
+    knobs = Knobs(**asdict(settings.ranking), **engine)
 
     def on_stage(stage: str, rows: int, seconds: float) -> None:
         console.on_stage(stage, rows, seconds)
@@ -56,22 +55,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     with console.stage("save"):
         results.save_tables(ranking.tables, folder)
     top = ranking.tables["subgraphs"].orderBy("rank").limit(console.ROWS).collect()
-    saved = results.read_tables(spark, folder)
     record = run_record(run_id, settings.digest, (start, end), ranking, spark.version)
     results.save_run(spark, folder, record)
     with console.stage("log"):
         run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), ranking, top)))
     with console.stage("post"):
         now = datetime.now(timezone.utc)
+        saved = results.read_tables(spark, folder) if settings.post.mode != "none" else {}
         posted = log_analytics.post_results(saved, run_id=run_id, time_generated=now, **asdict(settings.post))
     ranking.release()
-    sent = ", ".join(f"{n.n_sent} {table}" for table, n in posted.items())
     target = settings.post.endpoint or settings.post.folder
-    places = {
-        "results": folder,
-        "MLflow": run.look if run else "not logged",
-        "posted": f"{sent} to {target}" if posted else "nothing (post.mode: none)",
-    }
+    places = {"results": folder, "MLflow": run.look if run else "not logged", "posted": posted_words(posted, target)}
     console.end(top, record["counts"], places, time.perf_counter() - begin)
     return 0
 

@@ -1,0 +1,67 @@
+"""Exported rows as a test writes them: a dict a row becomes the frame that `io.export` gives, or a lake on disk.
+
+Only what a test is about stands in the row; the rest has a default here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+RECEIVED = "2026-03-10T00:00:00.0000000Z"
+"""TimeGenerated of a row that does not say it."""
+
+Row = Mapping[str, Any]
+
+
+def raw_frame(spark: SparkSession, rows: Sequence[Row], columns: Iterable[str]) -> DataFrame:
+    """Rows as `read_export` gives them: every exported column as text, what is no text as JSON.
+
+    `table`, `site` and `file` may stand in a row; a row with `_corrupt_record` has no other column.
+    """
+    names = ["file", "table", "site", *dict.fromkeys(["TimeGenerated", "_ItemId", *columns, "_corrupt_record"])]
+    ddl = ", ".join(f"`{name}` string" for name in names)
+    shaped = []
+    for row in rows:
+        received = {} if "_corrupt_record" in row else {"TimeGenerated": RECEIVED}
+        full = {"file": "file:/lake/PT05M.json", "table": "Alerts_CL", "site": "plant", **received, **row}
+        if unknown := set(full) - set(names):
+            raise ValueError(f"no columns that are read: {sorted(unknown)}")
+        shaped.append(tuple(_text(full.get(name)) for name in names))
+    return spark.createDataFrame(shaped, ddl)
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def workspace(site: str) -> str:
+    """The folders between a container and its years, as an export rule writes them."""
+    return (
+        "WorkspaceResourceId=/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/soc"
+        f"/providers/microsoft.operationalinsights/workspaces/{site}"
+    )
+
+
+def put_lines(
+    root: Path, table: str, time: str, lines: Sequence[str], site: str = "plant", name: str = "PT05M.json"
+) -> Path:
+    """Write lines into the five-minute folder of `time` (`2026-03-10T04:57`), and return the file."""
+    day, clock = time.split("T")
+    year, month, date = day.split("-")
+    hour, minute = clock.split(":")[:2]
+    floor = int(minute) // 5 * 5
+    folder = root / f"am-{table.lower()}" / workspace(site) / f"y={year}/m={month}/d={date}/h={hour}/m={floor:02}"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / name
+    file.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return file
+
+
+def row_line(time: str, **columns: Any) -> str:
+    """One exported row as a line of JSON, received at `time`."""
+    return json.dumps({"TimeGenerated": f"{time}:00.0000000Z", **columns})

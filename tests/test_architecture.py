@@ -1,0 +1,183 @@
+"""The house rules as tests: who may import whom, where Spark may act, and what every public name owes its reader.
+
+The import rules stand in `pyproject.toml` as contracts of import-linter. Each contract is shown to hold, and shown to break
+when one line that it forbids is planted into a copy of the package.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parent.parent
+PACKAGE = REPO / "alertgraph_spark"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+CONTRACTS = (REPO / "pyproject.toml").read_text(encoding="utf-8")
+
+LONGEST = 250
+LONGER = {"schemas.py": 320}
+"""One declaration a line, and all tables in one place: half of it would have to be read beside the other half."""
+
+MAY_ACT = {"pipeline.py", "graph.py", "driver_engine.py", "components.py", "cli.py", "run_record.py"}
+"""Besides io/: who orders the stages, who runs an algorithm, who checks its result, and who shows it."""
+
+
+def name_of(module: Path) -> str:
+    return module.relative_to(PACKAGE).as_posix()
+
+
+def lint_imports(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    script = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run(
+        [str(script), "--no-cache", *options], cwd=folder, check=False, capture_output=True, text=True, timeout=60
+    )
+
+
+# Contract, module that breaks it, and the line that does.
+BREACHES = [
+    ("layers", "links.py", "from alertgraph_spark import episodes"),  # a stage that knows another
+    ("layers", "schemas.py", "from alertgraph_spark import graph"),  # against the direction
+    ("layers", "utils.py", "X = 1"),  # a module without a place
+    ("edges-apart", "io/results.py", "from alertgraph_spark.io import export"),
+    ("edges-apart", "io/log_analytics/rows.py", "from alertgraph_spark.io.safe_csv import csv_text"),
+    ("edges-know-tables", "io/export.py", "from alertgraph_spark.attack import TACTICS"),
+    ("cloud-at-the-edge", "scoring.py", "import mlflow"),
+    ("cloud-at-the-edge", "cli.py", "import yaml"),
+    ("config-is-local", "config.py", "from azure.identity import DefaultAzureCredential"),
+    ("pure-pipeline", "pipeline.py", "from alertgraph_spark.io import export"),
+    ("pure-pipeline", "pipeline.py", "from alertgraph_spark.config import load_settings"),
+    ("settings-without-spark", "settings.py", "from pyspark.sql import SparkSession"),
+    ("settings-without-spark", "errors.py", "from alertgraph_spark import schemas"),  # and Spark with it
+    ("graphframes-in-graph", "components.py", "from graphframes import GraphFrame"),
+    ("nothing-above", "alerts.py", "from jobs import rank_alerts"),
+]
+
+
+def test_the_imports_keep_every_contract() -> None:
+    done = lint_imports(REPO)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Contracts: \d+ kept, 0 broken", done.stdout)
+
+
+@pytest.mark.parametrize(("contract", "file", "line"), BREACHES, ids=lambda part: part)
+def test_a_planted_breach_is_found(tmp_path: Path, contract: str, file: str, line: str) -> None:
+    shutil.copytree(PACKAGE, tmp_path / "alertgraph_spark", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPO / "pyproject.toml", tmp_path)
+    with (tmp_path / "alertgraph_spark" / file).open("a", encoding="utf-8") as module:
+        module.write(f"\n{line}\n")
+
+    done = lint_imports(tmp_path, "--contract", contract)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "0 kept, 1 broken" in done.stdout, done.stdout + done.stderr
+
+
+def test_every_contract_has_a_breach_that_it_finds() -> None:
+    assert set(re.findall(r'^id = "(.+)"$', CONTRACTS, re.M)) == {contract for contract, _, _ in BREACHES}
+
+
+def test_contracts_that_list_modules_list_all_of_them() -> None:
+    """A module that is new in `layers` must not be missed by the contracts that name their sources one by one."""
+    package = {f"alertgraph_spark.{p.stem}" for p in PACKAGE.glob("*.py") if p.stem != "__init__"}
+    by_id = {part.split('"')[0]: part for part in CONTRACTS.split('\nid = "')[1:]}
+
+    def sources(contract: str) -> set[str]:
+        return set(re.findall(r'"(alertgraph_spark\.\w+)"', by_id[contract].split("forbidden_modules")[0]))
+
+    assert sources("cloud-at-the-edge") == package - {"alertgraph_spark.config"}
+    without_graphframes = sources("graphframes-in-graph") | sources("settings-without-spark")
+    assert without_graphframes == package - {"alertgraph_spark.graph"} | {"alertgraph_spark.io"}
+
+
+ACTIONS = {
+    *("persist", "cache", "unpersist", "checkpoint", "localCheckpoint", "collect", "toPandas", "toArrow"),
+    *("toLocalIterator", "foreach", "foreachPartition", "show", "isEmpty"),
+}
+ACTIONS_WITHOUT_ARGUMENT = {"count", "first"}
+"""With an argument it is `str.count`, or an aggregate."""
+
+
+def actions_in(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and name of every call that starts a Spark job or holds its rows; `F.count(...)` and the like are columns."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        is_function = isinstance(node.func.value, ast.Name) and node.func.value.id == "F"
+        is_bare = node.func.attr in ACTIONS_WITHOUT_ARGUMENT and not node.args
+        if not is_function and (node.func.attr in ACTIONS or is_bare):
+            yield node.lineno, node.func.attr
+
+
+def prints_in(tree: ast.Module) -> list[int]:
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+
+
+def bare_names_in(tree: ast.Module) -> Iterator[str]:
+    """Every public name that owes its reader a docstring or an annotation."""
+    if not ast.get_docstring(tree):
+        yield "the module has no docstring"
+    todo: list[tuple[str, ast.stmt]] = [("", node) for node in tree.body]
+    for prefix, node in todo:
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        name = f"{prefix}{node.name}"
+        if any(part.startswith("_") and part != "__init__" for part in name.split(".")):
+            continue
+        if not ast.get_docstring(node):
+            yield f"{name} has no docstring"
+        if isinstance(node, ast.ClassDef):
+            todo += [(f"{name}.", inner) for inner in node.body]
+            continue
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        if node.returns is None or any(a.annotation is None for a in arguments if a.arg not in ("self", "cls")):
+            yield f"{name} is not fully annotated"
+
+
+def parsed(module: Path) -> ast.Module:
+    return ast.parse(module.read_text(encoding="utf-8"), str(module))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name_of)
+def test_a_module_keeps_the_house_rules(module: Path) -> None:
+    tree, name = parsed(module), name_of(module)
+
+    if name not in MAY_ACT and not name.startswith("io/"):
+        assert list(actions_in(tree)) == [], "caching, counting and collecting belong to pipeline, graph and io"
+    assert prints_in(tree) == []
+    assert list(bare_names_in(tree)) == []
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGER.get(name, LONGEST)
+
+
+def test_the_job_is_a_table_of_contents() -> None:
+    job = REPO / "jobs" / "rank_alerts.py"
+
+    assert len(job.read_text(encoding="utf-8").splitlines()) <= 80
+    functions = [node.name for node in parsed(job).body if isinstance(node, ast.FunctionDef)]
+    assert functions == ["main", "cli"]
+    assert {name for _, name in actions_in(parsed(job))} <= {"collect"}, "the few rows that are shown"
+
+
+def test_the_rules_find_what_they_look_for() -> None:
+    """Each rule sees its breach and lets the harmless neighbour pass."""
+    bad = ast.parse("def f(x):\n    x.count()\n    y = x.persist().collect()\n    print(y)\n    return x.cache()\n")
+    good = ast.parse(
+        '"""A module."""\n_x = "aa".count("a") + len(G.groupBy("a").agg(F.count("b"), F.first("c")).columns)\n'
+    )
+
+    assert sorted(name for _, name in actions_in(bad)) == ["cache", "collect", "count", "persist"]
+    assert prints_in(bad) == [4]
+    assert list(bare_names_in(bad)) == [
+        "the module has no docstring",
+        "f has no docstring",
+        "f is not fully annotated",
+    ]
+    assert [list(actions_in(good)), prints_in(good), list(bare_names_in(good))] == [[], [], []]

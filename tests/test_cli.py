@@ -1,0 +1,228 @@
+"""What a person types and sees: arguments, lines, exit codes."""
+
+from __future__ import annotations
+
+import io
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from alertgraph_spark.cli import Console, arguments, exit_code
+from alertgraph_spark.errors import (
+    AlertGraphError,
+    ConfigError,
+    GraphInvariantError,
+    PublishError,
+    SchemaError,
+    SourceError,
+    TrackingError,
+)
+
+UTC = timezone.utc
+LOGGERS = ("alertgraph_spark", "alertgraph_spark.io", "py4j")
+
+
+@pytest.fixture(autouse=True)
+def _levels() -> Iterator[None]:
+    """A console sets what the whole process logs; the next test shall not hear of it."""
+    before = {name: logging.getLogger(name).level for name in LOGGERS}
+    yield
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def parse(*argv: str) -> Any:
+    return arguments("the job", ["--config", "run.yaml", *argv])
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """What argparse says before it ends the process with 2."""
+    with pytest.raises(SystemExit) as caught:
+        parse(*argv)
+    assert caught.value.code == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_without_a_window_the_run_takes_all_there_is() -> None:
+    args = parse()
+
+    assert (str(args.config), args.start, args.end, args.set) == ("run.yaml", None, None, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2026-03-02T10:00:00Z", 10),
+        ("2026-03-02T10:00:00+00:00", 10),
+        ("2026-03-02T10:00:00+02:00", 8),
+        (" 2026-03-02T10:00:00Z ", 10),
+    ],
+)
+def test_times_carry_their_zone_and_become_utc(text: str, hour: int) -> None:
+    assert parse("--start", text).start == datetime(2026, 3, 2, hour, tzinfo=UTC)
+    assert parse("--end", text).end == datetime(2026, 3, 2, hour, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (
+            ["--start", "2026-03-02T10:00:00"],
+            "has no time zone; folders are UTC, so write 2026-03-02T10:00:00Z or an offset",
+        ),
+        (["--start", "2026-03-02"], "has no time zone; folders are UTC, so write 2026-03-02T00:00:00Z or an offset"),
+        (["--end", "yesterday"], "'yesterday' is no ISO 8601 time, e.g. 2026-03-02T00:00:00Z"),
+        (["--last", "24"], "'24' is no span; allowed are 90m, 24h, 7d and the like"),
+        (["--last", "0h"], "'0h' is no span"),
+        (["--last", "1w"], "'1w' is no span"),
+        (["--last", "999999d"], "'999999d' is no span"),
+        (["--last", "-1h"], "expected one argument"),
+        (["--last", "24h", "--end", "2026-03-02T10:00:00Z"], "--last goes without --start and --end"),
+        (["--last", "24h", "--start", "2026-03-02T10:00:00Z"], "--last goes without --start and --end"),
+        (
+            ["--start", "2026-03-02T10:00:00Z", "--end", "2026-03-02T12:00:00+02:00"],  # the same moment
+            "--start 2026-03-02T10:00:00+00:00 is not before --end 2026-03-02T10:00:00+00:00",
+        ),
+        (["--start", "2026-03-02T10:00:01Z", "--end", "2026-03-02T10:00:00Z"], "is not before --end"),
+        (["--frm", "2026-03-02T10:00:00Z"], "unrecognized arguments: --frm"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_the_way_out(
+    capsys: pytest.CaptureFixture[str], argv: list[str], words: str
+) -> None:
+    assert words in refusal(capsys, *argv)
+
+
+def test_the_advice_about_a_missing_zone_can_be_followed(capsys: pytest.CaptureFixture[str]) -> None:
+    advice = refusal(capsys, "--start", "2026-03-02").split("so write ")[1].split(" ")[0]
+
+    assert parse("--start", advice).start == datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def test_a_second_is_window_enough() -> None:
+    args = parse("--start", "2026-03-02T10:00:00Z", "--end", "2026-03-02T10:00:01Z")
+
+    assert args.end - args.start == timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("span", "length"), [("90m", timedelta(minutes=90)), ("24h", timedelta(hours=24)), ("7d", timedelta(days=7))]
+)
+def test_last_ends_now(span: str, length: timedelta) -> None:
+    before = datetime.now(UTC)
+    args = parse("--last", span)
+
+    assert before <= args.end <= datetime.now(UTC)
+    assert args.end - args.start == length
+
+
+def test_overrides_pile_up_and_the_config_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse("--set", "a=1", "--set", "b=2").set == ["a=1", "b=2"]
+
+    with pytest.raises(SystemExit) as caught:
+        arguments("the job", [])
+    assert caught.value.code == 2
+    assert "the following arguments are required: --config" in capsys.readouterr().err
+
+
+def raising(error: BaseException) -> Callable[[], int]:
+    def main() -> int:
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize("kind", [ConfigError, SourceError, SchemaError, TrackingError, PublishError])
+def test_what_an_operator_can_fix_is_one_message_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], kind: type[AlertGraphError]
+) -> None:
+    assert exit_code(raising(kind("graph.engine: no such engine"))) == 2
+
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"{kind.__name__}: graph.engine: no such engine\n")
+
+
+def test_a_defect_ends_with_its_trace_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(raising(KeyError("subgraph_id"))) == 1
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+    assert exit_code(raising(GraphInvariantError("two ends of a link fall apart"))) == 1
+    assert capsys.readouterr().err == "GraphInvariantError: two ends of a link fall apart\n"
+
+
+def test_done_is_0_and_an_interrupt_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(lambda: 0) == 0
+    assert exit_code(raising(KeyboardInterrupt())) == 1
+    assert capsys.readouterr().err == "interrupted; what was saved is incomplete and is replaced by the next run\n"
+
+
+COUNTS = {"rows_read": 12345, "alerts": 12000, "duplicates": 300, "out_of_window": 40, "rejected": 5, "subgraphs": 1}
+SUBGRAPH = {
+    "rank": 1,
+    "score": 0.68374,
+    "is_shown": True,
+    "site": "a-rather-long-workspace",
+    "summary": "IT→OT pivot: ws-017 → ews-2",
+    # Spark hands over naive times in the zone of the process; this is 09:40 UTC.
+    "first_seen": datetime(2026, 3, 3, 9, 40, tzinfo=UTC).astimezone().replace(tzinfo=None),
+}
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine nine hours before UTC."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def ended(top: list[dict[str, Any]]) -> list[str]:
+    out = io.StringIO()
+    Console(out).end(top, COUNTS, {"results": "runs/r1", "posted": "nothing"}, 27.66)
+    return out.getvalue().splitlines()
+
+
+def test_the_end_is_a_table_a_balance_and_places() -> None:
+    assert ended([SUBGRAPH, {**SUBGRAPH, "rank": 2, "is_shown": False, "site": "b", "score": 0.5}]) == [
+        "",
+        "rank  score  shown  site           first seen (UTC)  what",
+        "   1  0.684  yes    a-rather-long- 2026-03-03 09:40  IT→OT pivot: ws-017 → ews-2",
+        "   2  0.500         b              2026-03-03 09:40  IT→OT pivot: ws-017 → ews-2",
+        "",
+        "12,345 rows read = 12,000 alerts + 300 duplicates + 40 out of window + 5 rejected; 1 subgraphs in 27.7 s",
+        "results   runs/r1",
+        "posted    nothing",
+    ]
+
+
+@pytest.mark.usefixtures("far_east")
+def test_times_are_utc_wherever_the_machine_stands() -> None:
+    row = {**SUBGRAPH, "first_seen": datetime(2026, 3, 3, 18, 40)}  # as Spark gives 09:40 UTC in Tokyo
+
+    assert "2026-03-03 09:40" in ended([row])[2]
+
+
+def test_nothing_found_is_said() -> None:
+    assert ended([])[2] == "      no subgraph: nothing in the window was out of the ordinary"
+
+
+def test_a_stage_is_a_line_with_rows_and_seconds() -> None:
+    out = io.StringIO()
+    console = Console(out)
+
+    console.on_stage("normalise", 4920, 9.44)
+    console.on_stage("save", None, 12.0)
+    with console.stage("read"):
+        pass
+
+    assert out.getvalue().splitlines() == [
+        "  normalise        4,920 rows     9.4 s",
+        "  save                           12.0 s",
+        "  read                            0.0 s",
+    ]

@@ -1,0 +1,170 @@
+"""Subgraphs under a size cap, and their names: worked examples, properties on random graphs, both engines."""
+
+from __future__ import annotations
+
+import random
+
+import networkx as nx
+import pytest
+from incident import Row, episode_frame, grouped_frame, link_frame, story, told
+from pyspark.sql import SparkSession
+
+from alertgraph_spark.columns import episode_id
+from alertgraph_spark.components import check_invariant, find_subgraphs, unite_strongest_first, with_subgraph
+from alertgraph_spark.errors import GraphInvariantError
+from alertgraph_spark.graph import AlertGraph, graphframes_available
+from alertgraph_spark.schemas import CUTS
+
+ENGINES = ["driver", pytest.param("graphframes", marks=pytest.mark.graphframes)]
+WeightedLink = tuple[int, int, float]
+
+
+def need(engine: str, spark: SparkSession) -> None:
+    if engine == "graphframes" and not graphframes_available(spark):
+        pytest.skip("GraphFrames' classes are not on the class path: name the jars in ALERTGRAPH_GRAPHFRAMES_JARS")
+
+
+# --- the size cap ---------------------------------------------------------------------------------------------------
+
+# A chain whose middle is weakest:  1 ─.9─ 2 ─.1─ 3 ─.8─ 4
+CHAIN: list[WeightedLink] = [(1, 2, 0.9), (2, 3, 0.1), (3, 4, 0.8)]
+
+
+@pytest.mark.parametrize(
+    ("links", "cap", "parts", "refused"),
+    [
+        pytest.param(CHAIN, 4, {1: 1, 2: 1, 3: 1, 4: 1}, [], id="at the cap nothing is cut"),
+        # 2 + 2 > 3: the weakest goes, though 1-2-3 would have fitted
+        pytest.param(CHAIN, 3, {1: 1, 2: 1, 3: 3, 4: 3}, [(2, 3)], id="one above the cap"),
+        pytest.param(CHAIN, 1, {1: 1, 2: 2, 3: 3, 4: 4}, [(1, 2), (2, 3), (3, 4)], id="a cap of one cuts all"),
+        # .9 takes 1-2, .8 takes 3 to them, .7 would make four
+        pytest.param(
+            [(1, 2, 0.9), (1, 3, 0.8), (1, 4, 0.7)],
+            3,
+            {1: 1, 2: 1, 3: 1, 4: 4},
+            [(1, 4)],
+            id="a hub keeps its strongest",
+        ),
+        # equal weights in order of src, dst: 1-2 first, then 3 is one too many for 2-3 and alone
+        pytest.param([(2, 3, 0.5), (1, 2, 0.5)], 2, {1: 1, 2: 1, 3: 3}, [(2, 3)], id="a tie is cut the same each time"),
+        # the closing link of a ring joins what is joined already and costs no place
+        pytest.param([(1, 2, 0.9), (2, 3, 0.8), (1, 3, 0.1)], 3, {1: 1, 2: 1, 3: 1}, [], id="a ring"),
+        # a refused link does not block the weaker one after it
+        pytest.param(
+            [(1, 2, 0.9), (3, 4, 0.8), (2, 3, 0.7), (4, 5, 0.1)],
+            3,
+            {1: 1, 2: 1, 3: 3, 4: 3, 5: 3},
+            [(2, 3)],
+            id="the next weaker still joins",
+        ),
+        pytest.param([], 3, {}, [], id="no links"),
+    ],
+)
+def test_links_are_united_strongest_first(
+    links: list[WeightedLink], cap: int, parts: dict[int, int], refused: list[tuple[int, int]]
+) -> None:
+    assert unite_strongest_first(links, cap) == (parts, refused)
+
+
+def random_links(seed: int) -> list[WeightedLink]:
+    """Each pair at most once, the earlier first; weights of few values, so that ties are common."""
+    chance = random.Random(seed)
+    n = chance.randint(2, 40)
+    pairs = {tuple(sorted(chance.sample(range(n), 2))) for _ in range(chance.randint(1, 3 * n))}
+    return [(src, dst, chance.choice((0.1, 0.5, 0.5, 0.9))) for src, dst in sorted(pairs)]
+
+
+def test_properties_of_the_cap_on_random_graphs() -> None:
+    for seed in range(300):
+        links = random_links(seed)
+        cap = random.Random(seed).choice((1, 2, 3, 5, 12, 99))
+        parts, refused = unite_strongest_first(links, cap)
+        shuffled = random.Random(seed + 1).sample(links, len(links))
+        assert unite_strongest_first(shuffled, cap) == (parts, refused), f"seed {seed}: the order of links matters"
+
+        kept = nx.Graph([(src, dst) for src, dst, _ in links if (src, dst) not in set(refused)])
+        kept.add_nodes_from(parts)
+        members = {min(part): part for part in nx.connected_components(kept)}
+        assert {v: smallest for smallest, part in members.items() for v in part} == parts, f"seed {seed}"
+        assert max(map(len, members.values())) <= cap, f"seed {seed}"
+        for src, dst in refused:  # no cut without need: the two parts would not fit together
+            assert parts[src] != parts[dst], f"seed {seed}"
+            assert len(members[parts[src]]) + len(members[parts[dst]]) > cap, f"seed {seed}"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_only_what_is_above_the_cap_is_cut_and_every_cut_is_recorded(spark: SparkSession, engine: str) -> None:
+    need(engine, spark)
+    # The chain twice: 1 to 4 is above a cap of 3; 11 to 13 is not, and keeps its weakest link.
+    links = link_frame(spark, [*CHAIN, (11, 12, 0.9), (12, 13, 0.01)]).persist()
+    ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4, 11, 12, 13)], "id bigint")
+    components, cuts = find_subgraphs(AlertGraph(ids, links, engine), max_episodes=3)
+    assert components.dtypes == [("id", "bigint"), ("component", "bigint")]
+    assert dict(components.collect()) == {1: 1, 2: 1, 3: 3, 4: 3, 11: 11, 12: 11, 13: 11}
+    # A cut is the whole link, so that an analyst can re-join what it held together.
+    assert [row.asDict() for row in cuts.collect()] == [
+        dict(zip(CUTS.names, ("plant", 2, 3, "pivot", "host:fs1", 1.0, 0.1), strict=True))
+    ]
+
+
+def test_below_the_cap_nothing_is_cut_and_the_table_keeps_its_shape(spark: SparkSession) -> None:
+    ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4)], "id bigint")
+    components, cuts = find_subgraphs(AlertGraph(ids, link_frame(spark, CHAIN), "driver"), max_episodes=4)
+    assert dict(components.collect()) == {1: 1, 2: 1, 3: 1, 4: 1}
+    assert cuts.columns == CUTS.names
+    assert cuts.count() == 0
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+def named(spark: SparkSession, rows: list[Row], components: dict[int, int]) -> dict[int, tuple[str, bool]]:
+    frame = spark.createDataFrame(list(components.items()), "id bigint, component bigint")
+    grouped = with_subgraph(episode_frame(spark, rows), frame)
+    assert set(grouped.columns) - set(episode_frame(spark, rows).columns) == {"subgraph_id", "is_linked"}
+    return {row["episode"]: (row["subgraph_id"], row["is_linked"]) for row in grouped.collect()}
+
+
+def test_a_subgraph_is_named_after_its_earliest_episode_and_keeps_the_name_when_it_grows(spark: SparkSession) -> None:
+    rows = story("plant", 1, "20 b/it x", "10 a/it x", "30 c/it x", "5 d/it x", told("0 e/it x", is_chronic=True))
+    # Episode 2 is the earliest of 1, 2, 3 though neither its number nor the component says so; 4 is alone; 5 is noise.
+    before = named(spark, rows, {1: 1, 2: 1})
+    assert before == {
+        1: ("sg-0000000000000002", True),
+        2: ("sg-0000000000000002", True),
+        3: ("sg-0000000000000003", False),
+        4: ("sg-0000000000000004", False),
+    }
+    # 3 joins, and the engine happens to name the component otherwise.
+    after = named(spark, rows, {1: -7, 2: -7, 3: -7})
+    assert after == {**before, 3: ("sg-0000000000000002", True)}
+
+
+def test_two_that_begin_together_are_told_apart_by_number(spark: SparkSession) -> None:
+    rows = story("plant", 7, "10 b/it x", "10 a/it x")
+    assert set(named(spark, rows, {7: 8, 8: 8}).values()) == {("sg-0000000000000007", True)}
+
+
+def test_an_episode_id_keeps_every_digit(spark: SparkSession) -> None:
+    numbers = spark.createDataFrame([(2**63 - 1,), (-1,), (255,)], "n bigint")
+    # two's complement, as Java's Long.toHexString
+    assert [row[0] for row in numbers.select(episode_id(numbers["n"])).collect()] == [
+        "7fffffffffffffff",
+        "ffffffffffffffff",
+        "00000000000000ff",
+    ]
+
+
+# --- the invariant --------------------------------------------------------------------------------------------------
+
+
+def test_a_grouping_that_tears_a_link_apart_is_refused(spark: SparkSession) -> None:
+    rows = story("plant", 1, *(f"{n} h{n}/it x" for n in range(4)))
+    links = link_frame(spark, CHAIN)
+    torn = grouped_frame(spark, [{**row, "subgraph_id": "sg-a" if row["episode"] < 3 else "sg-b"} for row in rows])
+    cut = links.filter("src = 2")
+    check_invariant(links, cut, torn)  # 2 → 3 was cut: its ends may lie apart
+    with pytest.raises(GraphInvariantError, match=r"1 links join two subgraphs, e\.g\. \(2, 3\)"):
+        check_invariant(links, cut.limit(0), torn)
+    with pytest.raises(GraphInvariantError, match=r"1 links join two subgraphs, e\.g\. \(3, 4\)"):
+        check_invariant(links, cut, torn.filter("episode < 4"))  # an end that was lost

@@ -1,0 +1,201 @@
+"""What is measured of a subgraph, each number worked by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from incident import Row, at, grouped_frame, told
+from pyspark.sql import SparkSession
+
+from alertgraph_spark.features import describe_subgraphs
+from alertgraph_spark.schemas import FEATURES, MOTIF_HITS
+
+
+def of(subgraph: str, *episodes: Row, **columns: Any) -> list[Row]:
+    """Episodes of one subgraph of the site `plant`."""
+    return [{**row, "subgraph_id": subgraph, **columns} for row in episodes]
+
+
+CROSSING = (
+    told("30 ws1/it -> jump/dmz rdp", severity=None, tactics=["lateral-movement"], surprise=3.0, history_hours=100.0),
+    told("60 jump/dmz -> ews/ot rdp", severity=0.3, tactics=["lateral-movement"], surprise=5.0, history_hours=101.0),
+)
+ATTACK = of(
+    "attack",
+    *CROSSING,
+    told(
+        "0 mail/external -> ws1/it phish",
+        lasts=5,
+        severity=0.4,
+        tactics=["initial-access"],
+        surprise=4.0,
+        history_hours=100.0,
+        n_alerts=2,
+    ),
+    told(
+        "90 ews/ot -> plc/ot stop",
+        lasts=30,
+        severity=0.9,
+        tactics=["impair-process-control"],
+        surprise=6.0,
+        history_hours=101.0,
+        target_level=1.0,
+    ),
+)
+# Each tells one thing.
+OTHERS = [
+    *of("alone", told("0 lone/it x", severity=None, history_hours=24.0)),
+    *of("no entity", told("0 x/it y", target_entity=None, target_zone=None, history_hours=50.0)),
+    *of("warm-up", told("0 w1/it -> w2/it x", history_hours=200.0), told("9 w2/it y", history_hours=23.9)),
+    # Acts on the process first and crosses afterwards: no act of this intruder.
+    *of("act before", told("20 eng/ot -> plc9/ot stop", tactics=["impact"]), *CROSSING),
+    *of("act in it", told("60 jump/dmz -> plc9/ot stop", tactics=["impact"]), *CROSSING),
+    *of("act in IT", told("90 jump/dmz -> web/it stop", tactics=["impact"]), *CROSSING),
+    *of("no crossing", told("90 eng/ot -> plc9/ot stop", tactics=["impact"]), told("0 ws1/it -> ews/ot rdp")),
+    *of(
+        "listed levels",  # 4.2 is above the zone's 4, 2.5 above OT's 2: what is listed counts
+        told("0 ws8/it -> jump8/dmz rdp", source_level=4.2, target_level=3.0),
+        told("20 jump8/dmz -> hist/ot rdp", source_level=3.0, target_level=2.5),
+    ),
+    *of("upside down", told("0 a/dmz -> b/ot x", source_level=1.0, target_level=3.0)),
+    *of(
+        "planned",
+        told("0 scan/it -> p1/it x", source_role="scanner"),
+        told("1 p1/it x", target_role="maintenance"),
+        told("2 p2/it -> scan/it x", target_role="scanner"),  # an attack on the scanner is not its doing
+        told("3 p3/it -> p4/it x", source_role="jump_host"),
+    ),
+    *of(
+        "every stage",
+        told("0 s/it x", tactics=["impact"]),
+        told("1 s/it x", tactics=["discovery"]),
+        told("2 s/it x", tactics=["execution"]),
+        told("3 s/it x", tactics=["reconnaissance"]),
+    ),
+    *of(
+        "one stage twice",
+        told("0 s1/it x", tactics=["execution", "persistence"]),
+        told("9 s1/it y", tactics=["stealth"]),
+    ),
+]
+# One host in four hours: of each subgraph the past hours of the whole site count, each once, and none of another site's.
+HEARD = [
+    *of("heard 0", told("0 nas/it x", history_hours=10.0)),
+    *of("heard 1", told("60 nas/it x", history_hours=11.0), told("119 ws1/it -> nas/it y", history_hours=11.0)),
+    *of("heard 2", told("120 nas/it z", history_hours=12.0)),
+    *of("heard elsewhere", told("120 nas/it z", history_hours=12.0), site="other"),
+    *of("heard always", told("180 nas/it z", history_hours=2.0)),
+]
+
+
+def hit(subgraph: str, motif: str, path: str, begin: float, end: float) -> tuple[Any, ...]:
+    return (subgraph, motif, ["0"], [f"host:{host}" for host in path.split()], at(begin), at(end))
+
+
+HITS = [
+    hit("attack", "it_ot_pivot", "ws1 jump ews", 30, 60),
+    hit("attack", "lateral_chain", "ws1 jump ews plc", 30, 90),
+    hit("attack", "lateral_chain", "mail ws1 jump", 0, 60),
+    hit("attack", "fan_out", "ws1 a b c d e", 0, 90),  # six entities, but no chain of them
+    *(hit(subgraph, "it_ot_pivot", "ws1 jump ews", 30, 60) for subgraph in ("act before", "act in it", "act in IT")),
+    hit("no crossing", "relay", "ws1 jump ews", 30, 60),
+    hit("listed levels", "it_ot_pivot", "ws8 jump8 hist", 0, 20),
+    hit("upside down", "it_ot_pivot", "ws8 jump8 hist", 0, 20),
+]
+
+
+@pytest.fixture(scope="module")
+def features(spark: SparkSession) -> dict[str, Any]:
+    episodes = [{"site": "plant", "episode": n, **row} for n, row in enumerate([*ATTACK, *OTHERS, *HEARD])]
+    grouped = grouped_frame(spark, episodes)
+    described = describe_subgraphs(grouped, spark.createDataFrame(HITS, MOTIF_HITS.ddl), warm_up_hours=24)
+    assert described.columns == FEATURES.names
+    rows = described.collect()
+    by_id = {row["subgraph_id"]: row for row in rows}
+    assert len(rows) == len(by_id) == len({row["subgraph_id"] for row in [*ATTACK, *OTHERS, *HEARD]})
+    return by_id
+
+
+def test_the_attack_in_numbers(features: dict[str, Any]) -> None:
+    attack = features["attack"].asDict()
+    assert attack.pop("rarity_nats") == pytest.approx(10.9317, abs=1e-4)
+    assert attack.pop("quiet_nats") == pytest.approx(4.6396, abs=1e-4)
+    assert attack == {
+        "subgraph_id": "attack",
+        "site": "plant",
+        "first_seen": at(0).replace(tzinfo=None),
+        "last_seen": at(120).replace(tzinfo=None),  # the stop began at 90 and lasted 30
+        "n_alerts": 5,  # 2 + 1 + 1 + 1
+        "n_episodes": 4,
+        "n_hosts": 5,  # mail, ws1, jump, ews, plc
+        "n_types": 3,  # rdp came twice
+        "tactics": ["initial-access", "lateral-movement", "impair-process-control"],
+        "motifs": ["fan_out", "it_ot_pivot", "lateral_chain"],
+        "path": ["host:ws1", "host:jump", "host:ews", "host:plc"],
+        "top_names": ["stop", "rdp", "phish"],
+        "is_warm_up": False,
+        "severity": 0.9,
+        "n_stages": 3.0,  # get in, spread, act
+        "chain_hops": 3.0,  # the longer of two chains; a fan-out is no chain
+        "level_drop": 4.0,  # external is level 5 by default, the plc is listed with 1
+        "ot_action": 1.0,
+        "planned_share": 0.0,
+    }
+
+
+def test_rarity_counts_each_type_once_the_most_surprising_first(features: dict[str, Any]) -> None:
+    # stop 6, rdp max(3, 5), phish 4: 6 / 1^0.7 + 5 / 2^0.7 + 4 / 3^0.7 = 6 + 3.0779 + 1.8538
+    assert features["attack"]["rarity_nats"] == pytest.approx(6 + 5 / 2**0.7 + 4 / 3**0.7)
+    assert features["alone"]["rarity_nats"] == pytest.approx(4.6)
+    # four alerts of one type are one type
+    assert features["every stage"]["rarity_nats"] == pytest.approx(4.6)
+
+
+def test_a_host_that_never_speaks_is_news(features: dict[str, Any]) -> None:
+    # The attack's quietest: plc, 0 past hours of 101: -ln(-ln(1 - 1/104)) = -ln 0.00966 = 4.6396
+    # nas with 0, 1, 2 hours of 10, 11, 12: rates -ln(1 - 1/13) = 0.0800, -ln(1 - 2/14) = 0.1542, -ln(1 - 3/15) = 0.2231.
+    # At minute 119 it is heard of for the second time in hour 1: still one past hour.
+    assert features["heard 0"]["quiet_nats"] == pytest.approx(2.5252, abs=1e-4)
+    assert features["heard 1"]["quiet_nats"] == pytest.approx(1.8698, abs=1e-4)
+    assert features["heard 2"]["quiet_nats"] == pytest.approx(1.5000, abs=1e-4)
+    # The same hour at another site, whose nas was never heard of: -ln(1 - 1/15) = 0.0690
+    assert features["heard elsewhere"]["quiet_nats"] == pytest.approx(2.6738, abs=1e-4)
+    # 3 hours, more than the 2 there were: (3 + 1) / (2 + 3) = 0.8, rate 1.609, -ln is below 0
+    assert features["heard always"]["quiet_nats"] == 0.0
+
+
+def test_warm_up_lasts_until_its_last_hour(features: dict[str, Any]) -> None:
+    assert not features["alone"]["is_warm_up"]  # 24 hours of history are enough
+    assert features["warm-up"]["is_warm_up"]  # one episode at 23.9 is not
+
+
+def test_an_act_on_the_process_counts_after_the_crossing_alone(features: dict[str, Any]) -> None:
+    acts = {name: features[name]["ot_action"] for name in ("act before", "act in it", "act in IT", "no crossing")}
+    assert acts == {"act before": 0.0, "act in it": 1.0, "act in IT": 0.0, "no crossing": 0.0}
+
+
+def test_levels_come_from_the_list_then_from_the_zone(features: dict[str, Any]) -> None:
+    assert features["listed levels"]["level_drop"] == pytest.approx(4.2 - 2.5)
+    assert features["act in it"]["level_drop"] == 4.0 - 2.0  # ws1 by its zone it, ews by its zone ot
+    assert features["no crossing"]["level_drop"] == 0.0  # without the motif no crossing, whatever the zones
+    assert features["upside down"]["level_drop"] == 0.0  # 1 - 3
+
+
+def test_planned_is_who_acts(features: dict[str, Any]) -> None:
+    # the scanner's own and the alert about a machine under maintenance, of four
+    assert features["planned"]["planned_share"] == 0.5
+
+
+def test_stages_are_those_of_the_kill_chain_not_tactics(features: dict[str, Any]) -> None:
+    assert features["every stage"]["n_stages"] == 4.0
+    assert features["every stage"]["tactics"] == ["impact", "discovery", "execution", "reconnaissance"]  # as they came
+    assert features["one stage twice"]["n_stages"] == 1.0
+    assert features["alone"]["n_stages"] == 0.0
+
+
+def test_a_lone_alert_has_every_number(features: dict[str, Any]) -> None:
+    alone = features["alone"]
+    assert (alone["severity"], alone["chain_hops"], alone["level_drop"], alone["ot_action"]) == (0.0, 0.0, 0.0, 0.0)
+    assert (alone["motifs"], alone["path"], alone["tactics"]) == ([], [], [])
+    assert (alone["n_hosts"], features["no entity"]["n_hosts"]) == (1, 0)

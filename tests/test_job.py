@@ -1,0 +1,369 @@
+"""The job from end to end: a folder of exported lines in, ranked and explained subgraphs out, and nothing lost or leaked.
+
+The example plant is run once; what it left is asked many questions. The job finds the tests' own session, as it finds a
+platform's, so all of it runs in this process.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib.util
+import json
+import logging
+import os
+import re
+import secrets
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from exported import put_lines, row_line
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from alertgraph_spark.cli import exit_code
+from alertgraph_spark.schemas import RESULTS
+
+REPO = Path(__file__).parent.parent
+sys.path.insert(0, str(REPO / "examples"))  # the examples are no part of the wheel
+
+from emulator.server import LogsIngestionEmulator  # noqa: E402 - needs the line above
+
+TOKEN_VARIABLE = "ALERTGRAPH_TEST_JOB_TOKEN"
+# Set before Spark starts, since its Python workers inherit what the environment held then.
+TOKEN = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_hex(16))
+LOGGERS = ("alertgraph_spark", "alertgraph_spark.io", "py4j")
+
+
+def load_job() -> Any:
+    spec = importlib.util.spec_from_file_location("rank_alerts", REPO / "jobs" / "rank_alerts.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+JOB = load_job()
+
+
+def run_job(config: Path, **overrides: str | Path | int) -> int:
+    """Run the job in this process and return its exit code; the next test shall not hear of its log levels."""
+    before = {name: logging.getLogger(name).level for name in LOGGERS}
+    settings = [part for key, value in overrides.items() for part in ("--set", f"{key.replace('__', '.')}={value}")]
+    try:
+        return exit_code(lambda: JOB.main(["--config", str(config), *settings]))
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run left: what it printed, its folder, its `run.json` and its tables."""
+
+    home: Path
+    code: int
+    out: str
+    folder: Path
+    record: dict[str, Any]
+    tables: dict[str, DataFrame]
+
+    @property
+    def ranked(self) -> list[Any]:
+        return self.tables["subgraphs"].orderBy("rank").collect()
+
+
+def left_by(home: Path, code: int, out: str, spark: SparkSession) -> Done:
+    (folder,) = (home / "results").iterdir()
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    tables = {table.name: spark.read.parquet(str(folder / table.name)) for table in RESULTS}
+    return Done(home, code, out, folder, record, tables)
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("plant")
+    command = [sys.executable, str(REPO / "examples/plant/generate.py"), str(home / "plant")]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return home
+
+
+@pytest.fixture(scope="module")
+def done(spark: SparkSession, plant: Path) -> Iterator[Done]:
+    """The run of `make demo`, on its configuration, with everything that it writes in a folder of the test."""
+    capture = pytest.MonkeyPatch()
+    home = plant
+    out = home / "out.txt"
+    with LogsIngestionEmulator(home / "posted.sqlite", TOKEN) as emulator, out.open("w", encoding="utf-8") as stdout:
+        capture.setattr(sys, "stdout", stdout)
+        code = run_job(
+            REPO / "examples" / "plant.yaml",
+            export__root=home / "plant" / "lake",
+            assets=home / "plant" / "assets.csv",
+            results__path=home / "results",
+            tracking__uri=f"sqlite:///{home}/mlflow.db",
+            post__endpoint=emulator.url,
+            post__credential=f"env:{TOKEN_VARIABLE}",
+        )
+        capture.undo()
+    yield left_by(home, code, out.read_text(encoding="utf-8"), spark)
+
+
+def test_it_ends_well_and_the_rows_balance(done: Done) -> None:
+    counts = done.record["counts"]
+    in_lake = json.loads((done.home / "plant" / "lake.json").read_text(encoding="utf-8"))["tables"]
+
+    assert done.code == 0
+    assert counts["rows_read"] == sum(table["rows"] for table in in_lake.values())
+    assert counts["rows_read"] == sum(counts[k] for k in ("alerts", "duplicates", "out_of_window", "rejected"))
+    assert (counts["out_of_window"], counts["rejected"]) == (0, 0)
+    assert counts["subgraphs"] == len(done.ranked)
+    assert counts["duplicates"] > 0  # status updates of one alert
+
+
+def test_the_record_says_what_ran(done: Done) -> None:
+    assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{8}", done.record["run_id"])
+    assert done.folder.name == done.record["run_id"]
+    assert done.record["run_id"].endswith(done.record["config_digest"][:8])
+    assert done.record["window"] == {"start": "2026-03-02T00:00:00+00:00", "end": "2026-03-05T00:00:00+00:00"}
+    assert set(done.record["versions"]) == {"alertgraph_spark", "spark", "python"}
+    assert done.record["engine"] == "driver"
+    assert list(done.record["seconds"]) == ["normalise", "fold", "link", "connect", "match", "describe", "score"]
+
+
+@pytest.mark.parametrize("table", RESULTS, ids=lambda table: table.name)
+def test_a_saved_table_has_the_shape_that_is_declared(done: Done, table: Any) -> None:
+    fields = [(field.name, field.dataType.simpleString()) for field in done.tables[table.name].schema.fields]
+
+    assert fields == [(column.name, column.type) for column in table.columns]
+
+
+def truth(home: Path) -> dict[str, str]:
+    """Item id to the campaign that set this very alert off."""
+    with gzip.open(home / "plant" / "truth.csv.gz", "rt", encoding="utf-8") as file:
+        return {row["item_id"]: row["strict"].split(".")[0] for row in csv.DictReader(file)}
+
+
+def campaign_of(done: Done) -> dict[str, str]:
+    """Subgraph to the campaign that most of its labelled alerts belong to."""
+    labels = truth(done.home)
+    votes: dict[str, list[str]] = {}
+    for row in done.tables["members"].select("subgraph_id", "item_id").collect():
+        if labels[row["item_id"]] != "-":
+            votes.setdefault(row["subgraph_id"], []).append(labels[row["item_id"]])
+    return {subgraph: max(set(of), key=of.count) for subgraph, of in votes.items() if len(of) >= 5}
+
+
+def test_the_intrusion_into_operations_is_first_and_shown(done: Done) -> None:
+    first, campaigns = done.ranked[0], campaign_of(done)
+
+    assert campaigns[first["subgraph_id"]] == "pivot"
+    assert first["is_shown"]
+    assert "it_ot_pivot" in first["motifs"]
+    assert first["summary"].startswith("IT→OT pivot")
+
+
+def test_the_intrusion_into_the_office_is_among_the_first_three_and_shown(done: Done) -> None:
+    campaigns = campaign_of(done)
+    ransom = [row for row in done.ranked[:3] if campaigns.get(row["subgraph_id"]) == "ransom"]
+
+    assert len(ransom) == 1
+    assert ransom[0]["is_shown"]
+
+
+def test_what_is_shown_names_no_scanner_and_no_maintenance_host(done: Done) -> None:
+    with (done.home / "plant" / "assets.csv").open(encoding="utf-8") as file:
+        planned = {
+            f"host:{row['name'] or row['asset']}"
+            for row in csv.DictReader(file)
+            if row["role"] in ("scanner", "maintenance")
+        }
+    shown = [row["subgraph_id"] for row in done.ranked if row["is_shown"]]
+    nodes = {row["node_id"] for row in done.tables["nodes"].filter(F.col("subgraph_id").isin(shown)).collect()}
+
+    assert planned
+    assert nodes & planned == set()
+    assert nodes & {row["node_id"] for row in done.tables["nodes"].collect()} == nodes
+
+
+def test_at_most_the_budget_is_shown_of_a_day_and_nothing_of_the_warm_up(done: Done) -> None:
+    days = [row["first_seen"].date() for row in done.ranked if row["is_shown"]]
+
+    assert len(days) == len(set(days)), "one a site and day"
+    assert all(day.isoformat() > "2026-03-02" for day in days)
+
+
+def test_every_score_is_the_sum_of_its_parts_and_ranks_are_whole(done: Done) -> None:
+    ranked = done.ranked
+
+    assert [row["rank"] for row in ranked] == list(range(1, len(ranked) + 1))
+    assert all(a["score"] >= b["score"] for a, b in zip(ranked, ranked[1:], strict=False))
+    for row in ranked[:50]:
+        assert sum(part["value"] for part in row["contributions"]) == pytest.approx(row["score"], abs=1e-9)
+        assert 0 <= row["score"] < 1
+
+
+def test_ids_hold_over_the_tables(done: Done) -> None:
+    ids = {row["subgraph_id"] for row in done.ranked}
+    items = [row["item_id"] for row in done.tables["members"].collect()]
+
+    assert len(items) == len(set(items)), "an alert belongs to one subgraph"
+    assert set(items) <= set(truth(done.home))
+    for name in ("members", "nodes", "edges", "motif_hits"):
+        assert {row[0] for row in done.tables[name].select("subgraph_id").distinct().collect()} <= ids, name
+
+
+def test_what_was_posted_is_what_was_saved(done: Done) -> None:
+    database = sqlite3.connect(done.home / "posted.sqlite")
+
+    (rows, shown), *_ = database.execute("SELECT count(*), sum(IsShown) FROM AlertGraphSubgraphs_CL")
+    assert rows == done.record["counts"]["subgraphs"]
+    assert shown == sum(row["is_shown"] for row in done.ranked)
+    for name, table in (("AlertGraphNodes_CL", "nodes"), ("AlertGraphEdges_CL", "edges")):
+        assert next(database.execute(f"SELECT count(*) FROM {name}"))[0] == done.tables[table].count()
+
+
+def test_it_tells_each_step_in_order_and_where_to_look(done: Done) -> None:
+    lines = done.out.splitlines()
+    steps = [line.split()[0] for line in lines if re.fullmatch(r"  [a-z]+ .* [\d.]+ s", line)]
+    balance = " = ".join(
+        [f"{done.record['counts']['rows_read']:,} rows read", f"{done.record['counts']['alerts']:,} alerts"]
+    )
+
+    assert lines[0] == f"run {done.record['run_id']}"
+    assert steps == ["read", *done.record["seconds"], "save", "log", "post"]
+    assert any(line.startswith(balance) for line in lines)
+    assert f"results   {done.folder}" in lines
+    assert re.search(r"^   1  0\.\d{3}  yes    plant-north    2026-03-03 \d\d:\d\d  IT→OT pivot", done.out, re.M)
+
+
+def test_the_token_is_in_nothing_that_the_run_left(done: Done) -> None:
+    files = [path for path in done.home.rglob("*") if path.is_file()]
+
+    assert any(path.name == "mlflow.db" for path in files)
+    assert any(path.suffix == ".parquet" for path in files)
+    assert [path.name for path in files if TOKEN.encode() in path.read_bytes()] == []
+    assert TOKEN not in done.out
+
+
+def again(done: Done, spark: SparkSession, home: Path, capsys: pytest.CaptureFixture[str], **overrides: Any) -> Done:
+    """The same lake once more, quietly: nothing is logged or posted."""
+    code = run_job(
+        REPO / "examples" / "plant.yaml",
+        **{
+            "export__root": done.home / "plant" / "lake",
+            "assets": done.home / "plant" / "assets.csv",
+            "results__path": home / "results",
+            "tracking__uri": "none",
+            "post__mode": "none",
+            **overrides,
+        },
+    )
+    return left_by(home, code, capsys.readouterr().out, spark)
+
+
+def test_the_same_lake_gives_the_same_ids_and_scores(
+    done: Done, spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = again(done, spark, tmp_path, capsys)
+
+    assert second.ranked == done.ranked
+    assert "posted    nothing (post.mode: none)" in second.out
+    assert "MLflow    not logged" in second.out
+    assert second.record["counts"] == done.record["counts"]
+    assert second.record["config_digest"] != done.record["config_digest"]  # it posts elsewhere
+
+
+def write_config(folder: Path, lake: Path, tables: Sequence[tuple[str, str]], **more: Any) -> Path:
+    config = {
+        "export": {"root": str(lake)},
+        "sources": [{"table": table, "format": name} for table, name in tables],
+        "results": {"path": str(folder / "results")},
+        "tracking": {"uri": "none"},
+        **more,
+    }
+    file = folder / "run.yaml"
+    file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+    return file
+
+
+def test_a_typo_ends_with_2_and_the_nearest_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_config(tmp_path, tmp_path, [("SigmaAlerts_CL", "sigma")], ranking={"budget_per_days": 2})
+
+    assert run_job(config) == 2
+
+    err = capsys.readouterr().err
+    assert "ranking.budget_per_days: no such key; did you mean ranking.budget_per_day?" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.usefixtures("spark")
+def test_an_empty_lake_and_a_window_beside_it_end_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_config(tmp_path, tmp_path / "lake", [("SigmaAlerts_CL", "sigma")])
+
+    assert run_job(config) == 2
+    err = capsys.readouterr().err
+    assert "SourceError: the export holds no alerts: no folder matches any of" in err
+    assert f"{tmp_path}/lake/am-sigmaalerts_cl/" in err
+    assert "Traceback" not in err
+
+    put_lines(tmp_path / "lake", "SigmaAlerts_CL", "2026-03-02T10:00", [row_line("2026-03-02T10:00", RawData="{}")])
+    window = ["--start", "2026-03-05T00:00:00Z", "--end", "2026-03-06T00:00:00Z"]
+    assert exit_code(lambda: JOB.main(["--config", str(config), *window])) == 2
+    assert "the export holds 2026-03-02 to 2026-03-02" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
+def test_tables_that_a_site_does_not_have_are_no_hindrance(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All shipped formats over a lake of one table with a handful of lines: it runs, counts, and has nothing to show."""
+    match = json.dumps({"timestamp": "2026-03-02T10:00:00", "rule_title": "Admin Share", "event": {"Hostname": "fs01"}})
+    lines = [row_line("2026-03-02T10:01", RawData=match, _ItemId="i-1")] * 2 + ["torn {", row_line("2026-03-02T10:01")]
+    put_lines(tmp_path / "lake", "SigmaAlerts_CL", "2026-03-02T10:01", lines)
+    tables = [("SecurityAlert", "security_alert"), ("CommonSecurityLog", "common_security_log")]
+    config = write_config(
+        tmp_path, tmp_path / "lake", [*tables, ("SuricataEve_CL", "suricata_eve"), ("SigmaAlerts_CL", "sigma")]
+    )
+
+    run = left_by(tmp_path, run_job(config), capsys.readouterr().out, spark)
+
+    assert run.code == 0
+    counts = run.record["counts"]
+    assert {k: counts[k] for k in ("rows_read", "alerts", "duplicates", "rejected")} == {
+        **{"rows_read": 4, "alerts": 1, "duplicates": 1, "rejected": 2}
+    }
+    assert run.record["rejected_by_reason"] == {"no alert name": 1, "not a JSON object of the declared shape": 1}
+    assert [(row["line"], row["site"]) for row in run.tables["rejected"].orderBy("line").collect()] == [
+        (None, "plant"),
+        ("torn {", "plant"),
+    ]
+    assert [row["is_shown"] for row in run.ranked] == [False], "the first hours of a site show nothing"
+
+
+@pytest.mark.lake
+def test_real_lakes_with_repeats_and_broken_lines_balance(
+    spark: SparkSession, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    networks = ["sentinel_msticpy/alertlist", "modbus_lemay/CnC"]
+    make = [sys.executable, str(shared / "tools/make_lake.py"), str(tmp_path), *networks]
+    injected = ["--duplicate", "0.05", "--torn", "2", "--junk", "2"]
+    subprocess.run([*make, *injected], check=True, stdout=subprocess.DEVNULL)
+    note = json.loads((tmp_path / "lake.json").read_text(encoding="utf-8"))
+    formats = {"SecurityAlert": "security_alert", "SuricataEve_CL": "suricata_eve"}
+    config = write_config(tmp_path, tmp_path / "lake", [(table, formats[table]) for table in note["tables"]])
+
+    run = left_by(tmp_path, run_job(config), capsys.readouterr().out, spark)
+
+    counts = run.record["counts"]
+    assert run.code == 0
+    assert counts["rows_read"] == counts["alerts"] + counts["duplicates"] + counts["out_of_window"] + counts["rejected"]
+    print(json.dumps(note, indent=1), counts, run.record["rejected_by_reason"])
+    assert note == 0

@@ -1,0 +1,274 @@
+"""Score, rank, budget and words: numbers worked by hand, and the logged model against them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from incident import at
+from pyspark.sql import SparkSession
+
+from alertgraph_spark.io.scorer import score_frame
+from alertgraph_spark.schemas import FEATURES, SUBGRAPHS
+from alertgraph_spark.scoring import TERMS, Term, score_subgraphs, scorer_weights
+
+TITLES = {"it_ot_pivot": "IT→OT pivot", "lateral_chain": "Lateral movement", "fan_out": "Fan-out"}
+ALWAYS = 1000.0  # an exceedance that nothing reaches
+Features = dict[str, Any]
+
+
+def measured(subgraph_id: str, minute: float = 0, **columns: Any) -> Features:
+    """One subgraph's features: one lone alert without a fact, and what a test says otherwise."""
+    row: Features = {
+        "subgraph_id": subgraph_id,
+        "site": "plant",
+        "first_seen": at(minute),
+        "last_seen": at(minute),
+        **dict.fromkeys(("n_alerts", "n_episodes", "n_hosts", "n_types"), 1),
+        **{name: [] for name in ("tactics", "motifs", "path")},
+        "top_names": ["usb stick"],
+        "is_warm_up": False,
+        **dict.fromkeys((term.column for term in TERMS), 0.0),
+    }
+    assert set(columns) <= set(row)
+    return {**row, **columns}
+
+
+def nats(score: float) -> float:
+    """The rarity that gives a score: z = 20 * score / (1 - score)."""
+    return 20 * score / (1 - score)
+
+
+def scored(
+    spark: SparkSession, rows: list[Features], budget: int = 1, exceedance: float = ALWAYS, **more: Any
+) -> list[Any]:
+    frame = spark.createDataFrame([tuple(row[name] for name in FEATURES.names) for row in rows], FEATURES.ddl)
+    subgraphs = score_subgraphs(frame, budget, exceedance, TITLES, **more)
+    assert subgraphs.columns == SUBGRAPHS.names
+    found = sorted(subgraphs.collect(), key=lambda row: int(row["rank"]))
+    assert [row["rank"] for row in found] == list(range(1, len(rows) + 1))
+    return found
+
+
+ATTACK = measured(
+    "sg-attack",
+    n_alerts=7,
+    n_episodes=4,
+    n_hosts=5,
+    n_types=3,
+    last_seen=at(150),
+    tactics=["initial-access", "lateral-movement", "impact"],
+    motifs=["it_ot_pivot", "lateral_chain"],
+    path=["host:ws1", "host:jump", "host:ews"],
+    top_names=["controller stopped", "rdp logon"],
+    rarity_nats=10.0,
+    quiet_nats=4.5,
+    severity=0.9,
+    n_stages=3.0,
+    chain_hops=2.0,
+    level_drop=1.5,
+    ot_action=1.0,
+)
+
+
+@pytest.fixture(scope="module")
+def some(spark: SparkSession) -> dict[str, Any]:
+    """Four kinds of subgraph in one run."""
+    rows = [
+        ATTACK,
+        {**ATTACK, "subgraph_id": "sg-maintained", "planned_share": 0.25},
+        measured("sg-alone", rarity_nats=5.0),
+        measured("sg-scan", rarity_nats=5.0, planned_share=1.0),
+        measured("sg-nothing"),
+    ]
+    return {row["subgraph_id"]: row for row in scored(spark, rows)}
+
+
+def parts(row: Any) -> list[Any]:
+    return [(c["term"], c["value"]) for c in row["contributions"]]
+
+
+def test_the_attack_term_by_term(some: dict[str, Any]) -> None:
+    # rarity 10, quiet host 4.5, severity 2 * 0.9, three stages, two hops, 1.5 levels, an act on the process 3:
+    # z = 10 + 4.5 + 1.8 + 3 + 2 + 1.5 + 3 = 25.8, score = 25.8 / (25.8 + 20) = 0.5633; a contribution is its part / 45.8
+    attack = some["sg-attack"]
+    assert attack["score"] == pytest.approx(25.8 / 45.8)
+    points = [
+        ("rarity", 10.0),
+        ("quiet_host", 4.5),
+        ("ot_action", 3.0),
+        ("kill_chain", 3.0),  # equal parts in the order of their names, backwards: any, but the same each time
+        ("chain", 2.0),
+        ("severity", 1.8),
+        ("crossing", 1.5),
+    ]
+    assert parts(attack) == [(term, pytest.approx(part / 45.8)) for term, part in points]
+
+
+def test_the_words_of_each_term(some: dict[str, Any]) -> None:
+    facts = {c["term"]: c["fact"] for c in some["sg-maintained"]["contributions"]}
+    assert facts == {
+        "rarity": "3 alert types, rarest: controller stopped",
+        "quiet_host": "one of its hosts is rarely heard of",
+        "severity": "highest severity 0.9",
+        "kill_chain": "3 of 4 stages: initial-access, lateral-movement, impact",
+        "chain": "2 hops: host:ws1 → host:jump → host:ews",
+        "crossing": "reaches 1.5 Purdue levels down into OT",
+        "ot_action": "acts on the process after the crossing",
+        "planned": "25.0 % by a scanner or maintenance host",
+    }
+    assert set(facts) == {term.name for term in TERMS}
+
+
+def test_planned_work_counts_against_it(some: dict[str, Any]) -> None:
+    # A quarter of it by maintenance: -15 / 4 = -3.75 of z = 22.05; a negative part comes last and keeps its sign.
+    maintained = some["sg-maintained"]
+    assert maintained["score"] == pytest.approx(22.05 / 42.05)
+    assert parts(maintained)[-1] == ("planned", pytest.approx(-3.75 / 42.05))
+    # All of it by a scanner: 5 - 15 is below 0, which scores 0 and is not shown, whatever the budget.
+    for nothing in (some["sg-scan"], some["sg-nothing"]):
+        assert (nothing["score"], nothing["contributions"], nothing["is_shown"]) == (0.0, [], False)
+
+
+def test_a_fact_that_is_none_makes_no_row(some: dict[str, Any]) -> None:
+    assert parts(some["sg-alone"]) == [("rarity", pytest.approx(0.2))]  # 5 / (5 + 20)
+
+
+def test_one_sentence_for_the_analyst(some: dict[str, Any]) -> None:
+    assert some["sg-attack"]["summary"] == (
+        "IT→OT pivot, Lateral movement: ws1 → jump → ews; 7 alerts of 3 types on 5 hosts in 2.5 h;"
+        " rarest: controller stopped"
+    )
+    assert some["sg-alone"]["summary"] == "Unusual alerts; 1 alerts of 1 types on 1 hosts in 0.0 h; rarest: usb stick"
+
+
+def test_titles_come_most_telling_first_and_a_fan_out_has_no_path(spark: SparkSession) -> None:
+    (row,) = scored(spark, [measured("sg", motifs=["fan_out", "it_ot_pivot", "no title"], rarity_nats=1.0)])
+    assert row["summary"].startswith("IT→OT pivot, Fan-out; 1 alerts")
+
+
+def test_terms_and_half_score_are_the_callers(spark: SparkSession) -> None:
+    terms = [Term("double", "rarity_nats", 2.0, "'twice its rarity'")]
+    (row,) = scored(spark, [measured("sg", rarity_nats=5.0, severity=1.0)], terms=terms, half_score=10.0)
+    assert row["score"] == pytest.approx(0.5)  # 2 * 5 / (2 * 5 + 10)
+    assert [tuple(c) for c in row["contributions"]] == [("double", pytest.approx(0.5), "twice its rarity")]
+
+
+# --- the whole and its parts, here and in the logged model ----------------------------------------------------------
+
+
+def random_features(n: int) -> list[Features]:
+    chance = random.Random(17)
+    return [
+        measured(
+            f"sg-{i:02}",
+            minute=chance.randrange(3000),
+            site=chance.choice(("north", "south")),
+            rarity_nats=chance.uniform(0, 30),
+            quiet_nats=chance.choice((0.0, chance.uniform(0, 7))),
+            severity=chance.random(),
+            n_stages=float(chance.randrange(5)),
+            chain_hops=float(chance.randrange(7)),
+            level_drop=chance.choice((0.0, 1.5, 3.0)),
+            ot_action=float(chance.random() < 0.2),
+            planned_share=chance.choice((0.0, 0.0, chance.random(), 1.0)),
+        )
+        for i in range(n)
+    ]
+
+
+def test_contributions_sum_to_the_score_and_the_logged_model_agrees(spark: SparkSession) -> None:
+    rows = random_features(60)
+    found = scored(spark, rows)
+    frame = spark.createDataFrame([tuple(row[name] for name in FEATURES.names) for row in rows], FEATURES.ddl)
+    by_model = score_frame(frame.toPandas().set_index("subgraph_id"), scorer_weights())
+    assert min(row["score"] for row in found) == 0.0, "some are planned through and through"
+    assert all(0 <= row["score"] < 1 for row in found)
+    for row in found:
+        values = [c["value"] for c in row["contributions"]]
+        assert sum(values) == pytest.approx(row["score"], abs=1e-9)
+        assert values == sorted(values, reverse=True)
+        model = by_model.loc[row["subgraph_id"]]
+        assert model["score"] == pytest.approx(row["score"], abs=1e-12)
+        mine = {f"contribution_{term.name}": 0.0 for term in TERMS} | {
+            f"contribution_{c['term']}": c["value"] for c in row["contributions"]
+        }
+        assert model.drop("score").to_dict() == pytest.approx(mine, abs=1e-12)
+
+
+# --- rank and budget ------------------------------------------------------------------------------------------------
+
+
+def test_the_order_is_total_over_all_sites(spark: SparkSession) -> None:
+    rows = [
+        measured("sg-d", minute=9, rarity_nats=5.0),
+        measured("sg-c", minute=9, rarity_nats=5.0, site="elsewhere"),  # as high, as early: by id
+        measured("sg-e", minute=3, rarity_nats=5.0),  # as high, earlier
+        measured("sg-f", minute=99, rarity_nats=6.0),  # higher
+        measured("sg-a"),
+    ]
+    assert [row["subgraph_id"] for row in scored(spark, rows)] == ["sg-f", "sg-e", "sg-c", "sg-d", "sg-a"]
+    assert [row["subgraph_id"] for row in scored(spark, rows[::-1])] == ["sg-f", "sg-e", "sg-c", "sg-d", "sg-a"]
+
+
+LATE = 24 * 60
+BUDGETED = [
+    measured("best", rarity_nats=9.0),
+    measured("second", rarity_nats=8.0, minute=LATE - 1),
+    measured("third", rarity_nats=7.0, minute=1),
+    measured("next day", rarity_nats=1.0, minute=LATE),  # a day of its own, a minute after `second`
+    measured("next site", rarity_nats=1.0, site="elsewhere"),
+    measured("warming up", rarity_nats=99.0, is_warm_up=True),  # takes no place either
+    measured("nothing", rarity_nats=0.0, minute=2 * LATE),
+]
+
+
+@pytest.mark.parametrize(
+    ("budget", "shown"),
+    [
+        (1, {"best", "next day", "next site"}),
+        (2, {"best", "second", "next day", "next site"}),
+        (99, {"best", "second", "third", "next day", "next site"}),
+    ],
+)
+def test_a_budget_a_site_and_day(spark: SparkSession, budget: int, shown: set[str]) -> None:
+    assert {row["subgraph_id"] for row in scored(spark, BUDGETED, budget) if row["is_shown"]} == shown
+
+
+def test_what_comes_up_all_the_time_is_not_shown(spark: SparkSession) -> None:
+    # Each site: what came before, and on day 10 at 00:00 a candidate of score 0.5. The rate of the like is
+    # (n + 0.5) / (10 + 0.5) a day; at most 0.4 allowed, so 3.5 / 10.5 = 0.333 is shown and 4.5 / 10.5 = 0.429 is not.
+    def site(name: str, *past: tuple[float, float], **columns: Any) -> list[Features]:
+        begin = measured(f"{name} begin", site=name, rarity_nats=nats(0.01))
+        before = [
+            measured(f"{name} {n}", minute=day * LATE, site=name, rarity_nats=nats(score), **columns)
+            for n, (day, score) in enumerate(past)
+        ]
+        return [begin, *before, measured(f"{name} candidate", minute=10 * LATE, site=name, rarity_nats=nats(0.5))]
+
+    four = [(1, 0.5), (2, 0.6), (3, 0.46), (4, 0.9)]
+    rows = [
+        *site("three", *four[:3]),
+        *site("four", *four),
+        *site("four, one of them unlike", *four[:3], (4, 0.44)),  # 0.44 < 0.9 * 0.5
+        *site("four, one of them later", *four[:3], (11, 0.9)),
+        *site("four, one of them at the same time", *four[:3], (10, 0.49)),
+        *site("four while warming up", *four, is_warm_up=True),
+    ]
+    found = {row["subgraph_id"]: row["is_shown"] for row in scored(spark, rows, budget=9, exceedance=0.4)}
+    assert {name: found[f"{name} candidate"] for name in sorted({row["site"] for row in rows})} == {
+        "three": True,
+        "four": False,
+        "four, one of them unlike": True,
+        "four, one of them later": True,
+        "four, one of them at the same time": True,
+        "four while warming up": False,  # never shown themselves, yet they are what the site brings
+    }
+
+
+@pytest.mark.parametrize(("exceedance", "is_shown"), [(1.0, True), (0.99, False)])
+def test_the_first_of_a_site_has_a_rate_of_one_a_day(spark: SparkSession, exceedance: float, is_shown: bool) -> None:
+    # (0 + 0.5) / (0 + 0.5) = 1: with the default of 1.0 a site's very first incident can be shown
+    (row,) = scored(spark, [measured("first", rarity_nats=9.0)], exceedance=exceedance)
+    assert row["is_shown"] is is_shown
