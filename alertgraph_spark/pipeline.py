@@ -157,7 +157,7 @@ def rank_subgraphs(
 
     ranking.engine = choose_engine(knobs.engine, n_links, raw_alerts.sparkSession, knobs.crossover_links)
     begin = time.perf_counter()
-    grouped, cuts = _connect(episodes, links, ranking.engine, knobs, start)
+    grouped, cuts = _connect(episodes, links, ranking.engine, knobs)
     grouped = line.cut(grouped)
     ranking.counts["episodes"] = grouped.count()
     check_invariant(links, cuts, grouped)
@@ -167,20 +167,25 @@ def rank_subgraphs(
     graph = AlertGraph(motif_vertices(grouped), kept, ranking.engine, knobs.driver_max_links)
     motif_hits, _ = line.run("match", match_motifs(graph))
     features, _ = line.run("describe", describe_subgraphs(grouped, motif_hits, knobs.warm_up_hours))
-    subgraphs, ranking.counts["subgraphs"] = line.run(
-        "score",
-        score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, {m.id: m.title for m in MOTIFS}),
-    )
+    titles = {motif.id: motif.title for motif in MOTIFS}
+    scored = score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, since=start)
+    subgraphs, ranking.counts["subgraphs"] = line.run("score", scored)
+
+    # What ended before the window has taught what is usual; it is not told again.
+    def current(frame: DataFrame) -> DataFrame:
+        return frame.join(F.broadcast(subgraphs.select("subgraph_id")), on="subgraph_id", how="left_semi")
+
+    episodes_now = current(grouped)
     ranking.tables = {
         "subgraphs": subgraphs,
-        "members": _members(alerts, bins, grouped),
-        "nodes": draw_nodes(grouped),
-        "edges": draw_edges(grouped),
-        "motif_hits": motif_hits,
+        "members": _members(alerts, bins, episodes_now),
+        "nodes": draw_nodes(episodes_now),
+        "edges": draw_edges(episodes_now),
+        "motif_hits": current(motif_hits),
         "cuts": cuts,
         "rejected": rejected_lines(lines),
-        "features": features,
-        "episodes": grouped,
+        "features": current(features),
+        "episodes": episodes_now,
         "links": kept,
     }
     return ranking
@@ -204,17 +209,12 @@ def _count(lines: DataFrame, repeats: DataFrame, ranking: Ranking) -> None:
     ranking.rejected_by_reason = {r["reason"]: r["count"] for r in sorted(rows, key=str) if r["reason"]}
 
 
-def _connect(
-    episodes: DataFrame, links: DataFrame, engine: str, knobs: Knobs, start: datetime
-) -> tuple[DataFrame, DataFrame]:
-    """Episodes with their subgraph, and the refused links; subgraphs that ended before the window are history."""
+def _connect(episodes: DataFrame, links: DataFrame, engine: str, knobs: Knobs) -> tuple[DataFrame, DataFrame]:
+    """Episodes with their subgraph, and the refused links."""
     ends = links.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
     graph = AlertGraph(ends, links, engine, knobs.driver_max_links)
     components, cuts = find_subgraphs(graph, knobs.max_episodes)
-    grouped = with_subgraph(episodes, components)
-    ended = grouped.groupBy("subgraph_id").agg(F.max("ended_at").alias("subgraph_end"))
-    current = ended.filter(F.col("subgraph_end") >= F.lit(start)).select("subgraph_id")
-    return grouped.join(current, on="subgraph_id", how="left_semi"), cuts
+    return with_subgraph(episodes, components), cuts
 
 
 def _members(alerts: DataFrame, bins: DataFrame, grouped: DataFrame) -> DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import reduce
 from typing import TypedDict
 
@@ -73,6 +74,7 @@ def score_subgraphs(
     show_exceedance: float,
     titles: Mapping[str, str],
     *,
+    since: datetime | None = None,
     terms: Sequence[Term] = TERMS,
     half_score: float = HALF_SCORE,
 ) -> DataFrame:
@@ -86,6 +88,8 @@ def score_subgraphs(
         Most earlier subgraphs a day of the site with at least 0.9 of its score for a subgraph to be shown.
     titles
         Motif id to what people call it, the most telling first.
+    since
+        Subgraphs that ended before it are history: they count for the exceedance and are not in the output.
 
     Notes
     -----
@@ -112,17 +116,22 @@ def score_subgraphs(
             lambda c: F.struct(c["term"].alias("term"), c["value"].alias("value"), c["fact"].alias("fact")),
         ),
     )
-    order = Window.orderBy(F.desc("score"), "first_seen", "subgraph_id")
-    ranked = explained.withColumn("rank", F.row_number().over(order).cast("bigint")).withColumn(
-        "summary", _summary(titles)
-    )
-    return conform(_with_shown(ranked, budget_per_day, show_exceedance), SUBGRAPHS)
+    judged = _with_shown(explained, budget_per_day, show_exceedance)
+    if since is not None:
+        judged = judged.filter(F.col("last_seen") >= F.lit(since))
+    rank = F.row_number().over(Window.orderBy(*_best_first())).cast("bigint")
+    return conform(judged.withColumn("rank", rank).withColumn("summary", _summary(titles)), SUBGRAPHS)
 
 
-def _with_shown(ranked: DataFrame, budget_per_day: int, show_exceedance: float) -> DataFrame:
+def _best_first() -> list[Column]:
+    """The total order of subgraphs."""
+    return [F.desc("score"), F.col("first_seen"), F.col("subgraph_id")]
+
+
+def _with_shown(scored: DataFrame, budget_per_day: int, show_exceedance: float) -> DataFrame:
     """Mark as shown: within the day's budget, after the warm-up, and unlike what the site's past keeps bringing."""
-    judged = ranked.withColumn("day", F.to_date("first_seen"))
-    best_of_day = Window.partitionBy("site", "day", "is_warm_up").orderBy("rank")
+    judged = scored.withColumn("day", F.to_date("first_seen"))
+    best_of_day = Window.partitionBy("site", "day", "is_warm_up").orderBy(*_best_first())
     within_budget = (F.row_number().over(best_of_day) <= budget_per_day) & ~F.col("is_warm_up") & (F.col("score") > 0)
     judged = judged.withColumn("is_candidate", within_budget)
     begin = judged.groupBy("site").agg(F.min("first_seen").alias("site_begin"))

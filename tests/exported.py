@@ -48,7 +48,7 @@ def workspace(site: str) -> str:
 
 
 def put_lines(
-    root: Path, table: str, time: str, lines: Sequence[str], site: str = "plant", name: str = "PT05M.json"
+    root: Path, table: str, time: str, lines: Sequence[str], *, site: str = "plant", name: str = "PT05M.json"
 ) -> Path:
     """Write lines into the five-minute folder of `time` (`2026-03-10T04:57`), and return the file."""
     day, clock = time.split("T")

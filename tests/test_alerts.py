@@ -20,8 +20,10 @@ from alertgraph_spark.source_format import Asset, Format
 PLAIN = Format(
     name="plain",
     path="plain.yaml",
-    reads=("Id", "Kind", "Title", "Time", "Severity", "Tactics", "Techniques")
-    + ("From", "FromIp", "FromZone", "To", "ToIp", "ToZone", "User", "Third"),
+    reads=(
+        *("Id", "Kind", "Title", "Time", "Severity", "Tactics", "Techniques"),
+        *("From", "FromIp", "FromZone", "To", "ToIp", "ToZone", "User", "Third"),
+    ),
     where="coalesce(Kind, '') != 'status'",
     columns={
         "alert_id": "Id",

@@ -49,7 +49,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("office", "Alerts_CL", "2026-03-01T00:00"),
         ("office", "Other_CL", "2026-03-03T10:00"),
     ]:
-        put_lines(root, table, time, [row_line(time, Title=f"{site} {table} {time}", _ItemId=f"{site} {time}")], site)
+        put_lines(
+            root, table, time, [row_line(time, Title=f"{site} {table} {time}", _ItemId=f"{site} {time}")], site=site
+        )
     # What else may lie about: not an hour folder, not a table of ours.
     (root / "am-alerts_cl" / workspace("plant") / "readme.txt").write_text("by hand", encoding="utf-8")
     put_lines(root, "Heartbeat", "2026-03-01T00:00", ["{}"])
@@ -80,7 +82,7 @@ def test_workspaces_are_chosen_by_name_in_any_case(spark: SparkSession, lake: Pa
     assert {d.site for d in found} == {"office"}
     assert len(found) == 2
 
-    with pytest.raises(SourceError, match="for the workspaces elsewhere, offic$"):
+    with pytest.raises(SourceError, match=r"for the workspaces elsewhere, offic$"):
         list_days(spark, str(lake), COLUMNS, ["offic", "elsewhere"])
 
 
@@ -129,7 +131,7 @@ def test_the_window_is_all_whole_days_or_what_was_asked_for() -> None:
 )
 def test_a_window_without_a_day_names_the_days_that_there_are(start: str, end: str) -> None:
     """Older days must not hide it: they would be read as history, and the run would end well with nothing."""
-    with pytest.raises(SourceError, match="no alerts between .*: the export holds 2026-02-28 to 2026-03-02"):
+    with pytest.raises(SourceError, match=r"no alerts between .*: the export holds 2026-02-28 to 2026-03-02"):
         window_of([folder("2026-02-28"), folder("2026-03-02")], utc(start), utc(end))
 
 

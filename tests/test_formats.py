@@ -48,7 +48,7 @@ def differences(sample: dict[str, Any], row: Found) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("name", "number"), SAMPLES, ids=lambda part: str(part))
+@pytest.mark.parametrize(("name", "number"), SAMPLES, ids=str)
 def test_a_sample_row_gives_what_it_says(found: dict[str, Found], name: str, number: int) -> None:
     assert differences(FORMATS[name].samples[number], found[f"{name}-{number}"]) == []
 

@@ -50,7 +50,6 @@ RECORDS: dict[str, list[Hit]] = {
     "convergence: near miss": [],  # two at fs1, one at fs2
 }
 
-SMB = "-> fs1/it smb"
 STORIES: dict[str, tuple[Iterable[str | Row], list[Hit]]] = {
     # it_ot_pivot
     "a supplier comes from outside": (
@@ -58,6 +57,14 @@ STORIES: dict[str, tuple[Iterable[str | Row], list[Hit]]] = {
         [Hit("it_ot_pivot", "vpn jump ews", (1, 2))],
     ),
     "not from the dmz itself": (("0 web/dmz -> jump/dmz logon", "20 jump/dmz -> ews/ot rdp"), []),
+    "not into the dmz": (("0 ws1/it -> web/dmz rdp", "20 web/dmz -> mail/dmz rdp"), []),
+    "not by account alone": (
+        [
+            told("0 ws1/it -> web/it logon", accounts=["account:corp\\meyer"]),
+            told("20 jump/dmz -> ews/ot rdp", accounts=["account:corp\\meyer"]),
+        ],
+        [],
+    ),
     "not inside OT": (("0 hmi/ot -> ews/ot rdp", "20 ews/ot -> plc/ot write"), []),
     "not twice for one crossing": (
         # ews → plc is no crossing: what reached ews was OT already. As a chain it is movement.
@@ -106,8 +113,8 @@ STORIES: dict[str, tuple[Iterable[str | Row], list[Hit]]] = {
         [],
     ),
     "one host thrice": ((*(f"{n} ws1/it -> fs1/it job {n}" for n in range(3)), "9 fs1/it archive created"), []),
-    # all at once: who sweeps, hands on and moves is told as each
-    "noise about one host": (("0 fs1/it x", "5 fs1/it y", "9 fs1/it z"), []),
+    # none of them
+    "alerts about one host": (("0 fs1/it x", "5 fs1/it y", "9 fs1/it z"), []),
 }
 
 
