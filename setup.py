@@ -8,7 +8,9 @@ from pathlib import Path
 from setuptools import setup
 
 HERE = Path(__file__).parent
-VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "alertgraph_spark/__init__.py").read_text(encoding="utf-8"), re.M)
+VERSION = re.search(
+    r'^__version__ = "(.+)"$', (HERE / "alertgraph_spark/__init__.py").read_text(encoding="utf-8"), re.M
+)
 assert VERSION, "alertgraph_spark/__init__.py declares no __version__"
 
 GRAPHFRAMES = [
@@ -26,7 +28,7 @@ setup(
     python_requires=">=3.10",
     packages=["alertgraph_spark", "alertgraph_spark.io", "alertgraph_spark.io.log_analytics"],
     package_data={"alertgraph_spark": ["formats/*.yaml", "io/log4j2.properties", "py.typed"]},
-    # The platform brings pyspark; a hard requirement would fight it. PyYAML is preinstalled on Synapse, Databricks and Fabric.
+    # The platform brings pyspark; a hard requirement would fight it. Synapse, Databricks and Fabric have PyYAML.
     install_requires=["PyYAML>=6"],
     extras_require={
         "local": [
@@ -49,9 +51,23 @@ setup(
             "wheel",
         ],
     },
+    keywords=[
+        "security",
+        "alert correlation",
+        "attack graph",
+        "microsoft sentinel",
+        "operational technology",
+        "pyspark",
+    ],
     classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Information Technology",
         "License :: OSI Approved :: Apache Software License",
+        "Operating System :: POSIX",
         "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
         "Topic :: Security",
         "Typing :: Typed",
     ],

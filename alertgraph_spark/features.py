@@ -97,7 +97,8 @@ def _outer_level(end: str) -> Column:
 def _with_quiet(grouped: DataFrame) -> DataFrame:
     """Add `quiet_nats`: -ln of the hourly rate at which the episode's target was heard of in the past, not below 0.
 
-    Rate `-ln(1 - (h + 1) / (H + 3))` from h distinct past hours with any episode about the target, of H.
+    Rate `-ln(1 - (h + 1) / (H + 3))` from h distinct past hours with an episode about the target that was no everyday noise,
+    of H.
     """
     by_hour = Window.partitionBy("site", "target_entity").orderBy(hour_of(F.unix_micros("started_at")))
     hours_heard = F.dense_rank().over(by_hour) - 1

@@ -92,7 +92,7 @@ def find_links(
     strength = F.col("kind_weight") * F.exp(-rate * gap_hours)
     # Where several kinds hold, the most telling names the link and the strongest weighs it.
     named = F.max_by(
-        F.struct("kind", F.col("key").alias("entity"), "gap_minutes"), F.struct("kind_weight", strength, "kind")
+        F.struct("kind", F.col("key").alias("entity"), "gap_minutes"), F.struct("kind_weight", strength, "kind", "key")
     )
     pairs = linked.groupBy("site", "src", "dst").agg(F.max(strength).alias("weight"), named.alias("named"))
     return conform(pairs.select("site", "src", "dst", "weight", "named.*"), LINKS)

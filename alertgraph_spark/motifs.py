@@ -61,7 +61,7 @@ MOTIFS: tuple[Motif, ...] = (
         id="it_ot_pivot",
         title="IT→OT pivot",
         pattern="(a)-[e]->(b)",
-        where="""e.kind = 'pivot' and a.origin_zone in ('it', 'external') and a.destination_zone <> 'ot'
+        where="""e.kind = 'pivot' and a.origin_zone in ('it', 'external')
             and b.destination_zone = 'ot' and b.origin <> b.destination""",
         chain=("a", "b"),
         technique="T0886 Remote Services (ICS)",

@@ -27,7 +27,7 @@ def draw_nodes(grouped: DataFrame) -> DataFrame:
         ]
     )
     accounts = F.transform(
-        "accounts",
+        F.array_except("accounts", F.array("source_entity", "target_entity")),  # an account may be an end itself
         lambda key: F.struct(
             key.alias("node_id"), F.col("target_zone").alias("zone"), F.lit(None).cast("string").alias("role")
         ),
@@ -36,7 +36,7 @@ def draw_nodes(grouped: DataFrame) -> DataFrame:
         *("subgraph_id", "site", "started_at", "ended_at", "n_alerts"), F.inline(F.concat(ends, accounts))
     ).filter("node_id is not null")
     nodes = named.groupBy("subgraph_id", "site", "node_id").agg(
-        F.mode("zone").alias("zone"),
+        F.max(F.struct(F.col("zone") != "unknown", "zone"))["zone"].alias("zone"),  # any that is known; ot before it
         F.max("role").alias("role"),
         F.sum("n_alerts").alias("n_alerts"),
         F.min("started_at").alias("first_seen"),
@@ -63,11 +63,19 @@ def draw_edges(grouped: DataFrame) -> DataFrame:
         F.coalesce("source_entity", "target_entity").alias("source"),
         F.col("target_entity").alias("target"),
     ).filter("target is not null")
-    rarest = F.slice(F.sort_array(F.collect_set(F.struct("surprise", "name")), asc=False), 1, MAX_NAMES * 5)
-    edges = rows.groupBy(*pair).agg(
-        F.slice(F.array_distinct(F.transform(rarest, lambda t: t["name"])), 1, MAX_NAMES).alias("names"),
+    types = rows.groupBy(*pair, "name").agg(
+        F.max("surprise").alias("surprise"),
         F.sum("n_alerts").alias("n_alerts"),
         F.count(F.lit(1)).alias("n_episodes"),
+        F.max("severity").alias("severity"),
+        F.min("started_at").alias("started_at"),
+        F.max("ended_at").alias("ended_at"),
+    )
+    rarest = F.slice(F.sort_array(F.collect_list(F.struct("surprise", "name")), asc=False), 1, MAX_NAMES)
+    edges = types.groupBy(*pair).agg(
+        F.transform(rarest, lambda t: t["name"]).alias("names"),
+        F.sum("n_alerts").alias("n_alerts"),
+        F.sum("n_episodes").alias("n_episodes"),
         F.coalesce(F.max("severity"), F.lit(0.0)).alias("max_severity"),
         F.min("started_at").alias("first_seen"),
         F.max("ended_at").alias("last_seen"),

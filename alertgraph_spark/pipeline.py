@@ -24,7 +24,7 @@ from alertgraph_spark.graph import AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
 from alertgraph_spark.motifs import MOTIFS, match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes
-from alertgraph_spark.schemas import MEMBERS, conform
+from alertgraph_spark.schemas import CUTS, MEMBERS, conform
 from alertgraph_spark.scoring import score_subgraphs
 from alertgraph_spark.source_format import Asset, Format
 
@@ -176,13 +176,14 @@ def rank_subgraphs(
         return frame.join(F.broadcast(subgraphs.select("subgraph_id")), on="subgraph_id", how="left_semi")
 
     episodes_now = current(grouped)
+    current_src = episodes_now.select(F.col("episode").alias("src"))
     ranking.tables = {
         "subgraphs": subgraphs,
         "members": _members(alerts, bins, episodes_now),
         "nodes": draw_nodes(episodes_now),
         "edges": draw_edges(episodes_now),
         "motif_hits": current(motif_hits),
-        "cuts": cuts,
+        "cuts": conform(cuts.join(F.broadcast(current_src), on="src", how="left_semi"), CUTS),
         "rejected": rejected_lines(lines),
         "features": current(features),
         "episodes": episodes_now,

@@ -156,7 +156,7 @@ MOTIF_HITS = _table(
     ("subgraph_id", "string", "subgraph", False),
     ("motif", "string", "id of the motif", False),
     ("episodes", "array<string>", "matched episodes in time order", False),
-    ("path", "array<string>", "entities along the match, in order", False),
+    ("path", "array<string>", "entities along the match; of a hub motif the hub and its spokes, by name", False),
     ("started_at", "timestamp", "start of the first episode", False),
     ("ended_at", "timestamp", "start of the last episode", False),
 )
@@ -187,7 +187,12 @@ FEATURES = _table(
     ("severity", "double", "highest severity, 0 where none is given", False),
     ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),
     ("chain_hops", "double", "links of its longest motif match, 0 where none matched", False),
-    ("level_drop", "double", "Purdue levels between the ends of an IT to OT pivot, 0 where there is none", False),
+    (
+        "level_drop",
+        "double",
+        "Purdue levels from its outermost to its innermost end where an IT to OT pivot was found, else 0",
+        False,
+    ),
     (
         "ot_action",
         "double",

@@ -13,6 +13,8 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.schemas import SUBGRAPHS, conform
 
+_HOSTS = "transform(path, key -> substring(key, instr(key, ':') + 1))"
+
 
 @dataclass(frozen=True)
 class Term:
@@ -32,7 +34,7 @@ TERMS: tuple[Term, ...] = (
     Term("quiet_host", "quiet_nats", 1.0, "'one of its hosts is rarely heard of'"),
     Term("severity", "severity", 2.0, "concat('highest severity ', round(severity, 2))"),
     Term("kill_chain", "n_stages", 1.0, "concat(int(n_stages), ' of 4 stages: ', array_join(tactics, ', '))"),
-    Term("chain", "chain_hops", 1.0, "concat(int(chain_hops), ' hops: ', array_join(path, ' → '))"),
+    Term("chain", "chain_hops", 1.0, f"concat(int(chain_hops), ' hops: ', array_join({_HOSTS}, ' → '))"),
     Term("crossing", "level_drop", 1.0, "concat('reaches ', round(level_drop, 1), ' Purdue levels down into OT')"),
     Term("ot_action", "ot_action", 3.0, "'acts on the process after the crossing'"),
     Term(
@@ -160,8 +162,7 @@ def _summary(titles: Mapping[str, str]) -> Column:
     """One sentence: what it looks like, along which hosts, how much, how long, and the rarest alert."""
     found = [F.when(F.array_contains("motifs", motif), F.lit(title)) for motif, title in titles.items()]
     what = F.when(F.size("motifs") > 0, F.concat_ws(", ", *found)).otherwise(F.lit("Unusual alerts"))
-    hosts = F.transform("path", lambda key: F.substring_index(key, ":", -1))
-    where = F.when(F.size("path") > 0, F.concat(F.lit(": "), F.array_join(hosts, " → "))).otherwise(F.lit(""))
+    where = F.when(F.size("path") > 0, F.concat(F.lit(": "), F.array_join(F.expr(_HOSTS), " → "))).otherwise(F.lit(""))
     hours = (F.unix_timestamp("last_seen") - F.unix_timestamp("first_seen")) / 3600
     return F.concat(
         what,

@@ -157,6 +157,20 @@ def test_a_module_keeps_the_house_rules(module: Path) -> None:
     assert len(module.read_text(encoding="utf-8").splitlines()) <= LONGER.get(name, LONGEST)
 
 
+def test_the_wheel_brings_every_package_and_data_file() -> None:
+    call = next(node for node in ast.walk(parsed(REPO / "setup.py")) if isinstance(node, ast.Call) and _is_setup(node))
+    given = {word.arg: word.value for word in call.keywords}
+    packages, data = ast.literal_eval(given["packages"]), ast.literal_eval(given["package_data"])["alertgraph_spark"]
+    others = {p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")}
+
+    assert set(packages) == {".".join(p.parent.relative_to(REPO).parts) for p in PACKAGE.rglob("__init__.py")}
+    assert {p for pattern in data for p in PACKAGE.glob(pattern)} == others
+
+
+def _is_setup(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id == "setup"
+
+
 def test_the_job_is_a_table_of_contents() -> None:
     job = REPO / "jobs" / "rank_alerts.py"
 

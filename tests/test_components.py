@@ -168,3 +168,4 @@ def test_a_grouping_that_tears_a_link_apart_is_refused(spark: SparkSession) -> N
         check_invariant(links, cut.limit(0), torn)
     with pytest.raises(GraphInvariantError, match=r"1 links join two subgraphs, e\.g\. \(3, 4\)"):
         check_invariant(links, cut, torn.filter("episode < 4"))  # an end that was lost
+    check_invariant(links, cut, torn.filter("episode < 3"))  # a whole subgraph left out takes both ends along

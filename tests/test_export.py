@@ -207,11 +207,9 @@ def test_no_line_is_lost_whatever_it_holds(spark: SparkSession, tmp_path: Path) 
 
     rows = read(spark, tmp_path, "2026-03-01", "2026-03-02", {"Alerts_CL": ["Title", "Count"]})
 
-    assert [(row["Title"], row["Count"]) for row in rows[:4]] == [
-        ("plain", "2"),
-        ('{"nested":1}', "true"),
-        ("line\u2028separator", None),
-        (None, None),
-    ]
+    titles = [row["Title"] for row in rows[:4]]
+    assert [titles[0], *titles[2:]] == ["plain", "line\u2028separator", None]
+    assert json.loads(titles[1]) == {"nested": 1}  # Spark 4 writes a blank after the colon
+    assert [row["Count"] for row in rows[:4]] == ["2", "true", None, None]
     assert [row["_corrupt_record"] for row in rows] == [None] * 4 + broken, "blank lines alone are no rows"
     assert {row["site"] for row in rows} == {"plant"}

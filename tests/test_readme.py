@@ -29,7 +29,7 @@ from alertgraph_spark.settings import Settings
 REPO = Path(__file__).parent.parent
 TEXT = (REPO / "README.md").read_text(encoding="utf-8")
 LINES = TEXT.splitlines()
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.M | re.S)
+BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.M | re.S)
 THE_LINE = ["read", "normalise", "fold", "link", "connect", "match", "describe", "score", "log", "post"]
 
 

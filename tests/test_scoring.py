@@ -41,13 +41,19 @@ def nats(score: float) -> float:
 
 
 def scored(
-    spark: SparkSession, rows: list[Features], budget: int = 1, exceedance: float = ALWAYS, **more: Any
+    spark: SparkSession,
+    rows: list[Features],
+    budget: int = 1,
+    exceedance: float = ALWAYS,
+    n_told: int = -1,
+    **more: Any,
 ) -> list[Any]:
     frame = spark.createDataFrame([tuple(row[name] for name in FEATURES.names) for row in rows], FEATURES.ddl)
     subgraphs = score_subgraphs(frame, budget, exceedance, TITLES, **more)
     assert subgraphs.columns == SUBGRAPHS.names
     found = sorted(subgraphs.collect(), key=lambda row: int(row["rank"]))
-    assert [row["rank"] for row in found] == list(range(1, len(rows) + 1))
+    assert [row["rank"] for row in found] == list(range(1, len(found) + 1))
+    assert len(found) == len(rows) or "since" in more
     return found
 
 
@@ -113,7 +119,7 @@ def test_the_words_of_each_term(some: dict[str, Any]) -> None:
         "quiet_host": "one of its hosts is rarely heard of",
         "severity": "highest severity 0.9",
         "kill_chain": "3 of 4 stages: initial-access, lateral-movement, impact",
-        "chain": "2 hops: host:ws1 → host:jump → host:ews",
+        "chain": "2 hops: ws1 → jump → ews",
         "crossing": "reaches 1.5 Purdue levels down into OT",
         "ot_action": "acts on the process after the crossing",
         "planned": "25.0 % by a scanner or maintenance host",
@@ -265,6 +271,19 @@ def test_what_comes_up_all_the_time_is_not_shown(spark: SparkSession) -> None:
         "four, one of them at the same time": True,
         "four while warming up": False,  # never shown themselves, yet they are what the site brings
     }
+
+
+def test_history_is_what_the_site_brings_and_is_not_told_again(spark: SparkSession) -> None:
+    # Two of score 0.5 on days 1 and 2, a candidate on day 10: (2 + 0.5) / (9 + 0.5) = 0.263 a day, below the 0.3
+    # allowed. Without them it would be the first of its site, 0.5 / 0.5 = 1, and not shown, as at the other site.
+    rows = [
+        measured("ended", minute=1 * LATE, rarity_nats=nats(0.5)),
+        measured("ended just before", minute=2 * LATE, last_seen=at(9 * LATE - 1), rarity_nats=nats(0.5)),
+        measured("candidate", minute=10 * LATE, last_seen=at(10 * LATE), rarity_nats=nats(0.5)),
+    ]
+    alone = measured("reaches in", site="other", last_seen=at(9 * LATE), rarity_nats=nats(0.4))
+    told = scored(spark, [*rows, alone], exceedance=0.3, since=at(9 * LATE))
+    assert {row["subgraph_id"]: row["is_shown"] for row in told} == {"candidate": True, "reaches in": False}
 
 
 @pytest.mark.parametrize(("exceedance", "is_shown"), [(1.0, True), (0.99, False)])
