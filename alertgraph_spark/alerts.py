@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial, reduce
 
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from alertgraph_spark.asset_list import with_assets
 from alertgraph_spark.attack import TACTIC_SPELLINGS
-from alertgraph_spark.entities import cidr_bounds, entity_key, ipv4_number, zone_of
-from alertgraph_spark.schemas import ALERTS, REJECTED, conform
+from alertgraph_spark.entities import entity_key
+from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.schemas import REJECTED
 from alertgraph_spark.source_format import Asset, Format
+from alertgraph_spark.table import conform
 
 LINE_LIMIT = 2000
 """Characters of a refused line that are kept as evidence."""
@@ -47,9 +51,7 @@ def normalise_alerts(raw_alerts: DataFrame, formats: Mapping[str, Format], asset
 
 def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     """Lines of one table, read by its format, with the ends as the product names them."""
-    parsed = raw.select("*", *[F.from_json(j.column, j.schema).alias(j.name) for j in format_.json])
-    for name, expression in format_.let.items():
-        parsed = parsed.withColumn(name, F.expr(expression))
+    parsed = _parsed(raw, format_)
     given = {name: F.expr(expression) for name, expression in format_.columns.items()}
     none = F.lit(None).cast("string")
     received_at = F.expr("try_cast(TimeGenerated as timestamp)")
@@ -77,7 +79,7 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         given.get("product", none).alias("product"),
         title.alias("name"),
         given.get("rule_id", none).alias("rule_id"),
-        _severity(given.get("severity"), format_.severity_scale).alias("severity"),
+        _severity(format_.columns.get("severity"), format_.severity_scale).alias("severity"),
         _tactics(given.get("tactics")).alias("tactics"),
         _upper(given.get("techniques")).alias("techniques"),
         F.when(is_clock_sane, observed_at).otherwise(received_at).alias("observed_at"),
@@ -93,6 +95,39 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         F.when(reason.isNotNull(), F.substring(F.coalesce("_corrupt_record", item_id), 1, LINE_LIMIT)).alias("line"),
         reason.alias("reason"),
     )
+
+
+def _parsed(raw: DataFrame, format_: Format) -> DataFrame:
+    """The exported columns, the JSON columns parsed and the `let` names of a format.
+
+    Raises
+    ------
+    ConfigError
+        With every expression of the format that Spark refuses: file, key, expression and Spark's reason.
+    """
+    problems = []
+
+    def is_legal(key: str, frame: DataFrame, column: Callable[[], Column]) -> bool:
+        try:
+            frame.select(column())  # analyses, runs nothing
+        except PySparkException as error:
+            problems.append(f"{format_.path}: {key}: {str(error).strip().splitlines()[0]}")
+            return False
+        return True
+
+    parsed = raw
+    for j in format_.json:
+        column = partial(F.from_json, j.column, j.schema)
+        if is_legal(f"json.{j.name}", parsed, column):
+            parsed = parsed.withColumn(j.name, column())
+    for name, expression in format_.let.items():
+        if is_legal(f"let.{name}", parsed, partial(F.expr, expression)):
+            parsed = parsed.withColumn(name, F.expr(expression))
+    for key, expression in format_.expressions():
+        is_legal(key, parsed, partial(F.expr, expression))
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return parsed
 
 
 def _end(kinds: Mapping[str, str]) -> Column:
@@ -118,12 +153,14 @@ def _other(kind: str, value: Column) -> Column:
     return F.struct(F.lit(kind).alias("kind"), entity_key(kind, value).alias("key"), F.lit("other").alias("role"))
 
 
-def _severity(value: Column | None, scale: Mapping[str, float]) -> Column:
-    if value is None:
+def _severity(expression: str | None, scale: Mapping[str, float]) -> Column:
+    """Severity in [0, 1] by the product's scale; null for a word that the scale does not know."""
+    if expression is None:
         return F.lit(None).cast("double")
     if not scale:
-        return F.greatest(F.lit(0.0), F.least(F.lit(1.0), value.cast("double")))
-    word = F.lower(value.cast("string"))
+        degree = F.expr(f"try_cast({expression} as double)")
+        return F.when(degree.isNotNull(), F.greatest(F.lit(0.0), F.least(F.lit(1.0), degree)))
+    word = F.lower(F.expr(expression).cast("string"))
     steps = [F.when(word == F.lit(known), F.lit(float(degree))) for known, degree in scale.items()]
     return F.coalesce(*steps, F.lit(None).cast("double"))
 
@@ -140,77 +177,6 @@ def _tactics(names: Column | None) -> Column:
 def _upper(ids: Column | None) -> Column:
     empty = F.array().cast("array<string>")
     return empty if ids is None else F.coalesce(F.transform(ids, F.upper), empty)
-
-
-def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
-    """Resolve both ends by the asset list, settle their zones and put all entities in one array.
-
-    Row grain is unchanged. An alert whose two ends are one machine is about that machine: it has no source.
-    """
-    lines = _join_assets(_join_assets(lines, "source", assets), "target", assets)
-    first_other = F.expr("try_element_at(others, 1).key")
-    is_loop = F.col("source_entity") == F.col("target_entity")
-    has_target = F.col("target_entity").isNotNull()
-    source = F.when(has_target & ~F.coalesce(is_loop, F.lit(False)), F.col("source_entity"))
-    target = F.coalesce("target_entity", "source_entity", first_other)
-    moved = {
-        f"target_{what}": F.when(has_target, F.col(f"target_{what}")).otherwise(F.col(f"source_{what}"))
-        for what in ("zone", "level", "role")
-    }
-    lines = lines.select(
-        *[c for c in lines.columns if c not in {"source_entity", "target_entity", *moved}],
-        source.alias("source_entity"),
-        target.alias("target_entity"),
-        *[column.alias(name) for name, column in moved.items()],
-    )
-    for end in ("source", "target"):
-        lines = lines.withColumn(f"{end}_zone", zone_of(F.col(f"{end}_entity"), F.col(f"{end}_zone")))
-    named = F.array(
-        *[
-            F.struct(
-                F.substring_index(f"{end}_entity", ":", 1).alias("kind"),
-                F.col(f"{end}_entity").alias("key"),
-                F.lit(end).alias("role"),
-            )
-            for end in ("source", "target")
-        ]
-    )
-    entities = F.concat(F.filter(named, lambda entity: entity["key"].isNotNull()), F.col("others"))
-    return lines.withColumn("entities", entities).select(*ALERTS.names, "file", "table", "line", "reason")
-
-
-def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset]) -> DataFrame:
-    """Replace the key of one end by its host's, and add its `_zone` (if listed), `_level` and `_role`."""
-    none = {"level": "double", "role": "string"}
-    if not assets:
-        return lines.select("*", *[F.lit(None).cast(type_).alias(f"{end}_{what}") for what, type_ in none.items()])
-    blocks = [a for a in assets if "/" in a.asset]
-    rows = [(a.asset, a.name or a.asset, a.zone, a.purdue_level, a.role) for a in assets if "/" not in a.asset]
-    listed = lines.sparkSession.createDataFrame(
-        rows, "asset string, name string, zone string, level double, role string"
-    )
-    listed = listed.select(
-        entity_key("host", F.col("asset")).alias(f"{end}_entity"),
-        entity_key("host", F.col("name")).alias("host"),
-        *[F.col(what).alias(f"listed_{what}") for what in ("zone", "level", "role")],
-    ).dropDuplicates([f"{end}_entity"])  # FS01 and fs01.corp.example are two rows of a list but one key
-    number = ipv4_number(F.col(f"{end}_entity"))
-
-    def of_block(what: str, type_: str) -> Column:
-        inside = [
-            F.when(number.between(*cidr_bounds(b.asset)), F.lit(b.zone if what == "zone" else b.purdue_level))
-            for b in blocks
-        ]
-        return F.coalesce(F.col(f"listed_{what}"), *inside, F.lit(None).cast(type_))
-
-    joined = lines.join(F.broadcast(listed), on=f"{end}_entity", how="left")
-    return joined.select(
-        *[c for c in lines.columns if c not in {f"{end}_entity", f"{end}_zone"}],
-        F.coalesce("host", f"{end}_entity").alias(f"{end}_entity"),
-        F.coalesce(of_block("zone", "string"), F.col(f"{end}_zone")).alias(f"{end}_zone"),
-        of_block("level", "double").alias(f"{end}_level"),
-        F.col("listed_role").alias(f"{end}_role"),
-    )
 
 
 def with_status(lines: DataFrame, start: datetime, end: datetime) -> DataFrame:

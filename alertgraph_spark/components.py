@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 from alertgraph_spark.columns import episode_id
 from alertgraph_spark.errors import GraphInvariantError
 from alertgraph_spark.graph import AlertGraph
-from alertgraph_spark.schemas import CUTS, conform
+from alertgraph_spark.schemas import CUTS
+from alertgraph_spark.table import conform
 
 
 def find_subgraphs(graph: AlertGraph, max_episodes: int) -> tuple[DataFrame, DataFrame]:

@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import hour_of
-from alertgraph_spark.schemas import EPISODES, conform
+from alertgraph_spark.schemas import EPISODES
+from alertgraph_spark.table import conform
 
 _TYPE = ("site", "source", "name")
 _FOLD_KEY = ("site", "source_entity", "target_entity", "source", "name")

@@ -21,6 +21,12 @@ class SourceError(AlertGraphError):
     exit_code = 2
 
 
+class ResultsError(AlertGraphError):
+    """Raised when the results folder cannot be written; the operator checks path, rights and space."""
+
+    exit_code = 2
+
+
 class SchemaError(AlertGraphError):
     """Raised when a table does not have the shape that `schemas` declares; lists every difference."""
 

@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.attack import OT_ACTS, STAGES, TACTICS
 from alertgraph_spark.columns import hour_of, hourly_rate, is_planned
-from alertgraph_spark.schemas import FEATURES, conform
+from alertgraph_spark.schemas import FEATURES
+from alertgraph_spark.table import conform
 
 DAMPING = 0.7
 """Exponent by which the i-th distinct alert type counts less: many types of one flood must not outweigh two rare ones."""

@@ -14,7 +14,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import HOUR, hour_of, hourly_rate, is_planned
-from alertgraph_spark.schemas import LINKS, conform
+from alertgraph_spark.schemas import LINKS
+from alertgraph_spark.table import conform
 
 NEAREST = 3
 """Predecessors by start that are tried for each episode: the nearest alone can hide an older one that still runs."""

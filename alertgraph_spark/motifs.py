@@ -15,7 +15,8 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import episode_id
 from alertgraph_spark.graph import AlertGraph
-from alertgraph_spark.schemas import MOTIF_HITS, conform
+from alertgraph_spark.schemas import MOTIF_HITS
+from alertgraph_spark.table import conform
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from alertgraph_spark.schemas import EDGES, NODES, conform
+from alertgraph_spark.schemas import EDGES, NODES
+from alertgraph_spark.table import conform
 
 MAX_NAMES = 10
 """Alert names kept on an edge."""

@@ -24,9 +24,10 @@ from alertgraph_spark.graph import AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
 from alertgraph_spark.motifs import MOTIFS, match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes
-from alertgraph_spark.schemas import CUTS, MEMBERS, conform
+from alertgraph_spark.schemas import CUTS, MEMBERS
 from alertgraph_spark.scoring import score_subgraphs
 from alertgraph_spark.source_format import Asset, Format
+from alertgraph_spark.table import conform
 
 OnStage = Callable[[str, int, float], None]
 """Told of each stage: name, rows, seconds."""

@@ -7,65 +7,22 @@ An entity key is `kind:value` in lower case (`host:web01`, `ip:10.0.0.5`, `accou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from alertgraph_spark.errors import SchemaError
+from alertgraph_spark.table import table
 
 ZONES = ("it", "dmz", "ot", "external", "unknown")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: name, Spark type as `simpleString` writes it, meaning, and whether it may be null."""
-
-    name: str
-    type: str
-    meaning: str
-    nullable: bool = True
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table: its name, what one row is, and its columns in order."""
-
-    name: str
-    grain: str
-    columns: tuple[Column, ...]
-
-    @property
-    def ddl(self) -> str:
-        """The table as Spark DDL, for `createDataFrame(rows, table.ddl)`."""
-        return ", ".join(f"`{c.name}` {c.type}" for c in self.columns)
-
-    @property
-    def names(self) -> list[str]:
-        """The column names in order."""
-        return [c.name for c in self.columns]
-
-
-def _table(name: str, grain: str, *columns: tuple[str, str, str] | tuple[str, str, str, bool]) -> Table:
-    return Table(name, grain, tuple(Column(*c) for c in columns))
-
 
 _ENDS = (
     ("source_entity", "string", "entity that acts, or null where the alert names only the host it is about"),
     ("target_entity", "string", "entity that is acted upon, or the host that the alert is about"),
     ("source_zone", "string", f"zone of the source: one of {', '.join(ZONES)}"),
     ("target_zone", "string", "zone of the target"),
-    (
-        "source_level",
-        "double",
-        "Purdue level of the source, 0 (process) to 5 (enterprise), from the asset list or null",
-    ),
+    ("source_level", "double", "Purdue level of the source, 0 (process) to 5 (enterprise), from the asset list"),
     ("target_level", "double", "Purdue level of the target"),
     ("source_role", "string", "role of the source in the asset list (scanner, jump_host, domain_controller, plc ...)"),
     ("target_role", "string", "role of the target in the asset list"),
 )
 
-ALERTS = _table(
+ALERTS = table(
     "alerts",
     "one alert, duplicates folded",
     ("alert_id", "string", "SystemAlertId, else `_ItemId`, else a hash of the raw line", False),
@@ -84,7 +41,7 @@ ALERTS = _table(
     ("entities", "array<struct<kind:string,key:string,role:string>>", "all entities; role is source, target or other"),
 )
 
-REJECTED = _table(
+REJECTED = table(
     "rejected",
     "one exported line that was refused",
     ("file", "string", "file that holds the line", False),
@@ -94,7 +51,7 @@ REJECTED = _table(
     ("table", "string", "exported table"),
 )
 
-EPISODES = _table(
+EPISODES = table(
     "episodes",
     "a run of alerts of one type between the same entities without a pause",
     ("episode", "bigint", "hash of its key and first time: stays when the episode grows", False),
@@ -121,7 +78,7 @@ EPISODES = _table(
     ),
 )
 
-LINKS = _table(
+LINKS = table(
     "links",
     "one time-respecting link from an earlier episode to a later one",
     ("site", "string", "workspace", False),
@@ -133,13 +90,13 @@ LINKS = _table(
     ("weight", "double", "(0, 1]: kind weight times the chance that nothing else would have come in the gap", False),
 )
 
-CUTS = _table(
+CUTS = table(
     "cuts",
     "one link that was refused to keep a subgraph under the size cap",
     *((c.name, c.type, c.meaning, c.nullable) for c in LINKS.columns),
 )
 
-MEMBERS = _table(
+MEMBERS = table(
     "members",
     "one alert and the subgraph that it belongs to",
     ("subgraph_id", "string", "subgraph", False),
@@ -150,7 +107,7 @@ MEMBERS = _table(
     ("role", "string", "core: the episode has a link; single: the only episode of its subgraph", False),
 )
 
-MOTIF_HITS = _table(
+MOTIF_HITS = table(
     "motif_hits",
     "one match of a named pattern inside a subgraph",
     ("subgraph_id", "string", "subgraph", False),
@@ -161,7 +118,7 @@ MOTIF_HITS = _table(
     ("ended_at", "timestamp", "start of the last episode", False),
 )
 
-FEATURES = _table(
+FEATURES = table(
     "features",
     "one subgraph, its measurable facts",
     ("subgraph_id", "string", "`sg-` and its earliest episode: stays when the subgraph grows", False),
@@ -202,7 +159,7 @@ FEATURES = _table(
     ("planned_share", "double", "share of its episodes caused by a scanner or maintenance asset of the list", False),
 )
 
-SUBGRAPHS = _table(
+SUBGRAPHS = table(
     "subgraphs",
     "one subgraph: score, rank, contributions that sum to the score, words",
     ("subgraph_id", "string", "`sg-` and its earliest episode", False),
@@ -226,7 +183,7 @@ SUBGRAPHS = _table(
     ("summary", "string", "one sentence for the analyst", False),
 )
 
-NODES = _table(
+NODES = table(
     "nodes",
     "one entity in one subgraph",
     ("subgraph_id", "string", "subgraph", False),
@@ -242,7 +199,7 @@ NODES = _table(
     ("last_seen", "timestamp", "last alert here", False),
 )
 
-EDGES = _table(
+EDGES = table(
     "edges",
     "one ordered pair of entities in one subgraph",
     ("subgraph_id", "string", "subgraph", False),
@@ -258,24 +215,3 @@ EDGES = _table(
 )
 
 RESULTS = (SUBGRAPHS, MEMBERS, NODES, EDGES, MOTIF_HITS, CUTS, REJECTED)
-
-
-def conform(frame: DataFrame, table: Table) -> DataFrame:
-    """Select exactly the columns of `table`, in order, or list every difference.
-
-    Row grain is unchanged; no cast is made, since a silent cast would hide a defect.
-
-    Raises
-    ------
-    SchemaError
-        With every missing column and every column of another type.
-    """
-    have = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
-    wrong = [
-        f"{c.name}: want {c.type}, have {have.get(c.name, 'no such column')}"
-        for c in table.columns
-        if have.get(c.name) != c.type
-    ]
-    if wrong:
-        raise SchemaError(f"table {table.name} has another shape: {'; '.join(wrong)}")
-    return frame.select(*[F.col(c.name) for c in table.columns])

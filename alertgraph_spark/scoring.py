@@ -11,7 +11,8 @@ from typing import TypedDict
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from alertgraph_spark.schemas import SUBGRAPHS, conform
+from alertgraph_spark.schemas import SUBGRAPHS
+from alertgraph_spark.table import conform
 
 _HOSTS = "transform(path, key -> substring(key, instr(key, ':') + 1))"
 

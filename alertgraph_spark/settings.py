@@ -131,7 +131,7 @@ class Spark:
     driver_memory: str = key(
         "memory of a local driver", "8g", like=r"[1-9]\d*[kmgtKMGT]", like_words="size such as `8g`"
     )
-    conf: Mapping[str, str] = key("Spark settings, added where the session has none of that name", {})
+    conf: Mapping[str, str] = key("Spark settings; in a platform's session those that can be changed while it runs", {})
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ column named in `json`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 ENTITY_KINDS = ("host", "ip", "mac", "device", "account")
@@ -69,6 +70,14 @@ class Format:
     source_zone: str = "null"
     target_zone: str = "null"
     samples: tuple[dict[str, object], ...] = ()
+
+    def expressions(self) -> Iterator[tuple[str, str]]:
+        """Yield the key and the SQL of every expression but those of `let`, which build on one another."""
+        yield "where", self.where
+        for key in ("columns", "source", "target", "other"):
+            yield from ((f"{key}.{name}", expression) for name, expression in getattr(self, key).items())
+        yield "source_zone", self.source_zone
+        yield "target_zone", self.target_zone
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from emulator.server import LogsIngestionEmulator
@@ -22,7 +24,9 @@ def main() -> int:
     shutil.rmtree(DEMO / "plant", ignore_errors=True)
     DEMO.mkdir(exist_ok=True)
     (DEMO / "posted.sqlite").unlink(missing_ok=True)
-    subprocess.run([sys.executable, "examples/plant/generate.py", str(DEMO / "plant")], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "examples/plant/generate.py", str(DEMO / "plant")], check=True, stdout=subprocess.DEVNULL
+    )
     token = secrets.token_urlsafe(24)
     with LogsIngestionEmulator(DEMO / "posted.sqlite", token) as emulator:
         job = subprocess.run(
@@ -34,7 +38,9 @@ def main() -> int:
             check=False,
         )
     if job.returncode == 0:
-        print(f"""rows      python -m sqlite3 .demo/posted.sqlite "{ROWS}"   (Python 3.12 or newer, or sqlite3)""")
+        with closing(sqlite3.connect(DEMO / "posted.sqlite")) as workspace:
+            posted, shown = workspace.execute(ROWS).fetchone()
+        print(f"rows      .demo/posted.sqlite has them: {ROWS} gives {posted}, {shown}")
     return job.returncode
 
 

@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         start, end = export.window_of(days, args.start, args.end)
         since = start - timedelta(hours=max(settings.export.history_hours, settings.export.look_back_hours))
         raw = export.read_export(spark, days, {t: f.reads for t, f in formats.items()}, since, end)
+    folder = f"{settings.results.path.rstrip('/')}/{run_id}"
+    results.make_folder(spark, folder)
     engine = {key: value for key, value in asdict(settings.graph).items() if key != "jars"}
     knobs = Knobs(**asdict(settings.ranking), **engine)
 
@@ -50,8 +52,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             tracker.open()  # the stages after it are short and leave a core idle
 
     ranking = rank_subgraphs(raw, formats, start, end, assets=known, knobs=knobs, on_stage=on_stage)
-
-    folder = f"{settings.results.path.rstrip('/')}/{run_id}"
     with console.stage("save"):
         results.save_tables(ranking.tables, folder)
     top = ranking.tables["subgraphs"].orderBy("rank").limit(console.ROWS).collect()

@@ -236,7 +236,6 @@ def test_a_degree_without_a_scale_is_taken_as_it_is(spark: SparkSession) -> None
     assert differences(cases, normalised(spark, cases)) == []
 
 
-@pytest.mark.xfail(strict=True, reason="_severity: least(1.0, null) is 1.0, and a plain cast fails under ANSI")
 def test_a_missing_or_unreadable_degree_is_none_and_not_the_highest(session: SparkSession) -> None:
     cases: dict[str, Case] = {
         "missing": ({"table": "Bare_CL"}, {"severity": None}),
@@ -246,7 +245,6 @@ def test_a_missing_or_unreadable_degree_is_none_and_not_the_highest(session: Spa
     assert differences(cases, normalised(session, cases)) == []
 
 
-@pytest.mark.xfail(strict=True, reason="_join_assets takes the first block of the list, not the narrowest")
 def test_the_narrower_block_wins_wherever_it_stands(spark: SparkSession) -> None:
     blocks = [Asset("10.0.0.0/8", zone="it"), Asset("10.9.0.0/16", zone="ot")]
     cases: dict[str, Case] = {

@@ -295,7 +295,6 @@ def test_a_typo_ends_with_2_and_the_nearest_key(tmp_path: Path, capsys: pytest.C
     assert "Traceback" not in err
 
 
-@pytest.mark.xfail(strict=True, reason="a format's expression that Spark refuses ends in a trace and exit code 1")
 @pytest.mark.usefixtures("spark")
 @pytest.mark.parametrize("expression", ["RawDta", "coalesce(RawData"], ids=["no such column", "no SQL"])
 def test_a_typo_in_a_format_ends_with_2_and_names_file_and_key(
@@ -329,6 +328,22 @@ def test_an_empty_lake_and_a_window_beside_it_end_with_2(tmp_path: Path, capsys:
     assert exit_code(lambda: JOB.main(["--config", str(config), *window])) == 2
     assert "the export holds 2026-03-02 to 2026-03-02" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.usefixtures("spark")
+def test_a_results_folder_that_cannot_be_made_ends_with_2_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results").write_text("a file where the folder should be", encoding="utf-8")
+    put_lines(tmp_path / "lake", "SigmaAlerts_CL", "2026-03-02T10:00", [row_line("2026-03-02T10:00", RawData="{}")])
+    config = write_config(tmp_path, tmp_path / "lake", [("SigmaAlerts_CL", "sigma")])
+
+    code, (out, err) = run_job(config), capsys.readouterr()
+
+    assert code == 2
+    assert f"ResultsError: results.path: cannot make {tmp_path}/results" in err
+    assert "normalise" not in out
+    assert "Traceback" not in err
 
 
 def test_tables_that_a_site_does_not_have_are_no_hindrance(

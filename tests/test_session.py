@@ -45,7 +45,6 @@ def test_what_cannot_be_set_in_a_running_session_is_left_alone(platform: SparkSe
     assert platform.conf.get("spark.sql.shuffle.partitions") == "3"
 
 
-@pytest.mark.xfail(strict=True, reason="start_session sets RUN_TIME on a platform only for the time zone")
 def test_a_running_session_gets_what_reading_small_files_needs(platform: SparkSession) -> None:
     platform.conf.unset(OPEN_COST)
 

@@ -7,12 +7,32 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 
+from alertgraph_spark.errors import ResultsError
 from alertgraph_spark.schemas import RESULTS
 
 PARALLEL_WRITES = 3
 """Tables written at a time: most are small, and their cost is planning, not data."""
+
+
+def make_folder(spark: SparkSession, folder: str) -> None:
+    """Make the results folder of a run, so that one that cannot be written is known before the work, not after it.
+
+    Raises
+    ------
+    ResultsError
+        With the folder and the file system's reason.
+    """
+    jvm: Any = spark._jvm
+    try:
+        path = jvm.org.apache.hadoop.fs.Path(folder)
+        is_made = path.getFileSystem(spark._jsc.hadoopConfiguration()).mkdirs(path)
+    except Py4JJavaError as error:
+        raise ResultsError(f"results.path: cannot make {folder}: {error.java_exception.getMessage()}") from error
+    if not is_made:
+        raise ResultsError(f"results.path: cannot make {folder}: the file system refused")
 
 
 def save_tables(tables: Mapping[str, DataFrame], folder: str) -> None:

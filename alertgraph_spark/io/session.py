@@ -44,8 +44,8 @@ def start_session(
 ) -> SparkSession:
     """Return the platform's session, or start a local one.
 
-    Under spark-submit, Synapse, Databricks and Fabric the JVM is there already: only what can be set in a running session
-    is set, and only where nobody set it. The session is never stopped there.
+    Under spark-submit, Synapse, Databricks and Fabric the JVM is there already: what we rely on is set where nobody set it,
+    and of `conf` what can be changed in a running session. The session is never stopped there.
 
     Raises
     ------
@@ -71,9 +71,12 @@ def start_session(
     if not is_platform:
         spark.sparkContext.setLogLevel("ERROR")
         return spark
-    for key, value in (RUN_TIME | dict(conf)).items():
-        # The time zone is ours to set: every window and folder depends on it.
-        if key == "spark.sql.session.timeZone" or (key in conf and spark.conf.isModifiable(key)):
+    for key, value in RUN_TIME.items():
+        # What the platform's operator has set stands, but for the time zone: every window and folder depends on it.
+        if spark.conf.get(key, None) is None or key == "spark.sql.session.timeZone":
+            spark.conf.set(key, value)
+    for key, value in conf.items():
+        if spark.conf.isModifiable(key):
             spark.conf.set(key, value)
     return spark
 

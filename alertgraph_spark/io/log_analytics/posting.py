@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]  # py4j carries no types
+from py4j.protocol import Py4JJavaError  # py4j carries no types
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -31,7 +31,7 @@ from alertgraph_spark.io.log_analytics.sender import Receipt
 from alertgraph_spark.io.log_analytics.streams import STREAMS, Stream
 from alertgraph_spark.io.log_analytics.tasks import RECEIPT_DDL, Delivery, encode_batches, send_batches
 from alertgraph_spark.io.log_analytics.transport import ingestion_url
-from alertgraph_spark.schemas import conform
+from alertgraph_spark.table import conform
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 
 from alertgraph_spark.errors import SchemaError
-from alertgraph_spark.schemas import EDGES, NODES, SUBGRAPHS, Table
+from alertgraph_spark.schemas import EDGES, NODES, SUBGRAPHS
+from alertgraph_spark.table import Table
 
 # Names that a custom table may not use, in lower case: Azure Monitor, "Create a custom table".
 _RESERVED = frozenset({"_resourceid", "id", "_subscriptionid", "tenantid", "type", "uniqueid", "title"})

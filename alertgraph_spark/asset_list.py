@@ -1,0 +1,81 @@
+"""What the asset list knows of the ends of an alert: which host an address is, its zone, Purdue level and role."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from alertgraph_spark.entities import cidr_bounds, entity_key, ipv4_number, zone_of
+from alertgraph_spark.schemas import ALERTS
+from alertgraph_spark.source_format import Asset
+
+
+def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
+    """Resolve both ends by the asset list, settle their zones and put all entities in one array.
+
+    Row grain is unchanged. An alert whose two ends are one machine is about that machine: it has no source.
+    """
+    lines = _join_assets(_join_assets(lines, "source", assets), "target", assets)
+    first_other = F.expr("try_element_at(others, 1).key")
+    is_loop = F.col("source_entity") == F.col("target_entity")
+    has_target = F.col("target_entity").isNotNull()
+    source = F.when(has_target & ~F.coalesce(is_loop, F.lit(False)), F.col("source_entity"))
+    target = F.coalesce("target_entity", "source_entity", first_other)
+    moved = {
+        f"target_{what}": F.when(has_target, F.col(f"target_{what}")).otherwise(F.col(f"source_{what}"))
+        for what in ("zone", "level", "role")
+    }
+    lines = lines.select(
+        *[c for c in lines.columns if c not in {"source_entity", "target_entity", *moved}],
+        source.alias("source_entity"),
+        target.alias("target_entity"),
+        *[column.alias(name) for name, column in moved.items()],
+    )
+    for end in ("source", "target"):
+        lines = lines.withColumn(f"{end}_zone", zone_of(F.col(f"{end}_entity"), F.col(f"{end}_zone")))
+    named = F.array(
+        *[
+            F.struct(
+                F.substring_index(f"{end}_entity", ":", 1).alias("kind"),
+                F.col(f"{end}_entity").alias("key"),
+                F.lit(end).alias("role"),
+            )
+            for end in ("source", "target")
+        ]
+    )
+    entities = F.concat(F.filter(named, lambda entity: entity["key"].isNotNull()), F.col("others"))
+    return lines.withColumn("entities", entities).select(*ALERTS.names, "file", "table", "line", "reason")
+
+
+def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset]) -> DataFrame:
+    """Replace the key of one end by its host's, and add its `_zone` (if listed), `_level` and `_role`."""
+    none = {"level": "double", "role": "string"}
+    if not assets:
+        return lines.select("*", *[F.lit(None).cast(type_).alias(f"{end}_{what}") for what, type_ in none.items()])
+    # The narrowest block speaks first, wherever it stands in the list.
+    blocks = sorted((a for a in assets if "/" in a.asset), key=lambda a: -int(a.asset.rpartition("/")[2]))
+    rows = [(a.asset, a.name or a.asset, a.zone, a.purdue_level, a.role) for a in assets if "/" not in a.asset]
+    listed = lines.sparkSession.createDataFrame(
+        rows, "asset string, name string, zone string, level double, role string"
+    )
+    listed = listed.select(
+        entity_key("host", F.col("asset")).alias(f"{end}_entity"),
+        entity_key("host", F.col("name")).alias("host"),
+        *[F.col(what).alias(f"listed_{what}") for what in ("zone", "level", "role")],
+    ).dropDuplicates([f"{end}_entity"])  # FS01 and fs01.corp.example are two rows of a list but one key
+    number = ipv4_number(F.col(f"{end}_entity"))
+
+    def fact(what: str, field: str, type_: str) -> Column:
+        inside = [F.when(number.between(*cidr_bounds(b.asset)), F.lit(getattr(b, field)).cast(type_)) for b in blocks]
+        return F.coalesce(F.col(f"listed_{what}"), *inside, F.lit(None).cast(type_))
+
+    joined = lines.join(F.broadcast(listed), on=f"{end}_entity", how="left")
+    return joined.select(
+        *[c for c in lines.columns if c not in {f"{end}_entity", f"{end}_zone"}],
+        F.coalesce("host", f"{end}_entity").alias(f"{end}_entity"),
+        F.coalesce(fact("zone", "zone", "string"), F.col(f"{end}_zone")).alias(f"{end}_zone"),
+        fact("level", "purdue_level", "double").alias(f"{end}_level"),
+        fact("role", "role", "string").alias(f"{end}_role"),
+    )

@@ -1,0 +1,65 @@
+"""What a table is: columns with a type and a meaning, and the check that a frame has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from alertgraph_spark.errors import SchemaError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: name, Spark type as `simpleString` writes it, meaning, and whether it may be null."""
+
+    name: str
+    type: str
+    meaning: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its name, what one row is, and its columns in order."""
+
+    name: str
+    grain: str
+    columns: tuple[Column, ...]
+
+    @property
+    def ddl(self) -> str:
+        """The table as Spark DDL, for `createDataFrame(rows, table.ddl)`."""
+        return ", ".join(f"`{c.name}` {c.type}" for c in self.columns)
+
+    @property
+    def names(self) -> list[str]:
+        """The column names in order."""
+        return [c.name for c in self.columns]
+
+
+def table(name: str, grain: str, *columns: tuple[str, str, str] | tuple[str, str, str, bool]) -> Table:
+    """Declare a table from its name, its grain and its columns as tuples of `Column`."""
+    return Table(name, grain, tuple(Column(*c) for c in columns))
+
+
+def conform(frame: DataFrame, table: Table) -> DataFrame:
+    """Select exactly the columns of `table`, in order, or list every difference.
+
+    Row grain is unchanged; no cast is made, since a silent cast would hide a defect.
+
+    Raises
+    ------
+    SchemaError
+        With every missing column and every column of another type.
+    """
+    have = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
+    wrong = [
+        f"{c.name}: want {c.type}, have {have.get(c.name, 'no such column')}"
+        for c in table.columns
+        if have.get(c.name) != c.type
+    ]
+    if wrong:
+        raise SchemaError(f"table {table.name} has another shape: {'; '.join(wrong)}")
+    return frame.select(*[F.col(c.name) for c in table.columns])
