@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from alertgraph_spark.io.session import find_java
+
 REPO = Path(__file__).parent.parent
 SHARED = REPO.parent / "shared"
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    find_java()
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else workers take the first python3 on PATH, without our packages
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     logging.getLogger("py4j").setLevel(logging.WARNING)

