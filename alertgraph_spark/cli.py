@@ -107,13 +107,14 @@ class Console:
             What to look at, and where it is.
         """
         self.say()
-        self.say(f"{'rank':>4}  {'score':>5}  {'shown':<5}  {'site':<14} {'first seen (UTC)':<16}  what")
+        width = max([14, *(len(row["site"]) for row in top)])
+        self.say(f"{'rank':>4}  {'score':>5}  {'shown':<5}  {'site':<{width}} {'first seen (UTC)':<16}  what")
         for row in top:
             shown = "yes" if row["is_shown"] else ""
             # Spark hands timestamps over in the zone of this process, whatever its session's zone is.
             seen = f"{row['first_seen'].astimezone(timezone.utc):%Y-%m-%d %H:%M}"
             self.say(
-                f"{row['rank']:>4}  {row['score']:>5.3f}  {shown:<5}  {row['site'][:14]:<14} {seen:<16}  {row['summary']}"
+                f"{row['rank']:>4}  {row['score']:>5.3f}  {shown:<5}  {row['site']:<{width}} {seen:<16}  {row['summary']}"
             )
         if not top:
             self.say("      no subgraph: nothing in the window was out of the ordinary")
