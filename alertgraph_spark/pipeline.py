@@ -172,22 +172,24 @@ def rank_subgraphs(
     scored = score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, since=start)
     subgraphs, ranking.counts["subgraphs"] = line.run("score", scored)
 
-    # What ended before the window has taught what is usual; it is not told again.
-    def current(frame: DataFrame) -> DataFrame:
-        return frame.join(F.broadcast(subgraphs.select("subgraph_id")), on="subgraph_id", how="left_semi")
-
-    episodes_now = current(grouped)
-    current_src = episodes_now.select(F.col("episode").alias("src"))
+    if ranking.counts["history"]:
+        # What ended before the window has taught what is usual; it is not told again.
+        told = F.broadcast(subgraphs.select("subgraph_id"))
+        grouped, motif_hits, features = (
+            line.cut(frame.join(told, on="subgraph_id", how="left_semi")) for frame in (grouped, motif_hits, features)
+        )
+        ends = F.broadcast(grouped.select(F.col("episode").alias("src")))
+        cuts = conform(cuts.join(ends, on="src", how="left_semi"), CUTS)
     ranking.tables = {
         "subgraphs": subgraphs,
-        "members": _members(alerts, bins, episodes_now),
-        "nodes": draw_nodes(episodes_now),
-        "edges": draw_edges(episodes_now),
-        "motif_hits": current(motif_hits),
-        "cuts": conform(cuts.join(F.broadcast(current_src), on="src", how="left_semi"), CUTS),
+        "members": _members(alerts, bins, grouped),
+        "nodes": draw_nodes(grouped),
+        "edges": draw_edges(grouped),
+        "motif_hits": motif_hits,
+        "cuts": cuts,
         "rejected": rejected_lines(lines),
-        "features": current(features),
-        "episodes": episodes_now,
+        "features": features,
+        "episodes": grouped,
         "links": kept,
     }
     return ranking

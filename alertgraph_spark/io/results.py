@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from alertgraph_spark.errors import ResultsError
 from alertgraph_spark.schemas import RESULTS
 
-PARALLEL_WRITES = 3
+PARALLEL_WRITES = 4
 """Tables written at a time: most are small, and their cost is planning, not data."""
 
 

@@ -30,10 +30,8 @@ LOCAL: dict[str, str] = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.shuffle.partitions": "4",  # two cores: 200 tasks a shuffle would cost more than they do
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",  # list on the driver: the disk is local
-    "spark.driver.extraJavaOptions": (
-        # One generated method holds a whole format; the JVM would leave it to the interpreter for its size.
-        f"-XX:+UseParallelGC -XX:-DontCompileHugeMethods -Dlog4j2.configurationFile={_LOG4J}"
-    ),
+    "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC -Dlog4j2.configurationFile={_LOG4J}",
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",  # a second less of 30; memory is there on one machine
     "spark.cleaner.referenceTracking.cleanCheckpoints": "true",
 }
 """What a session of our own starts with."""
