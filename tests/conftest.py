@@ -39,7 +39,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         .config("spark.sql.execution.arrow.pyspark.enabled", "true")
         .config("spark.sql.warehouse.dir", str(home / "warehouse"))
         .config("spark.sql.maxPlanStringLength", "1000")  # long plans of iterative graphs fill the driver (SPARK-50992)
-        .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # 20 % of a short suite
+        # C1 alone and the serial collector save 20 % of a short suite; but C1 alone reserves 48 MB for code, which the many
+        # generated classes of the whole suite can fill, and then the JVM ends.
+        .config(
+            "spark.driver.extraJavaOptions",
+            "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m",
+        )
     )
     jars = os.environ.get("ALERTGRAPH_GRAPHFRAMES_JARS", "")
     if jars:
