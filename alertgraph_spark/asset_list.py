@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from alertgraph_spark.entities import cidr_bounds, entity_key, ipv4_number, zone_of
@@ -17,7 +17,9 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
 
     Row grain is unchanged. An alert whose two ends are one machine is about that machine: it has no source.
     """
-    lines = _join_assets(_join_assets(lines, "source", assets), "target", assets)
+    listed = _listed(lines.sparkSession, assets) if assets else None
+    for end in ("source", "target"):
+        lines = _without_list(lines, end) if listed is None else _join_assets(lines, end, assets, listed)
     first_other = F.expr("try_element_at(others, 1).key")
     is_loop = F.col("source_entity") == F.col("target_entity")
     has_target = F.col("target_entity").isNotNull()
@@ -49,29 +51,22 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
     return lines.withColumn("entities", entities).select(*ALERTS.names, "file", "table", "line", "reason")
 
 
-def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset]) -> DataFrame:
+def _without_list(lines: DataFrame, end: str) -> DataFrame:
+    facts = {"level": "double", "role": "string"}
+    return lines.select("*", *[F.lit(None).cast(type_).alias(f"{end}_{what}") for what, type_ in facts.items()])
+
+
+def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset], listed: DataFrame) -> DataFrame:
     """Replace the key of one end by its host's, and add its `_zone` (if listed), `_level` and `_role`."""
-    none = {"level": "double", "role": "string"}
-    if not assets:
-        return lines.select("*", *[F.lit(None).cast(type_).alias(f"{end}_{what}") for what, type_ in none.items()])
     # The narrowest block speaks first, wherever it stands in the list.
     blocks = sorted((a for a in assets if "/" in a.asset), key=lambda a: -int(a.asset.rpartition("/")[2]))
-    rows = [(a.asset, a.name or a.asset, a.zone, a.purdue_level, a.role) for a in assets if "/" not in a.asset]
-    listed = lines.sparkSession.createDataFrame(
-        rows, "asset string, name string, zone string, level double, role string"
-    )
-    listed = listed.select(
-        entity_key("host", F.col("asset")).alias(f"{end}_entity"),
-        entity_key("host", F.col("name")).alias("host"),
-        *[F.col(what).alias(f"listed_{what}") for what in ("zone", "level", "role")],
-    ).dropDuplicates([f"{end}_entity"])  # FS01 and fs01.corp.example are two rows of a list but one key
     number = ipv4_number(F.col(f"{end}_entity"))
 
     def fact(what: str, field: str, type_: str) -> Column:
         inside = [F.when(number.between(*cidr_bounds(b.asset)), F.lit(getattr(b, field)).cast(type_)) for b in blocks]
         return F.coalesce(F.col(f"listed_{what}"), *inside, F.lit(None).cast(type_))
 
-    joined = lines.join(F.broadcast(listed), on=f"{end}_entity", how="left")
+    joined = lines.join(F.broadcast(listed.withColumnRenamed("key", f"{end}_entity")), on=f"{end}_entity", how="left")
     return joined.select(
         *[c for c in lines.columns if c not in {f"{end}_entity", f"{end}_zone"}],
         F.coalesce("host", f"{end}_entity").alias(f"{end}_entity"),
@@ -79,3 +74,14 @@ def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset]) -> DataFra
         fact("level", "purdue_level", "double").alias(f"{end}_level"),
         fact("role", "role", "string").alias(f"{end}_role"),
     )
+
+
+def _listed(spark: SparkSession, assets: Sequence[Asset]) -> DataFrame:
+    """The names and addresses of the list; one row is one entity key."""
+    rows = [(a.asset, a.name or a.asset, a.zone, a.purdue_level, a.role) for a in assets if "/" not in a.asset]
+    named = spark.createDataFrame(rows, "asset string, name string, zone string, level double, role string")
+    return named.select(
+        entity_key("host", F.col("asset")).alias("key"),
+        entity_key("host", F.col("name")).alias("host"),
+        *[F.col(what).alias(f"listed_{what}") for what in ("zone", "level", "role")],
+    ).dropDuplicates(["key"])  # FS01 and fs01.corp.example are two rows of a list but one key

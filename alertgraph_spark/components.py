@@ -12,9 +12,9 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import episode_id
-from alertgraph_spark.errors import GraphInvariantError
+from alertgraph_spark.errors import GraphEngineError, GraphInvariantError
 from alertgraph_spark.graph import AlertGraph
-from alertgraph_spark.schemas import CUTS
+from alertgraph_spark.schemas import CUTS, LINKS
 from alertgraph_spark.table import conform
 
 
@@ -35,18 +35,23 @@ def find_subgraphs(graph: AlertGraph, max_episodes: int) -> tuple[DataFrame, Dat
 
     Raises
     ------
-    GraphInvariantError
-        If the two ends of a link that was not refused are in different subgraphs.
+    GraphEngineError
+        If the components above the cap have more links than `graph.driver_max_links`.
 
     Notes
     -----
-    Only links of components above the cap come to the driver; `graph.driver_max_links` bounds them.
+    Only links of components above the cap come to the driver.
     """
     components = graph.connected_components()
     size = F.count(F.lit(1)).over(Window.partitionBy("component"))
     oversized = components.withColumn("size", size).filter(F.col("size") > max_episodes)
     inside = graph.edges.join(oversized.select(F.col("id").alias("src")), on="src", how="inner")
-    links = inside.select("src", "dst", "weight").toPandas()
+    links = inside.select("src", "dst", "weight").limit(graph.driver_max_links + 1).toPandas()
+    if len(links) > graph.driver_max_links:
+        raise GraphEngineError(
+            f"subgraphs above {max_episodes:,} episodes have more than {graph.driver_max_links:,} links: too many to cut on"
+            " the driver. Raise graph.driver_max_links, or ranking.max_episodes, or lower ranking.coincidence"
+        )
     if links.empty:
         return components, conform(graph.edges.limit(0), CUTS)
     parts, refused = unite_strongest_first(links.itertuples(index=False, name=None), max_episodes)
@@ -125,8 +130,13 @@ def with_subgraph(episodes: DataFrame, components: DataFrame) -> DataFrame:
     return grouped.withColumn("subgraph_id", F.concat(F.lit("sg-"), episode_id(first))).drop("component")
 
 
-def check_invariant(links: DataFrame, cuts: DataFrame, grouped: DataFrame) -> None:
-    """Prove that the ends of every link that was not cut are in one subgraph.
+def links_left(links: DataFrame, cuts: DataFrame) -> DataFrame:
+    """The links that were not cut; one row is one link (`schemas.LINKS`)."""
+    return conform(links.join(cuts.select("src", "dst"), on=["src", "dst"], how="left_anti"), LINKS)
+
+
+def check_invariant(left: DataFrame, grouped: DataFrame) -> None:
+    """Prove that the ends of every link that is left are in one subgraph.
 
     Raises
     ------
@@ -138,9 +148,8 @@ def check_invariant(links: DataFrame, cuts: DataFrame, grouped: DataFrame) -> No
     One small job; graph engines have been silently wrong before (GraphFrames issues 759 and 892).
     """
     ends = grouped.select("episode", "subgraph_id")
-    kept = links.join(cuts.select("src", "dst"), on=["src", "dst"], how="left_anti")
     broken = (
-        kept.join(ends.toDF("src", "src_subgraph"), on="src", how="left")
+        left.join(ends.toDF("src", "src_subgraph"), on="src", how="left")
         .join(ends.toDF("dst", "dst_subgraph"), on="dst", how="left")
         .filter(~F.col("src_subgraph").eqNullSafe(F.col("dst_subgraph")))  # a subgraph left out takes both ends along
     )

@@ -88,7 +88,6 @@ def cidr_bounds(block: str) -> tuple[int, int]:
     >>> cidr_bounds("10.1.0.0/30")
     (167837696, 167837699)
     """
-
     net = ipaddress.IPv4Network(block, strict=False)
     return int(net.network_address), int(net.broadcast_address)
 

@@ -62,6 +62,11 @@ def fold_bins(alerts: DataFrame, gap_seconds: int) -> DataFrame:
     return numbered.withColumn("episode", F.xxhash64(*_FOLD_KEY, "beginning")).drop("opens", "beginning")
 
 
+def episode_of_bin(bins: DataFrame) -> DataFrame:
+    """Which episode each bin lies in; one row is one `fold_key` and `bin`, whose rows differ in facts alone."""
+    return bins.select("fold_key", "bin", "episode").distinct()
+
+
 def fold_episodes(bins: DataFrame, alerts: DataFrame, chronic_share: float, warm_up_hours: float) -> DataFrame:
     """Fold bins to episodes and judge each type by the site's past.
 
@@ -100,8 +105,7 @@ def fold_episodes(bins: DataFrame, alerts: DataFrame, chronic_share: float, warm
 
 def _accounts(bins: DataFrame, alerts: DataFrame) -> DataFrame:
     named = alerts.filter(F.size("accounts") > 0).select("fold_key", "bin", F.explode("accounts").alias("account"))
-    episode_of = bins.select("fold_key", "bin", "episode").distinct()
-    each = named.distinct().join(episode_of, on=["fold_key", "bin"], how="inner")
+    each = named.distinct().join(episode_of_bin(bins), on=["fold_key", "bin"], how="inner")
     return each.groupBy("episode").agg(F.array_sort(F.collect_set("account")).alias("accounts"))
 
 

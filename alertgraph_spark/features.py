@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -15,11 +16,16 @@ from alertgraph_spark.table import conform
 DAMPING = 0.7
 """Exponent by which the i-th distinct alert type counts less: many types of one flood must not outweigh two rare ones."""
 
+CROSSING = "it_ot_pivot"
+"""The motif that tells of a crossing from IT into OT."""
+
 PURDUE_DEFAULTS = {"external": 5.0, "it": 4.0, "dmz": 3.5, "ot": 2.0}
 """Purdue level of a zone whose machine has none in the asset list (ISA-95 / IEC 62443 reference model)."""
 
 
-def describe_subgraphs(grouped: DataFrame, motif_hits: DataFrame, warm_up_hours: float) -> DataFrame:
+def describe_subgraphs(
+    grouped: DataFrame, motif_hits: DataFrame, hub_motifs: Collection[str], warm_up_hours: float
+) -> DataFrame:
     """Measure each subgraph.
 
     Parameters
@@ -28,6 +34,8 @@ def describe_subgraphs(grouped: DataFrame, motif_hits: DataFrame, warm_up_hours:
         One row is one episode with its `subgraph_id`.
     motif_hits
         One row is one match (`schemas.MOTIF_HITS`).
+    hub_motifs
+        Motifs whose path is a hub and its spokes: they are no chain, however long.
     warm_up_hours
         A subgraph that began with less history than this is marked; everything is rare in the first hours.
 
@@ -36,8 +44,8 @@ def describe_subgraphs(grouped: DataFrame, motif_hits: DataFrame, warm_up_hours:
     DataFrame
         One row is one subgraph (`schemas.FEATURES`).
     """
-    pivots = F.min(F.when(F.col("motif") == "it_ot_pivot", F.col("ended_at")))
-    chain = F.when(~F.col("motif").isin("fan_out", "convergence"), F.struct(F.size("path").alias("n"), "path"))
+    pivots = F.min(F.when(F.col("motif") == CROSSING, F.col("ended_at")))
+    chain = F.when(~F.col("motif").isin(*hub_motifs), F.struct(F.size("path").alias("n"), "path"))
     found = motif_hits.groupBy("subgraph_id").agg(
         F.array_sort(F.collect_set("motif")).alias("motifs"), F.max(chain).alias("chain"), pivots.alias("crossed_at")
     )
@@ -49,7 +57,7 @@ def describe_subgraphs(grouped: DataFrame, motif_hits: DataFrame, warm_up_hours:
     )
     described = facts.join(found.drop("crossed_at"), on="subgraph_id", how="left")
     no_text = F.array().cast("array<string>")
-    has_crossed = F.array_contains(F.coalesce("motifs", no_text), "it_ot_pivot")
+    has_crossed = F.array_contains(F.coalesce("motifs", no_text), CROSSING)
     return conform(
         described.withColumns(
             {

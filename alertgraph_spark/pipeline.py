@@ -17,10 +17,10 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.alerts import find_repeats, normalise_alerts, rejected_lines, with_status
 from alertgraph_spark.columns import episode_id
-from alertgraph_spark.components import check_invariant, find_subgraphs, with_subgraph
-from alertgraph_spark.episodes import fold_bins, fold_episodes, with_bin
+from alertgraph_spark.components import check_invariant, find_subgraphs, links_left, with_subgraph
+from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, with_bin
 from alertgraph_spark.features import describe_subgraphs
-from alertgraph_spark.graph import AlertGraph, choose_engine
+from alertgraph_spark.graph import CROSSOVER_LINKS, AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
 from alertgraph_spark.motifs import MOTIFS, match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes
@@ -49,7 +49,7 @@ class Knobs:
     show_exceedance: float = 1.0
     engine: str = "auto"
     driver_max_links: int = 5_000_000
-    crossover_links: int = 1_000_000
+    crossover_links: int = CROSSOVER_LINKS
 
 
 @dataclass
@@ -161,13 +161,14 @@ def rank_subgraphs(
     grouped, cuts = _connect(episodes, links, ranking.engine, knobs)
     grouped = line.cut(grouped)
     ranking.counts["episodes"] = grouped.count()
-    check_invariant(links, cuts, grouped)
+    left = line.cut(links_left(links, cuts))  # each term of a motif reads it
+    check_invariant(left, grouped)
     line.done("connect", ranking.counts["episodes"], begin)
 
-    kept = links.join(cuts.select("src", "dst"), on=["src", "dst"], how="left_anti")
-    graph = AlertGraph(motif_vertices(grouped), kept, ranking.engine, knobs.driver_max_links)
+    graph = AlertGraph(motif_vertices(grouped), left, ranking.engine, knobs.driver_max_links)
     motif_hits, _ = line.run("match", match_motifs(graph))
-    features, _ = line.run("describe", describe_subgraphs(grouped, motif_hits, knobs.warm_up_hours))
+    hubs = [motif.id for motif in MOTIFS if motif.hub]
+    features, _ = line.run("describe", describe_subgraphs(grouped, motif_hits, hubs, knobs.warm_up_hours))
     titles = {motif.id: motif.title for motif in MOTIFS}
     scored = score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, since=start)
     subgraphs, ranking.counts["subgraphs"] = line.run("score", scored)
@@ -190,7 +191,6 @@ def rank_subgraphs(
         "rejected": rejected_lines(lines),
         "features": features,
         "episodes": grouped,
-        "links": kept,
     }
     return ranking
 
@@ -224,10 +224,6 @@ def _connect(episodes: DataFrame, links: DataFrame, engine: str, knobs: Knobs) -
 def _members(alerts: DataFrame, bins: DataFrame, grouped: DataFrame) -> DataFrame:
     """Alerts of the subgraphs; one row is one alert, of the window or of the history that led to it."""
     role = F.when(F.col("is_linked"), "core").otherwise("single").alias("role")
-    subgraph_of = (
-        bins.select("fold_key", "bin", "episode")
-        .distinct()
-        .join(grouped.select("episode", "subgraph_id", role), on="episode", how="inner")
-    )
+    subgraph_of = episode_of_bin(bins).join(grouped.select("episode", "subgraph_id", role), on="episode", how="inner")
     members = alerts.join(F.broadcast(subgraph_of), on=["fold_key", "bin"], how="inner")
     return conform(members.withColumn("episode_id", episode_id(F.col("episode"))), MEMBERS)

@@ -7,11 +7,18 @@ import random
 import networkx as nx
 import pytest
 from incident import Row, episode_frame, grouped_frame, link_frame, story, told
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import episode_id
-from alertgraph_spark.components import check_invariant, find_subgraphs, unite_strongest_first, with_subgraph
-from alertgraph_spark.errors import GraphInvariantError
+from alertgraph_spark.components import (
+    check_invariant,
+    find_subgraphs,
+    links_left,
+    unite_strongest_first,
+    with_subgraph,
+)
+from alertgraph_spark.errors import GraphEngineError, GraphInvariantError
 from alertgraph_spark.graph import AlertGraph, graphframes_available
 from alertgraph_spark.schemas import CUTS
 
@@ -115,6 +122,22 @@ def test_below_the_cap_nothing_is_cut_and_the_table_keeps_its_shape(spark: Spark
     assert cuts.count() == 0
 
 
+class AnswersWithoutEngine(AlertGraph):
+    """Components as an engine without a limit of its own would give them."""
+
+    def connected_components(self) -> DataFrame:
+        return self.vertices.select("id", F.lit(1).cast("bigint").alias("component"))
+
+
+def test_more_links_than_the_driver_may_hold_are_not_brought_to_it(spark: SparkSession) -> None:
+    ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4)], "id bigint")
+    links = link_frame(spark, CHAIN)  # three links in one component of four
+    just_enough = AnswersWithoutEngine(ids, links, "driver", driver_max_links=3)
+    assert find_subgraphs(just_enough, max_episodes=3)[1].count() == 1
+    with pytest.raises(GraphEngineError, match=r"more than 2 links.*driver_max_links"):
+        find_subgraphs(AnswersWithoutEngine(ids, links, "driver", driver_max_links=2), max_episodes=3)
+
+
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
@@ -163,9 +186,11 @@ def test_a_grouping_that_tears_a_link_apart_is_refused(spark: SparkSession) -> N
     links = link_frame(spark, CHAIN)
     torn = grouped_frame(spark, [{**row, "subgraph_id": "sg-a" if row["episode"] < 3 else "sg-b"} for row in rows])
     cut = links.filter("src = 2")
-    check_invariant(links, cut, torn)  # 2 → 3 was cut: its ends may lie apart
+    check_invariant(links_left(links, cut), torn)  # 2 → 3 was cut: its ends may lie apart
     with pytest.raises(GraphInvariantError, match=r"1 links join two subgraphs, e\.g\. \(2, 3\)"):
-        check_invariant(links, cut.limit(0), torn)
+        check_invariant(links_left(links, cut.limit(0)), torn)
     with pytest.raises(GraphInvariantError, match=r"1 links join two subgraphs, e\.g\. \(3, 4\)"):
-        check_invariant(links, cut, torn.filter("episode < 4"))  # an end that was lost
-    check_invariant(links, cut, torn.filter("episode < 3"))  # a whole subgraph left out takes both ends along
+        check_invariant(links_left(links, cut), torn.filter("episode < 4"))  # an end that was lost
+    check_invariant(
+        links_left(links, cut), torn.filter("episode < 3")
+    )  # a whole subgraph left out takes both ends along

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import alertgraph_spark
 from alertgraph_spark.config import load_settings
 from alertgraph_spark.config_keys import all_keys, keys_table
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.settings import Settings
+from alertgraph_spark.pipeline import Knobs
+from alertgraph_spark.settings import Graph, Ranking, Settings
 
 PACKAGE = Path(alertgraph_spark.__file__).parent
 CONF = PACKAGE.parent / "conf"
@@ -451,3 +453,8 @@ def test_settings_load_without_spark_and_out_of_a_zip(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
+
+
+def test_the_analysis_by_itself_has_the_defaults_of_the_file() -> None:
+    graph = {key: value for key, value in asdict(Graph()).items() if key != "jars"}
+    assert asdict(Knobs()) == asdict(Ranking()) | graph

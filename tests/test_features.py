@@ -105,11 +105,14 @@ HITS = [
 ]
 
 
+HUBS = ["fan_out", "convergence"]
+
+
 @pytest.fixture(scope="module")
 def features(spark: SparkSession) -> dict[str, Any]:
     episodes = [{"site": "plant", "episode": n, **row} for n, row in enumerate([*ATTACK, *OTHERS, *HEARD])]
     grouped = grouped_frame(spark, episodes)
-    described = describe_subgraphs(grouped, spark.createDataFrame(HITS, MOTIF_HITS.ddl), warm_up_hours=24)
+    described = describe_subgraphs(grouped, spark.createDataFrame(HITS, MOTIF_HITS.ddl), HUBS, warm_up_hours=24)
     assert described.columns == FEATURES.names
     rows = described.collect()
     by_id = {row["subgraph_id"]: row for row in rows}

@@ -13,10 +13,7 @@ from alertgraph_spark.source_format import ENTITY_KINDS, Format, JsonColumn
 COLUMNS = ("alert_id", "product", "name", "rule_id", "observed_at", "severity", "tactics", "techniques")
 _LISTS = ("reads", "samples")
 _MAPPINGS = ("json", "let", "columns", "severity_scale", "source", "target", "other")
-_KEYS = {
-    *("format", "reads", "json", "let", "where", "columns", "severity_scale"),
-    *("source", "target", "other", "source_zone", "target_zone", "samples"),
-}
+_KEYS = {*_LISTS, *_MAPPINGS, "format", "where", "source_zone", "target_zone"}
 
 
 def load_format(path: Path) -> Format:

@@ -25,10 +25,9 @@ def make_folder(spark: SparkSession, folder: str) -> None:
     ResultsError
         With the folder and the file system's reason.
     """
-    jvm: Any = spark._jvm
     try:
-        path = jvm.org.apache.hadoop.fs.Path(folder)
-        is_made = path.getFileSystem(spark._jsc.hadoopConfiguration()).mkdirs(path)
+        system, path = _hadoop(spark, folder)
+        is_made = system.mkdirs(path)
     except Py4JJavaError as error:
         raise ResultsError(f"results.path: cannot make {folder}: {error.java_exception.getMessage()}") from error
     if not is_made:
@@ -58,10 +57,16 @@ def save_run(spark: SparkSession, folder: str, record: Mapping[str, Any]) -> Non
 
     Goes through Hadoop's file system, so that a lake path works like a local one.
     """
-    jvm: Any = spark._jvm
-    path = jvm.org.apache.hadoop.fs.Path(f"{folder}/run.json")
-    stream = path.getFileSystem(spark._jsc.hadoopConfiguration()).create(path, True)
+    system, path = _hadoop(spark, f"{folder}/run.json")
+    stream = system.create(path, True)
     try:
         stream.write(bytearray(json.dumps(record, indent=2, default=str).encode()))
     finally:
         stream.close()
+
+
+def _hadoop(spark: SparkSession, place: str) -> tuple[Any, Any]:
+    """Hadoop's file system of a place, and the place as its path."""
+    jvm: Any = spark._jvm
+    path = jvm.org.apache.hadoop.fs.Path(place)
+    return path.getFileSystem(spark._jsc.hadoopConfiguration()), path
