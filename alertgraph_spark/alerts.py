@@ -11,12 +11,12 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.asset_list import with_assets
-from alertgraph_spark.attack import TACTIC_SPELLINGS
 from alertgraph_spark.entities import entity_key
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.schemas import REJECTED
+from alertgraph_spark.schemas import REJECTED, TORN, UNFINISHED
 from alertgraph_spark.source_format import Asset, Format
 from alertgraph_spark.table import conform
+from alertgraph_spark.vocabulary import severity_of, tactics_of, techniques_of, unknown_words
 
 LINE_LIMIT = 2000
 """Characters of a refused line that are kept as evidence."""
@@ -30,7 +30,8 @@ def normalise_alerts(raw_alerts: DataFrame, formats: Mapping[str, Format], asset
     """Give every exported line the shape of an alert, and a reason where it is none.
 
     One input and one output row is one exported line. The output has the columns of `schemas.ALERTS`, then `file`, `table`,
-    `line` (evidence for a refusal) and `reason` (null for an alert). Nothing is dropped.
+    `line` (evidence for a refusal), `reason` (null for an alert), `file_id` (a hash) and `unknown` (words of severity,
+    tactic or technique that no table knows). Nothing is dropped.
 
     Parameters
     ----------
@@ -61,12 +62,14 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     content = [F.coalesce(column, F.lit("")) for column in ("_corrupt_record", "TimeGenerated", *format_.reads)]
     title = F.nullif(F.trim(given.get("name", none)), F.lit(""))
     reason = (
-        F.when(F.col("_corrupt_record").startswith("{") & ~F.rtrim(F.col("_corrupt_record")).endswith("}"), "torn line")
-        .when(F.col("_corrupt_record").isNotNull(), "not a JSON object of the declared shape")
+        F.when(F.col("_corrupt_record").startswith("{") & ~F.rtrim(F.col("_corrupt_record")).endswith("}"), TORN)
+        .when(F.col("_corrupt_record").isNotNull(), "not one JSON object")
         .when(received_at.isNull(), "no TimeGenerated")
         .when(~F.coalesce(F.expr(format_.where), F.lit(False)), "not an alert")
         .when(title.isNull(), "no alert name")
     )
+    degree = format_.columns.get("severity"), format_.severity_scale
+    tactics, techniques = given.get("tactics"), given.get("techniques")
     source = _end(format_.source)
     target = _end(format_.target)
     return parsed.select(
@@ -79,9 +82,9 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         given.get("product", none).alias("product"),
         title.alias("name"),
         given.get("rule_id", none).alias("rule_id"),
-        _severity(format_.columns.get("severity"), format_.severity_scale).alias("severity"),
-        _tactics(given.get("tactics")).alias("tactics"),
-        _upper(given.get("techniques")).alias("techniques"),
+        severity_of(*degree).alias("severity"),
+        tactics_of(tactics).alias("tactics"),
+        techniques_of(techniques).alias("techniques"),
         F.when(is_clock_sane, observed_at).otherwise(received_at).alias("observed_at"),
         received_at.alias("received_at"),
         source.alias("source_entity"),
@@ -94,6 +97,8 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         "table",
         F.when(reason.isNotNull(), F.substring(F.coalesce("_corrupt_record", item_id), 1, LINE_LIMIT)).alias("line"),
         reason.alias("reason"),
+        F.xxhash64("file").alias("file_id"),
+        unknown_words(*degree, tactics, techniques).alias("unknown"),
     )
 
 
@@ -153,32 +158,6 @@ def _other(kind: str, value: Column) -> Column:
     return F.struct(F.lit(kind).alias("kind"), entity_key(kind, value).alias("key"), F.lit("other").alias("role"))
 
 
-def _severity(expression: str | None, scale: Mapping[str, float]) -> Column:
-    """Severity in [0, 1] by the product's scale; null for a word that the scale does not know."""
-    if expression is None:
-        return F.lit(None).cast("double")
-    if not scale:
-        degree = F.expr(f"try_cast({expression} as double)")
-        return F.when(degree.isNotNull(), F.greatest(F.lit(0.0), F.least(F.lit(1.0), degree)))
-    word = F.lower(F.expr(expression).cast("string"))
-    steps = [F.when(word == F.lit(known), F.lit(float(degree))) for known, degree in scale.items()]
-    return F.coalesce(*steps, F.lit(None).cast("double"))
-
-
-def _tactics(names: Column | None) -> Column:
-    """Canonical tactics of an array in any spelling; unknown names are left out."""
-    if names is None:
-        return F.array().cast("array<string>")
-    spellings = F.create_map(*[F.lit(text) for pair in TACTIC_SPELLINGS.items() for text in pair])
-    known = F.transform(names, lambda t: F.element_at(spellings, F.regexp_replace(F.lower(t), "[^a-z]", "")))
-    return F.coalesce(F.array_distinct(F.filter(known, lambda t: t.isNotNull())), F.array().cast("array<string>"))
-
-
-def _upper(ids: Column | None) -> Column:
-    empty = F.array().cast("array<string>")
-    return empty if ids is None else F.coalesce(F.transform(ids, F.upper), empty)
-
-
 def with_status(lines: DataFrame, start: datetime, end: datetime) -> DataFrame:
     """Say of each line whether it is an `alert`, `out_of_window`, `history` from before the window, or `rejected`.
 
@@ -218,6 +197,30 @@ def find_repeats(lines: DataFrame) -> DataFrame:
     return repeated.withColumn("place", F.row_number().over(newest)).filter("place > 1").select("row", "status")
 
 
-def rejected_lines(lines: DataFrame) -> DataFrame:
-    """Refused lines with file, text and reason; one row a line. Rows that are simply no alerts are counted, not kept."""
-    return conform(lines.filter(F.col("reason").isNotNull() & (F.col("reason") != "not an alert")), REJECTED)
+def find_unfinished(lines: DataFrame) -> DataFrame:
+    """Find the torn lines that are the last of their file: a blob that is being written ends in half a row.
+
+    Output is `row`. The next run reads the line whole; a torn line with others behind it never will be.
+
+    Notes
+    -----
+    Narrow: only torn lines are joined, to the line that follows each in its file. A file that Spark reads in several parts
+    is taken as several files.
+    """
+    torn = lines.filter(F.col("reason") == TORN).select("row", "file_id")
+    next_rows = torn.select((F.col("row") + 1).alias("row"), "file_id")
+    followed = lines.join(F.broadcast(next_rows), on=["row", "file_id"], how="left_semi")
+    return torn.join(F.broadcast(followed.select((F.col("row") - 1).alias("row"))), on="row", how="left_anti").select(
+        "row"
+    )
+
+
+def rejected_lines(lines: DataFrame, unfinished: DataFrame) -> DataFrame:
+    """Refused lines with file, text and reason; one row a line. Rows that are simply no alerts are counted, not kept.
+
+    `unfinished` is what `find_unfinished` gives.
+    """
+    refused = lines.filter(F.col("reason").isNotNull() & (F.col("reason") != "not an alert"))
+    marked = refused.join(F.broadcast(unfinished.withColumn("is_last", F.lit(True))), on="row", how="left")
+    reason = F.when(F.col("is_last"), UNFINISHED).otherwise(F.col("reason"))
+    return conform(marked.withColumn("reason", reason), REJECTED)

@@ -11,6 +11,9 @@ from alertgraph_spark.entities import cidr_bounds, entity_key, ipv4_number, zone
 from alertgraph_spark.schemas import ALERTS
 from alertgraph_spark.source_format import Asset
 
+WITH_LINE = ("file", "table", "line", "reason", "file_id", "unknown")
+"""What a normalised line carries beside the alert: where it stands, why it was refused, what was not understood."""
+
 
 def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
     """Resolve both ends by the asset list, settle their zones and put all entities in one array.
@@ -48,7 +51,7 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
         ]
     )
     entities = F.concat(F.filter(named, lambda entity: entity["key"].isNotNull()), F.col("others"))
-    return lines.withColumn("entities", entities).select(*ALERTS.names, "file", "table", "line", "reason")
+    return lines.withColumn("entities", entities).select(*ALERTS.names, *WITH_LINE)
 
 
 def _without_list(lines: DataFrame, end: str) -> DataFrame:

@@ -25,7 +25,8 @@ def with_bin(lines: DataFrame, gap_seconds: int) -> DataFrame:
     """
     accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
     return lines.select(
-        *("row", "status", "reason", "file", "line", "table", "alert_id", "item_id", "received_at", "observed_at"),
+        *("row", "status", "reason", "file", "file_id", "line", "table", "unknown"),
+        *("alert_id", "item_id", "received_at", "observed_at"),
         *_FOLD_KEY,
         *_END_FACTS,
         *("severity", "tactics", "techniques"),

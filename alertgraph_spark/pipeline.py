@@ -15,7 +15,14 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from alertgraph_spark.alerts import find_repeats, normalise_alerts, rejected_lines, with_status
+from alertgraph_spark.alerts import (
+    find_repeats,
+    find_unfinished,
+    normalise_alerts,
+    rejected_lines,
+    with_status,
+)
+from alertgraph_spark.balance import Balance, count_lines
 from alertgraph_spark.columns import episode_id
 from alertgraph_spark.components import check_invariant, find_subgraphs, links_left, with_subgraph
 from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, with_bin
@@ -24,7 +31,7 @@ from alertgraph_spark.graph import CROSSOVER_LINKS, AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
 from alertgraph_spark.motifs import MOTIFS, match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes
-from alertgraph_spark.schemas import CUTS, MEMBERS
+from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
 from alertgraph_spark.scoring import score_subgraphs
 from alertgraph_spark.source_format import Asset, Format
 from alertgraph_spark.table import conform
@@ -57,11 +64,15 @@ class Ranking:
     """What a run found: tables by name, counts that balance, the engine that was taken, and seconds a stage."""
 
     tables: dict[str, DataFrame] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    rejected_by_reason: dict[str, int] = field(default_factory=dict)
+    balance: Balance = field(default_factory=Balance)
     engine: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
     _held: list[DataFrame] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What became of the lines, and how much was found in them."""
+        return self.balance.counts
 
     def release(self) -> None:
         """Give back what was persisted; call it when the tables have been saved."""
@@ -110,6 +121,7 @@ def rank_subgraphs(
     *,
     assets: Sequence[Asset] = (),
     knobs: Knobs | None = None,
+    told_since: datetime | None = None,
     on_stage: OnStage = lambda stage, rows, seconds: None,
 ) -> Ranking:
     """Rank the subgraphs of related alerts in exported lines.
@@ -122,6 +134,9 @@ def rank_subgraphs(
         Table name to format.
     start, end
         The window, by TimeGenerated, half-open.
+    told_since
+        Subgraphs that ended before it are history and not told again; `start` if not given. An earlier time tells anew
+        what rows that came late may have changed.
 
     Returns
     -------
@@ -142,7 +157,11 @@ def rank_subgraphs(
     normalised = with_status(normalise_alerts(raw_alerts, formats, assets), start, end)
     lines = line.hold(with_bin(normalised, knobs.episode_gap_seconds))
     repeats = line.cut(find_repeats(lines))
-    _count(lines, repeats, ranking)
+    ranking.balance = count_lines(lines, repeats)
+    unfinished = lines.select("row").limit(0)
+    if ranking.balance.rejected_by_reason.get(TORN):
+        unfinished = line.cut(find_unfinished(lines))
+        ranking.balance.tell_unfinished(unfinished.count())
     valid = lines.filter(F.col("status").isin("alert", "history"))
     alerts = valid.join(F.broadcast(repeats.select("row")), on="row", how="left_anti")
     line.done("normalise", ranking.counts["alerts"], begin)
@@ -170,7 +189,7 @@ def rank_subgraphs(
     hubs = [motif.id for motif in MOTIFS if motif.hub]
     features, _ = line.run("describe", describe_subgraphs(grouped, motif_hits, hubs, knobs.warm_up_hours))
     titles = {motif.id: motif.title for motif in MOTIFS}
-    scored = score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, since=start)
+    scored = score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, since=told_since or start)
     subgraphs, ranking.counts["subgraphs"] = line.run("score", scored)
 
     if ranking.counts["history"]:
@@ -188,29 +207,11 @@ def rank_subgraphs(
         "edges": draw_edges(grouped),
         "motif_hits": motif_hits,
         "cuts": cuts,
-        "rejected": rejected_lines(lines),
+        "rejected": rejected_lines(lines, unfinished),
         "features": features,
         "episodes": grouped,
     }
     return ranking
-
-
-def _count(lines: DataFrame, repeats: DataFrame, ranking: Ranking) -> None:
-    """Count lines by status: one job over the cache, one over the few repeats."""
-    rows = lines.groupBy("status", "reason").count().collect()
-    again = {row["status"]: row["count"] for row in repeats.groupBy("status").count().collect()}
-    by_status: dict[str, int] = {}
-    for row in rows:
-        by_status[row["status"]] = by_status.get(row["status"], 0) + row["count"]
-    ranking.counts = {
-        "rows_read": sum(by_status.values()),
-        "alerts": by_status.get("alert", 0) - again.get("alert", 0),
-        "duplicates": again.get("alert", 0),
-        "out_of_window": by_status.get("out_of_window", 0) + by_status.get("history", 0),
-        "rejected": by_status.get("rejected", 0),
-        "history": by_status.get("history", 0) - again.get("history", 0),
-    }
-    ranking.rejected_by_reason = {r["reason"]: r["count"] for r in sorted(rows, key=str) if r["reason"]}
 
 
 def _connect(episodes: DataFrame, links: DataFrame, engine: str, knobs: Knobs) -> tuple[DataFrame, DataFrame]:

@@ -22,7 +22,7 @@ def run_record(
     """The contents of `run.json`: window, digest, versions, engine, seconds a stage, and counts that balance.
 
     `rows_read = alerts + duplicates + out_of_window + rejected`; `history` is the part of `out_of_window` that lies before
-    the window and taught what is usual.
+    the window and taught what is usual. `unknown_words` are severities, tactics and techniques that no table knows.
     """
     start, end = window
     return {
@@ -33,7 +33,8 @@ def run_record(
         "engine": ranking.engine,
         "seconds": dict(ranking.seconds),
         "counts": dict(ranking.counts),
-        "rejected_by_reason": dict(ranking.rejected_by_reason),
+        "rejected_by_reason": dict(ranking.balance.rejected_by_reason),
+        "unknown_words": dict(ranking.balance.unknown_words),
     }
 
 

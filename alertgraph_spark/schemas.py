@@ -51,6 +51,10 @@ REJECTED = table(
     ("table", "string", "exported table"),
 )
 
+TORN = "torn line"
+UNFINISHED = "not yet: the file's last line is half-written"
+"""The two reasons of one line that breaks off: lines follow it and it will never be whole, or none does and it may be."""
+
 EPISODES = table(
     "episodes",
     "a run of alerts of one type between the same entities without a pause",

@@ -25,7 +25,9 @@ class Export:
         "folder or URL that holds the `am-<table>` folders of the export, or a URL with `{container}` in that place"
     )
     workspaces: str | tuple[str, ...] = key("workspaces to read, each one a site", "all", choices=("all",))
-    look_back_hours: float = key("late rows: how far before the window folders are read again", 48.0, within="[0, 720]")
+    look_back_hours: float = key(
+        "late rows: subgraphs that ended at most so long before the window are told again", 48.0, within="[0, 720]"
+    )
     history_hours: float = key(
         "how far before the window alerts count as history for rarity", 720.0, within="[0, 8760]"
     )
@@ -37,6 +39,7 @@ class Source:
 
     table: str = key("exported table, as Log Analytics names it", like=r"[A-Za-z]\w*", like_words="letters, digits, _")
     format: str = key("name of a shipped format, or a YAML file beside this file or in the working directory")
+    container: str | None = key("container that holds the table, where it is not `am-` and the table's name", None)
     file: Path = field(default=Path(), compare=False)
 
 

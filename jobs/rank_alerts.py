@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 
 from alertgraph_spark.cli import Console, arguments, exit_code, posted_words
 from alertgraph_spark.config import load_settings
+from alertgraph_spark.export_layout import window_of
 from alertgraph_spark.io import assets, export, format_files, log_analytics, results, session, tracking
 from alertgraph_spark.pipeline import Knobs, rank_subgraphs
 from alertgraph_spark.run_record import run_record, tracked_run
@@ -37,9 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
     with console.stage("read"):
-        days = export.list_days(spark, settings.export.root, formats, settings.export.workspaces)
-        start, end = export.window_of(days, args.start, args.end)
-        since = start - timedelta(hours=max(settings.export.history_hours, settings.export.look_back_hours))
+        containers = {source.table: source.container for source in settings.sources}
+        days = export.list_days(spark, settings.export.root, containers, settings.export.workspaces)
+        start, end = window_of(days, args.start, args.end)
+        told_since = start - timedelta(hours=settings.export.look_back_hours)
+        since = min(told_since, start - timedelta(hours=settings.export.history_hours))
         raw = export.read_export(spark, days, {t: f.reads for t, f in formats.items()}, since, end)
     folder = f"{settings.results.path.rstrip('/')}/{run_id}"
     results.make_folder(spark, folder)
@@ -51,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if stage == "normalise":
             tracker.open()  # the stages after it are short and leave a core idle
 
-    ranking = rank_subgraphs(raw, formats, start, end, assets=known, knobs=knobs, on_stage=on_stage)
+    ranking = rank_subgraphs(
+        raw, formats, start, end, assets=known, knobs=knobs, told_since=told_since, on_stage=on_stage
+    )
     with console.stage("save"):
         results.save_tables(ranking.tables, folder)
     top = ranking.tables["subgraphs"].orderBy("rank").limit(console.ROWS).collect()

@@ -6,15 +6,16 @@ A format that only passes columns on stands between the row and the alert, so th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pytest
 from exported import raw_frame
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.alerts import LINE_LIMIT, normalise_alerts, rejected_lines
-from alertgraph_spark.schemas import REJECTED
+from alertgraph_spark.alerts import LINE_LIMIT, find_unfinished, normalise_alerts, rejected_lines, with_status
+from alertgraph_spark.schemas import REJECTED, TORN, UNFINISHED
 from alertgraph_spark.source_format import Asset, Format
 
 PLAIN = Format(
@@ -75,6 +76,10 @@ WORDS: dict[str, Case] = {
         {"Tactics": "DefenseEvasion,PreAttack,Stealth,DefenseImpairment,Evasion"},
         {"tactics": ["stealth", "reconnaissance", "defense-impairment", "evasion"]},
     ),
+    "by their ids, of either matrix": (
+        {"Tactics": "TA0008, ta0106,TA0005,TA0112"},
+        {"tactics": ["lateral-movement", "impair-process-control", "stealth", "defense-impairment"]},
+    ),
     "tactics of control systems": (
         {"Tactics": "InhibitResponseFunction,Impair Process Control"},
         {"tactics": ["inhibit-response-function", "impair-process-control"]},
@@ -82,6 +87,11 @@ WORDS: dict[str, Case] = {
     "an unknown tactic is left out": ({"Tactics": "Unknown,Impact"}, {"tactics": ["impact"]}),
     "no tactic": ({"Tactics": ""}, {"tactics": []}),
     "no tactics": ({}, {"tactics": [], "techniques": []}),
+    "a revoked technique is the one in its place": (
+        {"Techniques": "T1086,T1059.001,T1562.001,T1089"},  # v19 gave T1562.001 the number T1685, v7 T1089 that of T1562.001
+        {"techniques": ["T1059.001", "T1685"]},
+    ),
+    "no technique": ({"Techniques": "T1,TA0008,powershell"}, {"techniques": []}),
     "techniques in capitals": ({"Techniques": "t1021.002,T0866"}, {"techniques": ["T1021.002", "T0866"]}),
     "its own id": ({"Id": "a-1", "_ItemId": "i-1"}, {"alert_id": "a-1", "item_id": "i-1"}),
     "an empty id": ({"Id": "", "_ItemId": "i-1"}, {"alert_id": "i-1"}),
@@ -126,9 +136,9 @@ REFUSED: dict[str, Case] = {
     "torn": ({"_corrupt_record": '{"TimeGenerated": "2026-03-'}, {"reason": "torn line"}),
     "whole, with a blank behind it": (
         {"_corrupt_record": '{"Title" 1} '},
-        {"reason": "not a JSON object of the declared shape"},
+        {"reason": "not one JSON object"},
     ),
-    "junk": ({"_corrupt_record": "<html>"}, {"reason": "not a JSON object of the declared shape", "line": "<html>"}),
+    "junk": ({"_corrupt_record": "<html>"}, {"reason": "not one JSON object", "line": "<html>"}),
     "no receipt": ({"TimeGenerated": None}, {"reason": "no TimeGenerated"}),
     "a receipt that is no time": (
         {"TimeGenerated": "now", "_ItemId": "i-2"},
@@ -274,13 +284,58 @@ def test_an_id_is_made_of_the_row_where_it_has_none(spark: SparkSession) -> None
     assert all(one["item_id"] is None for one in found.values())
 
 
+def test_words_that_no_table_knows_are_named_and_harm_nothing(spark: SparkSession) -> None:
+    cases: dict[str, Case] = {
+        "known": ({"Severity": "High", "Tactics": "Discovery", "Techniques": "T1086,t0855"}, {"unknown": []}),
+        "none given": ({"Severity": "", "Tactics": "None, N/A", "Techniques": ""}, {"unknown": []}),
+        "unknown": (
+            {"Severity": "Urgent", "Tactics": "Discovery, Theft", "Techniques": "T1,T1059.001"},
+            {"unknown": ["severity: urgent", "tactic: Theft", "technique: T1"], "tactics": ["discovery"]},
+        ),
+    }
+    assert differences(cases, normalised(spark, cases)) == []
+
+
+def numbered(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
+    """Normalised lines in the order of their files, with their number."""
+    raw = raw_frame(spark, rows, [*PLAIN.reads, *BARE.reads]).coalesce(1)
+    return with_status(normalise_alerts(raw, FORMATS), datetime(2026, 3, 10), datetime(2026, 3, 11))
+
+
+def test_the_half_written_last_line_of_a_growing_file_is_not_yet_an_alert(spark: SparkSession) -> None:
+    torn = {"_corrupt_record": '{"Title": "cut'}
+    lines = numbered(
+        spark,
+        [
+            {"file": "a", "Title": "Alert"},
+            {"file": "a", **torn},  # followed by a line of its own file: it will never be whole
+            {"file": "a", "Title": "Alert"},
+            {"file": "b", "Title": "Alert"},
+            {"file": "b", **torn},  # the last of its file, though a line of another file follows
+            {"file": "c", **torn},
+            {"file": "c", "_corrupt_record": "junk"},  # a refused line is a line too
+            {"file": "d", **torn},
+        ],
+    )
+    refused = rejected_lines(lines, find_unfinished(lines)).select("file", "reason").collect()
+
+    assert sorted(map(tuple, refused)) == [
+        ("a", TORN),
+        ("b", UNFINISHED),
+        ("c", "not one JSON object"),
+        ("c", TORN),
+        ("d", UNFINISHED),
+    ]
+
+
 def test_refused_lines_are_kept_and_rows_of_another_kind_are_only_counted(spark: SparkSession) -> None:
     rows = [
         {"site": "torn", "_corrupt_record": '{"Title": '},
         {"site": "status", "Kind": "status", "Title": "Alert"},
         {"site": "alert", "Title": "Alert"},
     ]
-    refused = rejected_lines(normalise_alerts(raw_frame(spark, rows, [*PLAIN.reads, *BARE.reads]), FORMATS))
+    lines = numbered(spark, rows)
+    refused = rejected_lines(lines, lines.select("row").limit(0))
 
     assert refused.columns == REJECTED.names
     assert [row.asDict() for row in refused.collect()] == [

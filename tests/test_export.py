@@ -13,9 +13,11 @@ from exported import put_lines, row_line, workspace
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.errors import SourceError
-from alertgraph_spark.io.export import DayFolder, container_url, list_days, read_export, window_of
+from alertgraph_spark.export_layout import DayFolder, container_of, container_url, window_of
+from alertgraph_spark.io.export import list_days, read_export
 
 COLUMNS = {"Alerts_CL": ["Title", "Count"], "Other_CL": ["Title", "Extra"]}
+TABLES: dict[str, str | None] = dict.fromkeys(COLUMNS)
 
 
 def utc(text: str) -> datetime:
@@ -34,7 +36,29 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_a_container_is_named_after_its_table(root: str, url: str) -> None:
-    assert container_url(root, "SecurityAlert") == url
+    assert container_url(root, container_of("SecurityAlert", [])) == url
+
+
+@pytest.mark.parametrize(
+    ("have", "container"),
+    [
+        (["am-alerts_cl", "am-alertscl"], "am-alerts_cl"),
+        (["am-alerts-cl", "am-other_cl"], "am-alerts-cl"),  # a container's name may hold no underscore
+        (["am-alertscl"], "am-alertscl"),
+        (["AM-Alerts_CL"], "AM-Alerts_CL"),  # copied by hand to a folder
+        (["am-alerts", "am-alerts_cl2"], "am-alerts_cl"),  # near, and not it: what was looked for is told
+        ([], "am-alerts_cl"),
+    ],
+)
+def test_the_container_of_a_custom_table_is_found_however_its_underscore_is_written(
+    have: list[str], container: str
+) -> None:
+    assert container_of("Alerts_CL", have) == container
+
+
+def test_two_containers_that_may_be_meant_are_not_chosen_between() -> None:
+    with pytest.raises(SourceError, match="am-alerts-cl, am-alertscl; name the right one by the key `container`"):
+        container_of("Alerts_CL", ["am-alertscl", "am-alerts-cl"])
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +87,7 @@ def days(found: list[DayFolder]) -> list[tuple[str, str, str]]:
 
 
 def test_days_are_listed_by_table_site_and_day_and_other_tables_are_not(spark: SparkSession, lake: Path) -> None:
-    found = list_days(spark, str(lake), COLUMNS)
+    found = list_days(spark, str(lake), TABLES)
 
     assert days(found) == [
         ("Alerts_CL", "office", "2026-03-01"),
@@ -73,17 +97,17 @@ def test_days_are_listed_by_table_site_and_day_and_other_tables_are_not(spark: S
         ("Alerts_CL", "plant", "2026-03-01"),
         ("Other_CL", "office", "2026-03-03"),
     ]
-    assert days(list_days(spark, f"file://{lake}/{{container}}", COLUMNS)) == days(found)
+    assert days(list_days(spark, f"file://{lake}/{{container}}", TABLES)) == days(found)
 
 
 def test_workspaces_are_chosen_by_name_in_any_case(spark: SparkSession, lake: Path) -> None:
-    found = list_days(spark, str(lake), COLUMNS, ["Office"])
+    found = list_days(spark, str(lake), TABLES, ["Office"])
 
     assert {d.site for d in found} == {"office"}
     assert len(found) == 2
 
-    with pytest.raises(SourceError, match=r"for the workspaces elsewhere, offic$"):
-        list_days(spark, str(lake), COLUMNS, ["offic", "elsewhere"])
+    with pytest.raises(SourceError, match=r"of the workspaces elsewhere, offic: the export holds office, plant$"):
+        list_days(spark, str(lake), TABLES, ["offic", "elsewhere"])
 
 
 def test_an_export_without_folders_says_what_was_looked_for(spark: SparkSession, tmp_path: Path) -> None:
@@ -91,18 +115,19 @@ def test_an_export_without_folders_says_what_was_looked_for(spark: SparkSession,
 
     for root in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(SourceError) as caught:
-            list_days(spark, str(root), COLUMNS)
+            list_days(spark, str(root), TABLES)
         text = str(caught.value)
-        assert f"{root}/am-alerts_cl/WorkspaceResourceId=/subscriptions/*/" in text
+        assert f"{root}/am-alerts_cl/WorkspaceResourceId=/*/*/" in text
         assert f"{root}/am-other_cl/" in text
         assert text.startswith("the export holds no alerts: no folder matches any of ")
+        assert text.endswith("; the root holds am-alerts_cl") == (root == tmp_path)
 
 
 def test_a_root_that_cannot_be_listed_gives_the_reason_and_no_stack(spark: SparkSession) -> None:
     with pytest.raises(SourceError) as caught:
-        list_days(spark, "nosuch://container/root", ["Alerts_CL"])
+        list_days(spark, "nosuch://{container}/root", {"Alerts_CL": None})
 
-    assert "cannot list nosuch://container/root/am-alerts_cl/" in str(caught.value)
+    assert "cannot list nosuch://am-alerts_cl/root/" in str(caught.value)
     assert 'No FileSystem for scheme "nosuch"' in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "\tat " not in str(caught.value)
@@ -136,23 +161,33 @@ def test_a_window_without_a_day_names_the_days_that_there_are(start: str, end: s
 
 
 def read(spark: SparkSession, root: Path, start: str, end: str, columns: Any = None) -> list[dict[str, Any]]:
-    frame = read_export(spark, list_days(spark, str(root), COLUMNS), columns or COLUMNS, utc(start), utc(end))
+    frame = read_export(spark, list_days(spark, str(root), TABLES), columns or COLUMNS, utc(start), utc(end))
     return [row.asDict() for row in frame.collect()]
 
 
 @pytest.mark.parametrize(
     ("start", "end", "sites_and_times"),
     [
-        ("2025-12-31", "2026-01-01", ["plant 2025-12-31T23:57"]),  # the end of a year; its end does not count
-        ("2025-12-31T10:00", "2026-01-01T00:00:01", ["plant 2025-12-31T23:57", "plant 2026-01-01T00:02"]),
+        # A bucket on either side comes along, as far as its hour: clocks of folders and rows may differ by as much.
+        ("2025-12-31", "2026-01-01", ["plant 2025-12-31T23:57", "plant 2026-01-01T00:02"]),  # the end of a year
+        ("2025-12-31", "2025-12-31T22:54", []),  # a bucket later, and the hour 23 is not reached
+        ("2025-12-31", "2025-12-31T22:56", ["plant 2025-12-31T23:57"]),
+        ("2025-12-31T23:59", "2026-01-01T00:00:01", ["plant 2025-12-31T23:57", "plant 2026-01-01T00:02"]),
+        ("2026-01-01T01:06", "2026-01-02", []),
         ("2026-02-28", "2026-03-02", ["office 2026-03-01T00:00", "plant 2026-02-28T12:00", "plant 2026-03-01T00:00"]),
+        ("2026-02-28T12:59", "2026-02-28T13:30", ["plant 2026-02-28T12:00"]),  # starts and ends inside a day
         ("2026-03-02", "2026-03-04", ["office 2026-03-03T10:00"]),
     ],
 )
-def test_whole_days_are_read_over_months_years_and_missing_days(
+def test_days_and_hours_are_read_over_months_years_and_missing_days(
     spark: SparkSession, lake: Path, start: str, end: str, sites_and_times: list[str]
 ) -> None:
     """Rows outside the window come along: `alerts.with_status` counts them, so that the balance is kept."""
+    if not sites_and_times:
+        with pytest.raises(SourceError, match="no hour folder lies there"):
+            read(spark, lake, start, end)
+        return
+
     rows = read(spark, lake, start, end)
 
     assert sorted(row["_ItemId"] for row in rows) == sites_and_times
@@ -193,8 +228,13 @@ def test_no_line_is_lost_whatever_it_holds(spark: SparkSession, tmp_path: Path) 
         json.dumps({"Title": {"nested": 1}, "Count": True}),  # drift of the schema
         '{"Title": "line\u2028separator", "Unknown": 1}',  # U+2028 inside a text is no end of line
         "{}",
+        r'{"Title": "}{ \" } {"}',  # braces and a quote inside a text
+        '  {"Title": "indented"}  ',
     ]
     broken = [
+        "[]",  # an empty array would be no row, and two objects one: not a line may vanish
+        '{"Title": "a"}{"Title": "b"}',
+        '{"Title": "a", "More": {"b": "}{"}} {"Title": "b"}',
         '{"TimeGenerated": "2026-03-01T00:07:00Z", "Tit',
         "<html>",
         "null",
@@ -207,9 +247,34 @@ def test_no_line_is_lost_whatever_it_holds(spark: SparkSession, tmp_path: Path) 
 
     rows = read(spark, tmp_path, "2026-03-01", "2026-03-02", {"Alerts_CL": ["Title", "Count"]})
 
-    titles = [row["Title"] for row in rows[:4]]
-    assert [titles[0], *titles[2:]] == ["plain", "line\u2028separator", None]
+    titles = [row["Title"] for row in rows[: len(whole)]]
+    assert [titles[0], *titles[2:]] == ["plain", "line\u2028separator", None, '}{ " } {', "indented"]
     assert json.loads(titles[1]) == {"nested": 1}  # Spark 4 writes a blank after the colon
     assert [row["Count"] for row in rows[:4]] == ["2", "true", None, None]
-    assert [row["_corrupt_record"] for row in rows] == [None] * 4 + broken, "blank lines alone are no rows"
+    assert [row["_corrupt_record"] for row in rows] == [None] * 6 + broken, "blank lines alone are no rows"
     assert {row["site"] for row in rows} == {"plant"}
+
+
+def test_windows_ends_of_line_and_a_mark_at_the_start_are_no_part_of_a_row(spark: SparkSession, tmp_path: Path) -> None:
+    file = put_lines(tmp_path, "Alerts_CL", "2026-03-01T00:07", [])
+    first, second = row_line("2026-03-01T00:07", Title="first"), row_line("2026-03-01T00:07", Title="second")
+    file.write_bytes(f"\ufeff{first}\r\n\r\n{second}\r\n".encode())
+
+    rows = read(spark, tmp_path, "2026-03-01", "2026-03-02")
+
+    assert [(row["Title"], row["_corrupt_record"]) for row in rows] == [("first", None), ("second", None)]
+
+
+def test_a_workspace_is_one_site_in_any_case_of_letters(spark: SparkSession, tmp_path: Path) -> None:
+    """Exports write the resource id in lower case; a copy made by hand may not."""
+    put_lines(tmp_path, "Alerts_CL", "2026-03-01T00:07", [row_line("2026-03-01T00:07", Title="lower")])
+    file = put_lines(tmp_path, "Alerts_CL", "2026-03-01T00:07", [row_line("2026-03-01T00:07", Title="upper")], site="UP")
+    file.rename(file.parent / "moved")  # only the other folder is left
+    upper = tmp_path / "am-alerts_cl" / workspace("PLANT").replace("resourcegroups/soc", "resourceGroups/SOC")
+    target = upper / "y=2026/m=03/d=01/h=00/m=05"
+    target.mkdir(parents=True)
+    (file.parent / "moved").rename(target / "PT05M.json")
+
+    rows = read(spark, tmp_path, "2026-03-01", "2026-03-02")
+
+    assert sorted((row["site"], row["Title"]) for row in rows) == [("plant", "lower"), ("plant", "upper")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -146,9 +147,10 @@ class Found:
         return sorted(m["item_id"] for m in self.tables["members"][site] if m["subgraph_id"] == wanted)
 
 
-def run(spark: SparkSession, rows: list[RawRow]) -> Found:
+def run(spark: SparkSession, rows: list[RawRow], told_since: datetime | None = None) -> Found:
     raw = spark.createDataFrame([tuple(row.values()) for row in rows], RAW)
-    ranking = rank_subgraphs(raw, {"Edr_CL": FORMAT}, at(MIDNIGHT), at(3 * MIDNIGHT), knobs=Knobs(engine="driver"))
+    window = at(MIDNIGHT), at(3 * MIDNIGHT)
+    ranking = rank_subgraphs(raw, {"Edr_CL": FORMAT}, *window, knobs=Knobs(engine="driver"), told_since=told_since)
     tables: dict[str, dict[str, list[Row]]] = {}
     for name in ("subgraphs", "members", "nodes", "edges", "features", "episodes", "rejected"):
         by_site: dict[str, list[Row]] = {site: [] for site in SITES}
@@ -197,6 +199,20 @@ def test_what_was_over_before_the_window_is_not_ranked(usual: Found) -> None:
     assert min(s["last_seen"] for s in usual.tables["subgraphs"]["cut"]).isoformat() >= "2026-03-03"
 
 
+def test_a_look_back_tells_again_what_late_rows_may_have_changed(spark: SparkSession, usual: Found) -> None:
+    """Same rows, same window, same counts; but what ended in the day before is told too, as it now stands."""
+    back = run(spark, [row for site in SITES for row in plant(site)], told_since=at(0))
+
+    assert back.ranking.counts.items() - usual.ranking.counts.items() == {
+        ("subgraphs", back.ranking.counts["subgraphs"])
+    }
+    told = {s["subgraph_id"] for s in back.tables["subgraphs"]["cut"]}
+    assert told > {s["subgraph_id"] for s in usual.tables["subgraphs"]["cut"]}
+    old = {f"item-{n}" for n, line in enumerate(PLANT) if float(line.partition(" ")[0]) < MIDNIGHT}
+    assert old <= {m["item_id"] for m in back.tables["members"]["cut"]}
+    assert back.attack("cut")["rank"] == min(s["rank"] for s in back.tables["subgraphs"]["cut"])
+
+
 def test_the_tables_tell_the_same_numbers(usual: Found, other: Found) -> None:
     for found in (usual, other):
         for site in SITES:
@@ -231,7 +247,7 @@ def test_every_line_read_is_counted_once(usual: Found, other: Found) -> None:
         "rejected": 2,
     }
     assert other.ranking.counts["history"] == 112 - 16  # the 16 that came twice taught once
-    assert other.ranking.rejected_by_reason == {"no TimeGenerated": 1, "torn line": 1}
+    assert other.ranking.balance.rejected_by_reason == {"no TimeGenerated": 1, "torn line": 1}
     for found in (usual, other):
         rows_read, *rest = (found.ranking.counts[part] for part in parts)
         assert rows_read == sum(rest)

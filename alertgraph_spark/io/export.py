@@ -1,7 +1,8 @@
 """Read what a Log Analytics data export rule wrote: JSON lines in 5-minute folders of UTC TimeGenerated.
 
 The layout names the month and the minute alike, `y=/m=/d=/h=/m=/`, so Spark's partition discovery fails on it. We hand
-Spark day folders with `recursiveFileLookup` instead: six times faster than a list of files, and no partition columns.
+Spark day folders, and hour folders where the window ends inside a day, with `recursiveFileLookup`: six times faster than
+a list of files, and no partition columns.
 
 References
 ----------
@@ -12,80 +13,68 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from alertgraph_spark.errors import SourceError
+from alertgraph_spark.export_layout import BUCKET, DayFolder, container_of, container_url, days_inside, midnight
 
 log = logging.getLogger(__name__)
 
-WORKSPACES = (
-    "WorkspaceResourceId=/subscriptions/*/resourcegroups/*/providers/microsoft.operationalinsights/workspaces/*"
-)
-_DAY = re.compile(r"/y=(\d{4})/m=(\d{2})/d=(\d{2})/?$")
-_SITE = re.compile(r"/workspaces/([^/]+)")
-
-
-@dataclass(frozen=True)
-class DayFolder:
-    """One day of one table of one workspace."""
-
-    table: str
-    site: str
-    day: date
-    path: str
-
-
-def container_url(root: str, table: str) -> str:
-    """Where an export rule puts a table: the container `am-<table>`, in lower case, in or at `root`.
-
-    Examples
-    --------
-    >>> container_url("/mnt/export/", "SecurityAlert")
-    '/mnt/export/am-securityalert'
-    >>> container_url("abfss://{container}@account.dfs.core.windows.net", "SecurityAlert")
-    'abfss://am-securityalert@account.dfs.core.windows.net'
-    """
-    container = f"am-{table.lower()}"
-    if "{container}" in root:
-        return root.replace("{container}", container).rstrip("/")
-    return f"{root.rstrip('/')}/{container}"
+# /subscriptions/<id>/resourcegroups/<name>/providers/microsoft.operationalinsights/workspaces/<name>, in any case of letters
+WORKSPACES = "WorkspaceResourceId=" + "/*" * 8
+_DAY = re.compile(r"/workspaces/([^/]+)/y=(\d{4})/m=(\d{2})/d=(\d{2})/?$", re.IGNORECASE)
+_HOUR = re.compile(r"/h=(\d{2})/?$")
 
 
 def list_days(
-    spark: SparkSession, root: str, tables: Iterable[str], workspaces: Sequence[str] | str = "all"
+    spark: SparkSession,
+    root: str,
+    tables: Mapping[str, str | None],
+    workspaces: Sequence[str] | str = "all",
 ) -> list[DayFolder]:
     """List the day folders of the export, in order of table, site and day.
 
     One glob a table over any file system that Hadoop knows (file, abfss); the driver lists folders only, never files.
 
+    Parameters
+    ----------
+    tables
+        Table to the container that holds it; None for the one that is named after the table.
+    workspaces
+        Names of the workspaces to read, in any case of letters. A site is a workspace's name in lower case.
+
     Raises
     ------
     SourceError
-        If the root cannot be listed, or no table has any folder; says what was looked for.
+        If the root cannot be listed, or no table has any folder; says what was looked for, and what is there.
     """
     wanted = None if workspaces == "all" else {w.lower() for w in workspaces}
+    have = (
+        [] if "{container}" in root else [path.rsplit("/", 1)[1] for path in _glob(spark, container_url(root, "am-*"))]
+    )
     found = []
     looked_for = []
-    for table in tables:
-        pattern = f"{container_url(root, table)}/{WORKSPACES}/y=*/m=*/d=*"
+    for table, named in tables.items():
+        pattern = f"{container_url(root, named or container_of(table, have))}/{WORKSPACES}/y=*/m=*/d=*"
         looked_for.append(pattern)
         for path in _glob(spark, pattern):
-            day, site = _DAY.search(path), _SITE.search(path)
-            if day and site and (wanted is None or site[1].lower() in wanted):
-                found.append(DayFolder(table, site[1], date(*map(int, day.groups())), path))
+            if match := _DAY.search(path):
+                site, *day = match.groups()
+                found.append(DayFolder(table, site.lower(), date(*map(int, day)), path))
+    chosen = [d for d in found if wanted is None or d.site in wanted]
     if not found:
-        raise SourceError(
-            f"the export holds no alerts: no folder matches any of {', '.join(looked_for)}"
-            + ("" if wanted is None else f" for the workspaces {', '.join(sorted(wanted))}")
-        )
-    return sorted(found, key=lambda d: (d.table, d.site, d.day))
+        there = f"; the root holds {', '.join(sorted(have))}" if have else ""
+        raise SourceError(f"the export holds no alerts: no folder matches any of {', '.join(looked_for)}{there}")
+    if not chosen:
+        sites = ", ".join(sorted({d.site for d in found}))
+        raise SourceError(f"no alerts of the workspaces {', '.join(sorted(wanted or ()))}: the export holds {sites}")
+    return sorted(chosen, key=lambda d: (d.table, d.site, d.day))
 
 
 def _glob(spark: SparkSession, pattern: str) -> list[str]:
@@ -106,42 +95,10 @@ def _cause(error: Exception) -> str:
     return str(java.toString() if java is not None else error).splitlines()[0]
 
 
-def window_of(days: Sequence[DayFolder], start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
-    """The window of the run: what was asked for, else the whole days that the export holds.
-
-    Raises
-    ------
-    SourceError
-        If no day of the export lies in the window; older days would be read as history, and the run would end well with
-        nothing.
-    """
-    first = min(d.day for d in days)
-    last = max(d.day for d in days)
-    window = start or _midnight(first), end or _midnight(last + timedelta(days=1))
-    _inside(days, *window)
-    return window
-
-
-def _inside(days: Sequence[DayFolder], start: datetime, end: datetime) -> list[DayFolder]:
-    """The folders of the days that the window touches, or an error that says which days there are."""
-    first, last = start.date(), (end - timedelta(microseconds=1)).date()
-    inside = [d for d in days if first <= d.day <= last]
-    if not inside:
-        have = sorted({d.day.isoformat() for d in days})
-        raise SourceError(
-            f"no alerts between {start.isoformat()} and {end.isoformat()}: the export holds {have[0]} to {have[-1]}"
-        )
-    return inside
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
-
-
 def read_export(
     spark: SparkSession, days: Sequence[DayFolder], columns: Mapping[str, Sequence[str]], start: datetime, end: datetime
 ) -> DataFrame:
-    """Read every exported line whose folder lies in the window; one row is one line.
+    """Read every exported line whose folder lies in the window; one row is one line that is not blank.
 
     Parameters
     ----------
@@ -151,45 +108,84 @@ def read_export(
         Table name to the exported columns in use. All are read as text: a number, a boolean or an object where text is
         expected stays text, so that a drift of the schema loses nothing.
     start, end
-        Aware UTC times; folders of the days that the window touches are read. Rows are not filtered here.
+        Aware UTC times; folders of the hours that the window touches are read. Rows are not filtered here.
 
     Returns
     -------
     DataFrame
-        `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record` and the union of all columns, those of a
-        table without a folder included: a site that never had an OT alert is read by the same formats.
+        `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record` (the line, where it is not one JSON object)
+        and the union of all columns, those of a table without a folder included: a site that never had an OT alert is read
+        by the same formats.
 
     Raises
     ------
     SourceError
         If no folder lies in the window; says which days there are.
     """
-    inside = _inside(days, start, end)
+    days_inside(days, start, end)
     frames = []
     for table, names in columns.items():
-        paths = [d.path for d in inside if d.table == table]
+        paths = _paths(spark, [d for d in days if d.table == table], start - BUCKET, end + BUCKET)
         if not paths:
             log.warning("table %s has no folder in the window", table)
             continue
         frames.append(_read_table(spark, table, paths, names))
+    if not frames:
+        raise SourceError(f"no alerts between {start.isoformat()} and {end.isoformat()}: no hour folder lies there")
     raw = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
     missing = dict.fromkeys(name for names in columns.values() for name in names if name not in raw.columns)
     return raw.select("*", *[F.lit(None).cast("string").alias(name) for name in missing])
 
 
+def _paths(spark: SparkSession, days: Sequence[DayFolder], start: datetime, end: datetime) -> list[str]:
+    """Day folders that lie in the window whole, and the hour folders of the days that it cuts."""
+    paths = []
+    for day in days:
+        begin = midnight(day.day)
+        if start <= begin and begin + timedelta(days=1) <= end:
+            paths.append(day.path)
+        elif start < begin + timedelta(days=1) and begin < end:
+            for path in _glob(spark, f"{day.path}/h=*"):
+                hour = _HOUR.search(path)
+                at = begin + timedelta(hours=int(hour[1])) if hour else None
+                if at and at < end and start < at + timedelta(hours=1):
+                    paths.append(path)
+    return paths
+
+
 def _read_table(spark: SparkSession, table: str, paths: list[str], columns: Sequence[str]) -> DataFrame:
-    names = ["TimeGenerated", "_ItemId", *columns, "_corrupt_record"]
-    schema = ", ".join(f"`{name}` string" for name in dict.fromkeys(names))
-    lines = (
-        spark.read.schema(schema)
-        .option("recursiveFileLookup", "true")
+    """Lines of one table, parsed here: Spark's JSON reader loses a second object on a line, and an empty array."""
+    names = dict.fromkeys(["TimeGenerated", "_ItemId", *columns, "_corrupt_record"])
+    schema = ", ".join(f"`{name}` string" for name in names)
+    text = (
+        spark.read.option("recursiveFileLookup", "true")
         .option("pathGlobFilter", "*.json")
-        .option("mode", "PERMISSIVE")
-        .option("columnNameOfCorruptRecord", "_corrupt_record")
-        .json(paths)
+        .option("lineSep", "\n")  # else a carriage return would end a line too
+        .text(paths)
     )
+    line = F.col("value")
+    is_blank = ~line.startswith("{") & ~line.rlike(r"\S")  # the first is cheap, and true of nearly no line
+    row = F.from_json(line, schema, {"columnNameOfCorruptRecord": "_corrupt_record"})
     file = F.col("_metadata.file_path")
-    site = F.substring_index(F.substring_index(file, "/workspaces/", -1), "/", 1)
+    site = F.lower(F.regexp_extract(file, "(?i)/workspaces/([^/]+)/", 1))
+    lines = text.filter(~is_blank).select("value", file.alias("file"), site.alias("site"), row.alias("row"))
+    corrupt = F.when(_is_one_object(line), F.col("row._corrupt_record")).otherwise(line)
     return lines.select(
-        file.alias("file"), F.lit(table).alias("table"), site.alias("site"), *[F.col(f"`{c}`") for c in lines.columns]
+        "file",
+        F.lit(table).alias("table"),
+        "site",
+        *[F.col(f"row.`{name}`") for name in names if name != "_corrupt_record"],
+        corrupt.alias("_corrupt_record"),
     )
+
+
+_STRINGS = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+"""A JSON string; possessive, since Java's regular expressions recurse on anything that may be given back."""
+
+
+def _is_one_object(line: Column) -> Column:
+    """Whether a line that parses holds nothing but one object; exact, and cheap for a line that clearly does."""
+    is_plain = line.startswith("{") & line.endswith("}") & ~line.contains("}{") & ~line.contains("} {")
+    without_strings = F.regexp_replace(F.regexp_replace(line, _STRINGS, ""), r"\s", "")
+    is_object = without_strings.startswith("{") & without_strings.endswith("}") & ~without_strings.contains("}{")
+    return F.when(is_plain, F.lit(True)).otherwise(is_object)

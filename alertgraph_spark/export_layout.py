@@ -1,0 +1,104 @@
+"""How a Log Analytics data export names its containers and folders, and which of them lie in a window.
+
+One container a table, then one folder per five minutes of UTC TimeGenerated:
+`am-<table>/WorkspaceResourceId=/subscriptions/<id>/resourcegroups/<name>/providers/microsoft.operationalinsights/
+workspaces/<name>/y=2026/m=03/d=02/h=10/m=05/PT05M.json`.
+
+References
+----------
+https://learn.microsoft.com/azure/azure-monitor/logs/logs-data-export
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+
+from alertgraph_spark.errors import SourceError
+
+BUCKET = timedelta(minutes=5)
+"""What one folder holds."""
+
+
+@dataclass(frozen=True)
+class DayFolder:
+    """One day of one table of one workspace."""
+
+    table: str
+    site: str
+    day: date
+    path: str
+
+
+def container_url(root: str, container: str) -> str:
+    """Where a container of the export is, in or at `root`.
+
+    Examples
+    --------
+    >>> container_url("/mnt/export/", "am-securityalert")
+    '/mnt/export/am-securityalert'
+    >>> container_url("abfss://{container}@account.dfs.core.windows.net", "am-securityalert")
+    'abfss://am-securityalert@account.dfs.core.windows.net'
+    """
+    if "{container}" in root:
+        return root.replace("{container}", container).rstrip("/")
+    return f"{root.rstrip('/')}/{container}"
+
+
+def container_of(table: str, have: Sequence[str]) -> str:
+    """The container of a table: `am-` and its name in lower case, or the one of those there that differs in signs alone.
+
+    A container's name may hold no underscore, and no page says how `_CL` is written in it.
+
+    Examples
+    --------
+    >>> container_of("AitAds_CL", ["am-aitads-cl", "am-heartbeat"]), container_of("SecurityAlert", [])
+    ('am-aitads-cl', 'am-securityalert')
+    """
+    expected = f"am-{table.lower()}"
+    alike = [name for name in have if _letters(name) == _letters(expected)]
+    if len(alike) > 1 and expected not in alike:
+        raise SourceError(
+            f"several containers may hold the table {table}: {', '.join(sorted(alike))}; "
+            "name the right one by the key `container` of its source"
+        )
+    return alike[0] if alike and expected not in alike else expected
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def window_of(days: Sequence[DayFolder], start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
+    """The window of the run: what was asked for, else the whole days that the export holds.
+
+    Raises
+    ------
+    SourceError
+        If no day of the export lies in the window; older days would be read as history, and the run would end well with
+        nothing.
+    """
+    first = min(d.day for d in days)
+    last = max(d.day for d in days)
+    window = start or midnight(first), end or midnight(last + timedelta(days=1))
+    days_inside(days, *window)
+    return window
+
+
+def days_inside(days: Sequence[DayFolder], start: datetime, end: datetime) -> list[DayFolder]:
+    """The folders of the days that the window touches, or an error that says which days there are."""
+    first, last = start.date(), (end - timedelta(microseconds=1)).date()
+    inside = [d for d in days if first <= d.day <= last]
+    if not inside:
+        have = sorted({d.day.isoformat() for d in days})
+        raise SourceError(
+            f"no alerts between {start.isoformat()} and {end.isoformat()}: the export holds {have[0]} to {have[-1]}"
+        )
+    return inside
+
+
+def midnight(day: date) -> datetime:
+    """First instant of a day, in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
