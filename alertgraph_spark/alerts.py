@@ -91,6 +91,8 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         target.alias("target_entity"),
         F.expr(format_.source_zone).cast("string").alias("source_zone"),
         F.expr(format_.target_zone).cast("string").alias("target_zone"),
+        _addresses(format_.source, source).alias("source_addresses"),
+        _addresses(format_.target, target).alias("target_addresses"),
         _others(format_.other).alias("others"),
         # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
         F.when(reason.isNotNull(), F.col("file")).alias("file"),
@@ -138,6 +140,15 @@ def _parsed(raw: DataFrame, format_: Format) -> DataFrame:
 def _end(kinds: Mapping[str, str]) -> Column:
     keys = [entity_key(kind, F.expr(expression).cast("string")) for kind, expression in kinds.items()]
     return F.coalesce(*keys, F.lit(None).cast("string"))
+
+
+def _addresses(kinds: Mapping[str, str], end: Column) -> Column:
+    """Addresses that the row gives an end beside its name: they tell whose address it is in rows that name no host."""
+    keys = [entity_key(kind, F.expr(kinds[kind]).cast("string")) for kind in ("ip", "mac") if kind in kinds]
+    if len(kinds) == len(keys):
+        return F.array().cast("array<string>")
+    is_named = end.startswith("host:") | end.startswith("device:")
+    return F.filter(F.array(*keys), lambda key: key.isNotNull() & is_named)
 
 
 def _others(kinds: Mapping[str, str]) -> Column:

@@ -11,8 +11,9 @@ from alertgraph_spark.entities import cidr_bounds, entity_key, ipv4_number, zone
 from alertgraph_spark.schemas import ALERTS
 from alertgraph_spark.source_format import Asset
 
-WITH_LINE = ("file", "table", "line", "reason", "file_id", "unknown")
-"""What a normalised line carries beside the alert: where it stands, why it was refused, what was not understood."""
+WITH_LINE = ("named", "file", "table", "line", "reason", "file_id", "unknown")
+"""What a normalised line carries beside the alert: addresses and whose they are, where it stands, why it was refused, and
+what was not understood."""
 
 
 def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
@@ -23,6 +24,7 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
     listed = _listed(lines.sparkSession, assets) if assets else None
     for end in ("source", "target"):
         lines = _without_list(lines, end) if listed is None else _join_assets(lines, end, assets, listed)
+    lines = lines.withColumn("named", F.concat(_named("source"), _named("target")))
     first_other = F.expr("try_element_at(others, 1).key")
     is_loop = F.col("source_entity") == F.col("target_entity")
     has_target = F.col("target_entity").isNotNull()
@@ -40,18 +42,20 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
     )
     for end in ("source", "target"):
         lines = lines.withColumn(f"{end}_zone", zone_of(F.col(f"{end}_entity"), F.col(f"{end}_zone")))
-    named = F.array(
-        *[
-            F.struct(
-                F.substring_index(f"{end}_entity", ":", 1).alias("kind"),
-                F.col(f"{end}_entity").alias("key"),
-                F.lit(end).alias("role"),
-            )
-            for end in ("source", "target")
-        ]
-    )
-    entities = F.concat(F.filter(named, lambda entity: entity["key"].isNotNull()), F.col("others"))
-    return lines.withColumn("entities", entities).select(*ALERTS.names, *WITH_LINE)
+    entities = F.concat(*[_entities(end) for end in ("source", "target")], F.col("others"))
+    return lines.withColumn("entities", F.array_distinct(entities)).select(*ALERTS.names, *WITH_LINE)
+
+
+def _entities(end: str) -> Column:
+    """An end, if there is one, as `array<struct<kind,key,role>>`."""
+    kind = F.substring_index(f"{end}_entity", ":", 1)
+    entity = F.struct(kind.alias("kind"), F.col(f"{end}_entity").alias("key"), F.lit(end).alias("role"))
+    return F.filter(F.array(entity), lambda one: one["key"].isNotNull())
+
+
+def _named(end: str) -> Column:
+    """Addresses of an end with the host they belong to, as `array<struct<address,host>>`."""
+    return F.transform(f"{end}_addresses", lambda a: F.struct(a.alias("address"), F.col(f"{end}_entity").alias("host")))
 
 
 def _without_list(lines: DataFrame, end: str) -> DataFrame:

@@ -25,7 +25,7 @@ def with_bin(lines: DataFrame, gap_seconds: int) -> DataFrame:
     """
     accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
     return lines.select(
-        *("row", "status", "reason", "file", "file_id", "line", "table", "unknown"),
+        *("row", "status", "reason", "file", "file_id", "line", "table", "unknown", "named"),
         *("alert_id", "item_id", "received_at", "observed_at"),
         *_FOLD_KEY,
         *_END_FACTS,
@@ -36,24 +36,30 @@ def with_bin(lines: DataFrame, gap_seconds: int) -> DataFrame:
     )
 
 
-def fold_bins(alerts: DataFrame, gap_seconds: int) -> DataFrame:
-    """Fold alerts to bins and number each bin's episode: a new one begins after a pause of more than `gap_seconds`.
+def fold_bins(alerts: DataFrame) -> DataFrame:
+    """Fold alerts to bins, with their key, facts, first and last time, number of alerts and highest severity.
 
-    Input is one row an alert, as `with_bin` gives it, repeats left out. One output row is one bin: key, facts, first and last
-    time, number of alerts, highest severity, and `episode`, a hash of the key and the time at which the episode began.
+    Input is one row an alert, as `with_bin` gives it, repeats left out; one output row is one bin.
 
     Notes
     -----
     Alerts are folded where they are read; what is shuffled is bins, so that a flood costs no more than a drip.
     """
-    bins = alerts.groupBy("fold_key", "bin", *_FOLD_KEY, *_END_FACTS, "tactics", "techniques").agg(
+    return alerts.groupBy("fold_key", "bin", *_FOLD_KEY, *_END_FACTS, "tactics", "techniques").agg(
         F.min("observed_at").alias("started_at"),
         F.max("observed_at").alias("ended_at"),
         F.count(F.lit(1)).alias("n_alerts"),
         F.max("severity").alias("severity"),
     )
+
+
+def with_episode(bins: DataFrame, gap_seconds: int) -> DataFrame:
+    """Number each bin's episode: a new one begins after a pause of more than `gap_seconds`.
+
+    Row grain is unchanged; adds `episode`, a hash of the key, as it now is, and the time at which the episode began.
+    """
     # Facts may differ inside a bin, and then its rows overlap in time: the pause is from the latest end so far.
-    in_order = Window.partitionBy("fold_key").orderBy("started_at", "ended_at", "tactics", "techniques")
+    in_order = Window.partitionBy(F.xxhash64(*_FOLD_KEY)).orderBy("started_at", "ended_at", "tactics", "techniques")
     before = in_order.rowsBetween(Window.unboundedPreceding, -1)
     pause = F.unix_micros("started_at") - F.unix_micros(F.max("ended_at").over(before))
     opens = F.coalesce(pause > gap_seconds * 1_000_000, F.lit(True))
@@ -71,7 +77,7 @@ def episode_of_bin(bins: DataFrame) -> DataFrame:
 def fold_episodes(bins: DataFrame, alerts: DataFrame, chronic_share: float, warm_up_hours: float) -> DataFrame:
     """Fold bins to episodes and judge each type by the site's past.
 
-    Input is what `fold_bins` returns, and the alerts for their accounts; one output row is one episode
+    Input is what `with_episode` returns, and the alerts for their accounts; one output row is one episode
     (`schemas.EPISODES`). Facts, tactics and techniques are those of its first bin, since alerts of one type between the same
     entities share them; accounts are all.
 

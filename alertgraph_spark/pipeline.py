@@ -22,10 +22,11 @@ from alertgraph_spark.alerts import (
     rejected_lines,
     with_status,
 )
+from alertgraph_spark.aliases import find_aliases, with_hosts
 from alertgraph_spark.balance import Balance, count_lines
 from alertgraph_spark.columns import episode_id
 from alertgraph_spark.components import check_invariant, find_subgraphs, links_left, with_subgraph
-from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, with_bin
+from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, with_bin, with_episode
 from alertgraph_spark.features import describe_subgraphs
 from alertgraph_spark.graph import CROSSOVER_LINKS, AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
@@ -166,7 +167,10 @@ def rank_subgraphs(
     alerts = valid.join(F.broadcast(repeats.select("row")), on="row", how="left_anti")
     line.done("normalise", ranking.counts["alerts"], begin)
 
-    bins = line.cut(fold_bins(alerts, knobs.episode_gap_seconds))
+    bins = fold_bins(alerts)
+    if any(format_.names_addresses for format_ in formats.values()):
+        bins = with_hosts(bins, line.cut(find_aliases(alerts)))
+    bins = line.cut(with_episode(bins, knobs.episode_gap_seconds))
     episodes, _ = line.run("fold", fold_episodes(bins, alerts, knobs.chronic_share, knobs.warm_up_hours))
     links, n_links = line.run(
         "link",

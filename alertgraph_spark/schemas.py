@@ -55,6 +55,16 @@ TORN = "torn line"
 UNFINISHED = "not yet: the file's last line is half-written"
 """The two reasons of one line that breaks off: lines follow it and it will never be whole, or none does and it may be."""
 
+ALIASES = table(
+    "aliases",
+    "a span of time in which an address belonged to one host, by the word of a row that names both",
+    ("site", "string", "workspace", False),
+    ("address", "string", "entity key of the address: ip or mac", False),
+    ("host", "string", "entity key of the host", False),
+    ("valid_from", "timestamp", "first alert of the hour that names both", False),
+    ("valid_until", "timestamp", "when this ceases to hold", False),
+)
+
 EPISODES = table(
     "episodes",
     "a run of alerts of one type between the same entities without a pause",

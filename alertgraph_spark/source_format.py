@@ -71,6 +71,11 @@ class Format:
     target_zone: str = "null"
     samples: tuple[dict[str, object], ...] = ()
 
+    @property
+    def names_addresses(self) -> bool:
+        """Whether one end of a row may have both a name and an address, so that the row tells whose the address is."""
+        return any({"host", "device"} & set(end) and {"ip", "mac"} & set(end) for end in (self.source, self.target))
+
     def expressions(self) -> Iterator[tuple[str, str]]:
         """Yield the key and the SQL of every expression but those of `let`, which build on one another."""
         yield "where", self.where

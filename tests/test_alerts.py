@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from exported import raw_frame
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from alertgraph_spark.alerts import LINE_LIMIT, find_unfinished, normalise_alerts, rejected_lines, with_status
@@ -88,7 +88,9 @@ WORDS: dict[str, Case] = {
     "no tactic": ({"Tactics": ""}, {"tactics": []}),
     "no tactics": ({}, {"tactics": [], "techniques": []}),
     "a revoked technique is the one in its place": (
-        {"Techniques": "T1086,T1059.001,T1562.001,T1089"},  # v19 gave T1562.001 the number T1685, v7 T1089 that of T1562.001
+        {
+            "Techniques": "T1086,T1059.001,T1562.001,T1089"
+        },  # v19 gave T1562.001 the number T1685, v7 T1089 that of T1562.001
         {"techniques": ["T1059.001", "T1685"]},
     ),
     "no technique": ({"Techniques": "T1,TA0008,powershell"}, {"techniques": []}),
@@ -105,6 +107,12 @@ ENDS: dict[str, Case] = {
         {"source_entity": "host:ws-1", "target_entity": "ip:10.0.0.9"},
     ),
     "the first kind wins": ({"From": "ws-1", "FromIp": "10.0.0.1", "To": "fs01"}, {"source_entity": "host:ws-1"}),
+    "a named end says whose its address is": (
+        {"From": "ws-1", "FromIp": "10.0.0.1", "ToIp": "10.0.0.9"},
+        {"named": [Row(address="ip:10.0.0.1", host="host:ws-1")]},
+    ),
+    "an end without a name says nothing": ({"FromIp": "10.0.0.1", "To": "fs01"}, {"named": []}),
+    "nor does a name that is an address": ({"From": "10.0.0.1", "FromIp": "10.0.0.1", "To": "fs01"}, {"named": []}),
     "a placeholder is no name": ({"From": "N/A", "FromIp": "10.0.0.1", "To": "fs01"}, {"source_entity": "ip:10.0.0.1"}),
     "an alert about one host": ({"To": "fs01"}, {**NONE, "target_entity": "host:fs01"}),
     "a loop is about one host": ({"From": "FS01.corp.example", "To": "fs01"}, {**NONE, "target_entity": "host:fs01"}),

@@ -268,7 +268,9 @@ def test_windows_ends_of_line_and_a_mark_at_the_start_are_no_part_of_a_row(spark
 def test_a_workspace_is_one_site_in_any_case_of_letters(spark: SparkSession, tmp_path: Path) -> None:
     """Exports write the resource id in lower case; a copy made by hand may not."""
     put_lines(tmp_path, "Alerts_CL", "2026-03-01T00:07", [row_line("2026-03-01T00:07", Title="lower")])
-    file = put_lines(tmp_path, "Alerts_CL", "2026-03-01T00:07", [row_line("2026-03-01T00:07", Title="upper")], site="UP")
+    file = put_lines(
+        tmp_path, "Alerts_CL", "2026-03-01T00:07", [row_line("2026-03-01T00:07", Title="upper")], site="UP"
+    )
     file.rename(file.parent / "moved")  # only the other folder is left
     upper = tmp_path / "am-alerts_cl" / workspace("PLANT").replace("resourcegroups/soc", "resourceGroups/SOC")
     target = upper / "y=2026/m=03/d=01/h=00/m=05"
