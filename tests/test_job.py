@@ -365,7 +365,7 @@ def test_tables_that_a_site_does_not_have_are_no_hindrance(
     assert {k: counts[k] for k in ("rows_read", "alerts", "duplicates", "rejected")} == {
         **{"rows_read": 4, "alerts": 1, "duplicates": 1, "rejected": 2}
     }
-    assert run.record["rejected_by_reason"] == {"no alert name": 1, "torn line": 1}
+    assert run.record["rejected_by_reason"] == {"no alert name": 1, "not one JSON object": 1}
     assert [(row["line"], row["site"]) for row in run.tables["rejected"].orderBy("line").collect()] == [
         (None, "plant"),
         ("torn {", "plant"),
