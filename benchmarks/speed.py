@@ -1,27 +1,34 @@
-"""How much the whole run costs over the least that any Spark job on the same lake must do, as a ratio in one sitting.
+"""How much a run costs over the least that any Spark job on the same lake must do, as a ratio in one sitting.
 
-    speed.py [--rounds 3] [--lake FOLDER --source TABLE=FORMAT]... [--master local[2]] [--driver-memory 8g]
+    speed.py [--rounds 3] [--week | --lake FOLDER --source TABLE=FORMAT...] [--master local[2]] [--driver-memory 8g]
 
 Without --lake it takes the four AIT-ADS networks where the real alert sets lie beside the repository (1,265,588 alerts in
-4,198 files), else a large example plant. Both processes are timed whole, from start to exit, alternating; the bare scan
-reads every line with a fixed schema, parses its JSON and counts rows by type and hour. Prints medians, their ratio, and
-the peak memory of the run's processes together.
+4,198 files), else a large example plant; with --week a made week of 2,016 files of Suricata alerts. Three processes are
+timed whole, from start to exit, in turn: a bare scan, which reads every line with a fixed schema, parses its JSON and
+counts rows by type and hour; reading and normalising alone, by the code of the job, counted by status; and the whole run.
+Prints medians, their ratios, and the peak memory of the run's processes together.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
 SHARED = REPO.parent / "shared"
 LAKES = REPO / ".lakes"
 NETWORKS = ("fox", "russellmitchell", "santos", "wheeler")
+WORKSPACE = (
+    "WorkspaceResourceId=/subscriptions/0/resourcegroups/soc/providers/microsoft.operationalinsights/workspaces/week"
+)
 PLANT_SOURCES = [
     "SecurityAlert=security_alert",
     "CommonSecurityLog=common_security_log",
@@ -61,6 +68,67 @@ def bare_scan(lake: str, master: str, driver_memory: str) -> None:
     hour = F.date_trunc("hour", "TimeGenerated").alias("hour")
     counts = lines.withColumn("body", body).groupBy("Type", name, hour).agg(F.count("_ItemId").alias("n"))
     print(counts.agg(F.sum("n")).first())
+
+
+def read_and_normalise(lake: str, sources: Sequence[str], master: str, driver_memory: str) -> None:
+    """The first two stages of the job, and a count by status that forces them."""
+    from alertgraph_spark.alerts import normalise_alerts, with_status  # noqa: PLC0415  # only this child needs it
+    from alertgraph_spark.config import load_settings  # noqa: PLC0415
+    from alertgraph_spark.export_layout import window_of  # noqa: PLC0415
+    from alertgraph_spark.io import export, format_files, session  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load_settings(write_config(Path(folder), Path(lake), sources), ())
+    formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
+    spark = session.start_session("read", master, driver_memory, settings.spark.conf, ())
+    days = export.list_days(spark, lake, dict.fromkeys(formats))
+    start, end = window_of(days, None, None)
+    raw = export.read_export(spark, days, {t: f.reads for t, f in formats.items()}, start, end)
+    lines = with_status(normalise_alerts(raw, formats), start, end)
+    print(lines.groupBy("status", "name").agg({"observed_at": "max", "severity": "sum"}).count())
+
+
+def write_config(folder: Path, lake: Path, sources: Sequence[str]) -> Path:
+    """A configuration for a lake; what a run leaves goes into the folder."""
+    config = folder / "run.yaml"
+    tables = "".join(f"  - {{table: {t}, format: {f}}}\n" for t, f in (s.split("=", 1) for s in sources))
+    config.write_text(
+        f"export: {{root: {lake.resolve()}}}\nsources:\n{tables}results: {{path: {folder}/results}}\n"
+        f"tracking: {{uri: 'sqlite:///{folder}/mlflow.db'}}\n"
+    )
+    return config
+
+
+def week_lake(rows_a_file: int = 200) -> tuple[Path, list[str]]:
+    """Seven days of 288 files of Suricata alerts each; made where it is not there yet."""
+    root = LAKES / "week" / "lake"
+    if not root.exists():
+        part = LAKES / "week" / "part"
+        folder = part / "am-suricataeve_cl" / WORKSPACE
+        for bucket in range(7 * 288):
+            begin = datetime(2026, 3, 2, tzinfo=timezone.utc) + timedelta(minutes=5 * bucket)
+            path = folder / f"{begin:y=%Y/m=%m/d=%d/h=%H/m=%M}"
+            path.mkdir(parents=True)
+            rows = (eve_row(begin + timedelta(seconds=n), bucket * rows_a_file + n) for n in range(rows_a_file))
+            (path / "PT05M.json").write_text("".join(row + "\n" for row in rows), encoding="utf-8")
+        part.rename(root)
+    return root, ["SuricataEve_CL=suricata_eve"]
+
+
+def eve_row(when: datetime, number: int) -> str:
+    """One exported row: one of 40 signatures between 50 hosts, by number."""
+    event = {
+        **{"timestamp": when.isoformat(), "event_type": "alert", "proto": "TCP", "app_proto": "http"},
+        **{"src_ip": f"10.1.0.{number * 7 % 50}", "src_port": 1024 + number % 60000},
+        **{"dest_ip": f"10.1.1.{number * 11 % 50}", "dest_port": 80},
+        "alert": {
+            **{"gid": 1, "signature_id": 2000000 + number % 40, "signature": f"EXAMPLE signature {number % 40}"},
+            **{"category": "Misc activity", "severity": 1 + number % 3, "metadata": {"created_at": ["2026_01_01"]}},
+        },
+    }
+    stamp = f"{when:%Y-%m-%dT%H:%M:%S}.0000000Z"
+    row = {"TenantId": "t", "RawData": json.dumps(event), "TimeGenerated": stamp, "_ItemId": str(number)}
+    return json.dumps({**row, "Computer": "sensor01", "Type": "SuricataEve_CL"})
 
 
 def default_lake() -> tuple[Path, list[str]]:
@@ -110,30 +178,36 @@ def main() -> None:
     parser.add_argument("--source", action="append", default=[], metavar="TABLE=FORMAT")
     parser.add_argument("--master", default="local[2]")
     parser.add_argument("--driver-memory", default="8g")
+    parser.add_argument("--week", action="store_true")
+    parser.add_argument("--normalise", metavar="LAKE", help=argparse.SUPPRESS)
     parser.add_argument("--bare-scan", metavar="LAKE", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.bare_scan:
         return bare_scan(args.bare_scan, args.master, args.driver_memory)
-    lake, sources = (args.lake, args.source) if args.lake else default_lake()
-    spark = [f"--set=spark.master={args.master}", f"--set=spark.driver_memory={args.driver_memory}"]
+    if args.normalise:
+        return read_and_normalise(args.normalise, args.source, args.master, args.driver_memory)
+    lake, sources = (args.lake, args.source) if args.lake else week_lake() if args.week else default_lake()
+    limits = ["--master", args.master, "--driver-memory", args.driver_memory]
+    of_sources = [f"--source={source}" for source in sources]
     with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder, "run.yaml")
-        tables = "".join(f"  - {{table: {t}, format: {f}}}\n" for t, f in (s.split("=", 1) for s in sources))
-        config.write_text(
-            f"export: {{root: {lake.resolve()}}}\nsources:\n{tables}results: {{path: {folder}/results}}\n"
-            f"tracking: {{uri: 'sqlite:///{folder}/mlflow.db'}}\n"
-        )
-        run = [sys.executable, "jobs/rank_alerts.py", "--config", str(config), *spark]
-        floor = [sys.executable, __file__, "--bare-scan", str(lake), "--master", args.master]
-        floor += ["--driver-memory", args.driver_memory]
-        runs, floors = [], []
+        config = str(write_config(Path(folder), lake, sources))
+        spark = [f"--set=spark.master={args.master}", f"--set=spark.driver_memory={args.driver_memory}"]
+        commands = {
+            "bare scan": [__file__, "--bare-scan", str(lake), *limits],
+            "read and normalise": [__file__, "--normalise", str(lake), *of_sources, *limits],
+            "whole run": ["jobs/rank_alerts.py", "--config", config, *spark],
+        }
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
         for number in range(args.rounds):
-            floors.append(measure(floor))
-            runs.append(measure(run))
-            print(f"round {number + 1}: bare scan {floors[-1][0]:.1f} s, whole run {runs[-1][0]:.1f} s", flush=True)
-    scan, whole = statistics.median(s for s, _ in floors), statistics.median(s for s, _ in runs)
-    peak = max(gib for _, gib in runs)
-    print(f"{lake}: median whole run {whole:.1f} s / bare scan {scan:.1f} s = {whole / scan:.2f}, peak {peak:.1f} GiB")
+            for name, command in commands.items():
+                taken[name].append(measure([sys.executable, *command]))
+            seconds = ", ".join(f"{name} {taken[name][-1][0]:.1f} s" for name in commands)
+            print(f"round {number + 1}: {seconds}", flush=True)
+    median = {name: statistics.median(s for s, _ in times) for name, times in taken.items()}
+    print(f"{lake}: medians of {args.rounds}")
+    for name, seconds in median.items():
+        peak = max(gib for _, gib in taken[name])
+        print(f"  {name:<20}{seconds:>6.1f} s {seconds / median['bare scan']:>6.2f} of the scan, peak {peak:.1f} GiB")
     return None
 
 
