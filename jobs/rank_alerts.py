@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 
 from alertgraph_spark.cli import Console, arguments, exit_code, posted_words
 from alertgraph_spark.config import load_settings
-from alertgraph_spark.io import assets, export, format_files, log_analytics, results, session, tracking
+from alertgraph_spark.io import assets, compiled, export, format_files, log_analytics, results, session, tracking
 from alertgraph_spark.pipeline import Knobs, rank_subgraphs
 from alertgraph_spark.run_record import run_record, tracked_run
 
@@ -28,13 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console.say(f"run {run_id}")
     formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
     known = assets.load_assets(settings.assets_file) if settings.assets_file else []
-    spark = session.start_session(
-        "alertgraph-spark",
-        settings.spark.master,
-        settings.spark.driver_memory,
-        settings.spark.conf,
-        settings.graph.jars,
-    )
+    spark = session.start_session("alertgraph-spark", **asdict(settings.spark), jars=settings.graph.jars)
     tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
     with console.stage("read"):
         days = export.list_days(spark, settings.export.root, formats, settings.export.workspaces)
@@ -43,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raw = export.read_export(spark, days, {t: f.reads for t, f in formats.items()}, since, end)
     folder = f"{settings.results.path.rstrip('/')}/{run_id}"
     results.make_folder(spark, folder)
+    if args.compile:
+        compiled.make_room(spark, args.compile)
     engine = {key: value for key, value in asdict(settings.graph).items() if key != "jars"}
     knobs = Knobs(**asdict(settings.ranking), **engine)
 
@@ -54,8 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     ranking = rank_subgraphs(raw, formats, start, end, assets=known, knobs=knobs, on_stage=on_stage)
     with console.stage("save"):
         results.save_tables(ranking.tables, folder)
+    copies = {}
+    if args.compile:
+        with console.stage("compile"):
+            copies = {"compiled": compiled.write_compiled(ranking.tables["alerts"], args.compile)}
     top = ranking.tables["subgraphs"].orderBy("rank").limit(console.ROWS).collect()
-    record = run_record(run_id, settings.digest, (start, end), ranking, spark.version)
+    record = run_record(run_id, settings.digest, (start, end), ranking, spark.version) | copies
     results.save_run(spark, folder, record)
     with console.stage("log"):
         run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), ranking, top)))
@@ -66,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ranking.release()
     target = settings.post.endpoint or settings.post.folder
     places = {"results": folder, "MLflow": run.look if run else "not logged", "posted": posted_words(posted, target)}
+    places |= {name: compiled.words(told) for name, told in copies.items()}
     console.end(top, record["counts"], places, time.perf_counter() - begin)
     return 0
 
