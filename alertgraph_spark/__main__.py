@@ -64,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
         help="rows: a record is a row of the table; raw: a record or line is the RawData of one. Without it, a record is"
         " wrapped if the format reads RawData and none of the record's columns; a plain line always is",
     )
+    check.add_argument(
+        "--records", default="", metavar="PATH", help="where in a JSON document its records are: value, logs.entries"
+    )
     check.add_argument("--rows", type=_count, default=10, metavar="N", help="rows to show, default 10")
     check.set_defaults(run=check_format)
     return parser
@@ -79,7 +82,8 @@ def check_format(args: argparse.Namespace) -> int:
     """Print what a format makes of rows; return 2 if one of the format's own samples does not hold."""
     format_ = format_files.load_format(format_files.find_format(args.format))
     spark = session.start_session("alertgraph", None, "2g", {"spark.sql.shuffle.partitions": "2"}, [])
-    with laid_out(spark, format_, args.sample, args.wrap) as (sample, raw), _told_as_the_formats(format_):
+    shape = samples.Shape(args.wrap, args.records)
+    with laid_out(spark, format_, args.sample, shape) as (sample, raw), _told_as_the_formats(format_):
         check = check_rows(lines_of(raw, format_, samples.TABLE, sample.received), args.rows)
     differences = check_samples(spark, format_)
     for line in _report_head(args, sample):
@@ -127,14 +131,14 @@ def _report_head(args: argparse.Namespace, sample: samples.Sample) -> Iterator[s
 
 @contextmanager
 def laid_out(
-    spark: SparkSession, format_: Format, files: Sequence[Path], wrap: str, table: str = samples.TABLE
+    spark: SparkSession, format_: Format, files: Sequence[Path], shape: samples.Shape
 ) -> Iterator[tuple[samples.Sample, DataFrame]]:
     """Lay files out as an export and read it as the job does; one row is one exported line. The copy is removed after."""
     with TemporaryDirectory(prefix="alertgraph-") as root:
-        sample = samples.lay_out(files, format_.reads, Path(root), wrap, table)
-        days = export.list_days(spark, Path(root).as_uri(), [table])
+        sample = samples.lay_out(files, format_.reads, Path(root), shape)
+        days = export.list_days(spark, Path(root).as_uri(), [shape.table])
         end = samples.DAY + timedelta(days=1)
-        yield sample, export.read_export(spark, days, {table: format_.reads}, samples.DAY, end)
+        yield sample, export.read_export(spark, days, {shape.table: format_.reads}, samples.DAY, end)
 
 
 def check_samples(spark: SparkSession, format_: Format) -> list[list[str]]:
@@ -144,7 +148,7 @@ def check_samples(spark: SparkSession, format_: Format) -> list[list[str]]:
     with TemporaryDirectory(prefix="alertgraph-") as folder:
         file = Path(folder) / "samples.jsonl"
         samples.write_samples(file, format_.samples)
-        with laid_out(spark, format_, [file], "rows") as (_, raw):
+        with laid_out(spark, format_, [file], samples.Shape("rows")) as (_, raw):
             return sample_differences(normalise_alerts(raw, {samples.TABLE: format_}), format_.samples)
 
 

@@ -61,8 +61,28 @@ class Sample:
     n_portal_times: int = 0
 
 
-def lay_out(files: Sequence[Path], reads: Iterable[str], root: Path, wrap: str = "auto", table: str = TABLE) -> Sample:
-    """Write the rows of the files as one exported blob of `table` under `root`, in order, numbered in `_ItemId`.
+@dataclass(frozen=True)
+class Shape:
+    """How the records of a file become rows.
+
+    Attributes
+    ----------
+    wrap
+        `rows`: a record is the exported row; `raw`: a record or line is the text of `RawData`; `auto`: it is wrapped if the
+        format reads `RawData` and no column of the record. A line that is no record is wrapped always.
+    records
+        Where in a JSON document its records are, as a dotted path (`value`, `logs.entries`); lists on the way are opened.
+    table
+        Table that the rows are laid out as.
+    """
+
+    wrap: str = "auto"
+    records: str = ""
+    table: str = TABLE
+
+
+def lay_out(files: Sequence[Path], reads: Iterable[str], root: Path, shape: Shape) -> Sample:
+    """Write the rows of the files as one exported blob under `root`, in order, numbered in `_ItemId`.
 
     Parameters
     ----------
@@ -71,9 +91,6 @@ def lay_out(files: Sequence[Path], reads: Iterable[str], root: Path, wrap: str =
         Which of them is judged by content.
     reads
         Columns that the format reads.
-    wrap
-        `rows`: a record is the exported row; `raw`: a record or line is the text of `RawData`; `auto`: it is wrapped if the
-        format reads `RawData` and no column of the record. A line that is no record is wrapped always.
 
     Raises
     ------
@@ -84,7 +101,7 @@ def lay_out(files: Sequence[Path], reads: Iterable[str], root: Path, wrap: str =
     -----
     One pass in constant memory, but for JSON arrays and documents of several lines, which are loaded whole.
     """
-    folder = root / f"am-{table.lower()}" / FOLDER
+    folder = root / f"am-{shape.table.lower()}" / FOLDER
     folder.mkdir(parents=True)
     known = set(reads)
     sample = Sample(received=_iso(datetime.now(timezone.utc)))
@@ -92,14 +109,16 @@ def lay_out(files: Sequence[Path], reads: Iterable[str], root: Path, wrap: str =
         for file in files:
             before = sample.n_rows
             try:
-                for kind, record, text in _records(file):
-                    if kind not in sample.kinds:
-                        sample.kinds.append(kind)
-                    blob.write(_line(sample, (kind, record, text), known, wrap) + "\n")
+                for found in _records(file):
+                    if found[0] not in sample.kinds:
+                        sample.kinds.append(found[0])
+                    for one in _inside(found, shape.records):
+                        blob.write(_line(sample, one, known, shape.wrap) + "\n")
             except (OSError, EOFError, zipfile.BadZipFile, zlib.error, csv.Error) as error:
                 raise SourceError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
             if sample.n_rows == before:
-                raise SourceError(f"{file}: holds no row")
+                where = f" at {shape.records}" if shape.records else ""
+                raise SourceError(f"{file}: holds no row{where}")
     return sample
 
 
@@ -176,6 +195,19 @@ def _of_stream(name: str, stream: Any) -> Iterator[_Found]:
                 yield "CSV", cells, None
         else:
             yield from (("plain lines", None, line.rstrip("\n")) for line in text if line.strip())
+
+
+def _inside(found: _Found, path: str) -> Iterator[_Found]:
+    """The records inside a document; a text at the end of the path is a line of its own."""
+    if not path:
+        yield found
+        return
+    kind, document, _ = found
+    name, _, rest = path.partition(".")
+    inner = document.get(name, []) if isinstance(document, dict) else []
+    for one in inner if isinstance(inner, list) else [inner]:
+        is_text = isinstance(one, str)
+        yield from _inside((kind, None if is_text else one, one if is_text else None), rest)
 
 
 def _parsed(line: str) -> Any:
