@@ -83,9 +83,9 @@ def check_format(args: argparse.Namespace) -> int:
     format_ = format_files.load_format(format_files.find_format(args.format))
     spark = session.start_session("alertgraph", None, "2g", {"spark.sql.shuffle.partitions": "2"}, [])
     shape = samples.Shape(args.wrap, args.records)
-    with laid_out(spark, format_, args.sample, shape) as (sample, raw), _told_as_the_formats(format_):
-        check = check_rows(lines_of(raw, format_, samples.TABLE, sample.received), args.rows)
-    differences = check_samples(spark, format_)
+    with laid_out(spark, format_, args.sample, shape) as (sample, raw), _told_as_the_formats(spark, format_):
+        check = check_rows(lines_of(raw, format_, shape.table, sample.received), args.rows)
+        differences = check_samples(spark, format_)
     for line in _report_head(args, sample):
         _say(line)
     if args.rows:
@@ -102,15 +102,18 @@ def check_format(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _told_as_the_formats(format_: Format) -> Iterator[None]:
-    """What Spark cannot compute over these rows (a cast, an index) is for the author of the format."""
+def _told_as_the_formats(spark: SparkSession, format_: Format) -> Iterator[None]:
+    """What Spark cannot compute over these rows (a cast, an index) is for the author of the format, without its stack."""
     try:
+        spark.sparkContext.setLogLevel("OFF")
         yield
     except (PySparkException, Py4JJavaError) as error:
-        java = getattr(error, "java_exception", None)
-        lines = [line.strip() for line in str(java.toString() if java is not None else error).splitlines()]
-        causes = [line for line in lines if line.startswith(("Caused by", "["))] or lines
-        raise ConfigError(f"{format_.path}: an expression fails on these rows: {causes[-1]}") from error
+        # Behind Spark's message of the job comes that of the task, then its stack.
+        job, _, task = str(error).partition("executor driver): ")
+        reason = (task or job).strip().splitlines()[0]
+        raise ConfigError(f"{format_.path}: an expression fails on these rows: {reason}") from error
+    finally:
+        spark.sparkContext.setLogLevel("ERROR")
 
 
 def _say(line: str) -> None:

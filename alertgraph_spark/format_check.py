@@ -64,10 +64,11 @@ def lines_of(raw_alerts: DataFrame, format_: Format, table: str, received: str) 
         With every expression of the format that Spark refuses.
     """
     normalise_alerts(raw_alerts, {table: format_})  # judges the format as it is written
-    said = {key: format_.columns.get(key, "null") for key in ("observed_at", "severity", "tactics")}
+    said = {key: format_.columns.get(key, "null") for key in ("observed_at", "severity", "tactics", "rule_id")}
     probe = (
         f"to_json(named_struct('time', unix_micros(try_cast({said['observed_at']} as timestamp)),"
-        f" 'severity', cast({said['severity']} as string), 'tactics', cast({said['tactics']} as array<string>)))"
+        f" 'severity', cast({said['severity']} as string), 'tactics', cast({said['tactics']} as array<string>),"
+        f" 'rule_id', cast({said['rule_id']} as string)))"
     )
     probed = replace(format_, columns={**format_.columns, "rule_id": probe})
     lines = normalise_alerts(raw_alerts, {table: probed}).withColumn(

@@ -26,6 +26,7 @@ from alertgraph_spark.io.samples import TABLE, Shape
 
 REPO = Path(__file__).resolve().parent.parent
 DATA = REPO.parent / "shared" / "data"
+KEYS = {"sample", "format", "table", "columns", "records", "no_alerts"}
 sys.path.insert(0, str(REPO / "docs"))  # the pages are no part of the wheel
 
 from make_docs import DOCS, with_measured  # noqa: E402 - needs the line above
@@ -36,6 +37,18 @@ Entry = Mapping[str, Any]
 def catalogue() -> list[Entry]:
     """The entries of `real_samples.yaml`: sample, format, and how its records become rows; or why it has no alerts."""
     entries: list[Entry] = yaml.safe_load((REPO / "benchmarks/real_samples.yaml").read_text(encoding="utf-8"))
+    return checked(entries)
+
+
+def checked(entries: list[Entry]) -> list[Entry]:
+    """The entries, if each is as it should be: in YAML a comma inside a flow mapping begins a key."""
+    for entry in entries:
+        if unknown := set(entry) - KEYS:
+            raise SystemExit(
+                f"{entry.get('sample')}: unknown key {min(unknown)!r}; legal are {', '.join(sorted(KEYS))}"
+            )
+        if ("format" in entry) == ("no_alerts" in entry):
+            raise SystemExit(f"{entry.get('sample')}: wants either format or no_alerts")
     return entries
 
 
