@@ -36,7 +36,7 @@ def rows(lines: list[str]) -> list[dict[str, Any]]:
 def zipped(content: str, name: str = "door.json") -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.mkdir("folder") if hasattr(archive, "mkdir") else None
+        archive.writestr("folder/", "")
         archive.writestr(name, content)
     return out.getvalue()
 
@@ -157,7 +157,7 @@ REFUSED = {
     "empty": (b"", "holds no row"),
     "a header alone": (b"a,b\n", "holds no row"),
     "binary": (b"\x7fELF\0\0\0", "is binary; wanted: JSON, CSV or text"),
-    "a broken array": (b'[{"a": 1},', "begins as a JSON array but is none: Expecting value: line 1"),
+    "a broken array": (b'[{"a": 1},', "begins as JSON but is none: Expecting value: line 1"),
     "a broken document": (b'{\n"a": 1', "begins as JSON but is none: Expecting ',' delimiter: line 2"),
     "no zip": (b"PKxx", "File is not a zip file"),
     "half a gzip": (gzip.compress(LINES.encode())[:30], "Compressed file ended"),

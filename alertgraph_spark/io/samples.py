@@ -32,8 +32,8 @@ DAY = datetime(2000, 1, 1, tzinfo=timezone.utc)
 # How the portal writes a time into a CSV or JSON download: 12/3/2020, 1:34:42.544 PM
 _PORTAL_TIME = re.compile(r"\d{1,2}/\d{1,2}/\d{4}, \d{1,2}:\d{2}:\d{2}\.\d{1,6} [AP]M")
 _HEADER_CELL = re.compile(r"\w[\w .\[\]()/-]*")
+_BETWEEN = re.compile(r"[\s,]*")
 _HEAD = 1 << 16
-_MANY = 1000
 csv.field_size_limit(1 << 30)
 
 _Found = tuple[str, Any, str | None]
@@ -142,7 +142,7 @@ def _line(sample: Sample, found: _Found, reads: set[str], wrap: str) -> str:
         if isinstance(value, str) and _PORTAL_TIME.fullmatch(value):
             row[name] = _iso(datetime.strptime(value, "%m/%d/%Y, %I:%M:%S.%f %p"))
             sample.n_portal_times += 1
-    if len(sample.columns) < _MANY:
+    if len(sample.columns) < 1000:
         sample.columns.update(row)
     if not row.get("TimeGenerated"):
         sample.n_without_time += 1
@@ -184,11 +184,9 @@ def _of_stream(name: str, stream: Any) -> Iterator[_Found]:
     with io.TextIOWrapper(buffered, encoding=encoding, errors="replace", newline=None) as text:
         # A character cut in two at the end of the head does not matter here.
         lines = head.decode(encoding, errors="ignore").lstrip().splitlines() or [""]
-        if re.match(r"\[\s*([{\]]|$)", "".join(lines[:2])):
-            yield from (("a JSON array", record, None) for record in _array(name, text))
-        elif lines[0].startswith("{"):
-            is_whole = _parsed(lines[0]) is not None
-            yield from _json_lines(text) if is_whole else _documents(name, text)
+        is_array = re.match(r"\[\s*([{\]]|$)", "".join(lines[:2]))
+        if is_array or lines[0].startswith("{"):
+            yield from _documents(name, text) if is_array or _parsed(lines[0]) is None else _json_lines(text)
         elif delimiter := _delimiter(lines[0]):
             for row in csv.DictReader(text, delimiter=delimiter):
                 cells = {column: _number(cell) for column, cell in row.items() if column and cell}
@@ -199,12 +197,11 @@ def _of_stream(name: str, stream: Any) -> Iterator[_Found]:
 
 def _inside(found: _Found, path: str) -> Iterator[_Found]:
     """The records inside a document; a text at the end of the path is a line of its own."""
-    if not path:
-        yield found
-        return
     kind, document, _ = found
     name, _, rest = path.partition(".")
-    inner = document.get(name, []) if isinstance(document, dict) else []
+    if not name:
+        yield found
+    inner = document.get(name, []) if name and isinstance(document, dict) else []
     for one in inner if isinstance(inner, list) else [inner]:
         is_text = isinstance(one, str)
         yield from _inside((kind, None if is_text else one, one if is_text else None), rest)
@@ -217,14 +214,6 @@ def _parsed(line: str) -> Any:
         return None
 
 
-def _array(name: str, text: IO[str]) -> list[Any]:
-    try:
-        found: list[Any] = json.load(text)
-    except ValueError as error:
-        raise SourceError(f"{name}: begins as a JSON array but is none: {error}") from error
-    return found
-
-
 def _json_lines(text: IO[str]) -> Iterator[_Found]:
     for line in text:
         if line.strip():
@@ -232,14 +221,16 @@ def _json_lines(text: IO[str]) -> Iterator[_Found]:
 
 
 def _documents(name: str, text: IO[str]) -> Iterator[_Found]:
-    whole, at = text.read().strip(), 0
-    while at < len(whole):
+    whole, at = text.read(), 0
+    while (at := _BETWEEN.match(whole, at).end()) < len(whole):  # type: ignore[union-attr]  # matches nothing, too
         try:
-            record, at = json.JSONDecoder().raw_decode(whole, at)
+            found, at = json.JSONDecoder().raw_decode(whole, at)
         except ValueError as error:
             raise SourceError(f"{name}: begins as JSON but is none: {error}") from error
-        at += len(whole[at:]) - len(whole[at:].lstrip(", \t\n")) if at < len(whole) else 0
-        yield "JSON documents", record, None
+        if isinstance(found, list):
+            yield from (("a JSON array", record, None) for record in found)
+        else:
+            yield "JSON documents", found, None
 
 
 def _delimiter(header: str) -> str | None:
