@@ -129,6 +129,8 @@ def test_a_place_that_cannot_be_written_is_known_before_the_work(spark: SparkSes
         make_room(spark, str(tmp_path / "file" / "a.jsonl"))
     with pytest.raises(ResultsError, match=r"march.jsonl: a folder has this name"):
         make_room(spark, str(tmp_path / "march.parquet"))
+    with pytest.raises(ResultsError, match=r"Spark reads \* in a path as a wildcard"):
+        make_room(spark, str(tmp_path / "march*"))
     with pytest.raises(ResultsError, match="--compile: cannot write nosuch://"):
         make_room(spark, "nosuch://lake/a.jsonl")
 

@@ -54,6 +54,8 @@ def make_room(spark: SparkSession, path: str) -> None:
     ResultsError
         With the place and the file system's reason, or if a folder stands where a file is to be written.
     """
+    if wild := set(path) & set("*?[]{}"):
+        raise ResultsError(f"--compile: cannot write {path}: Spark reads {min(wild)} in a path as a wildcard")
     for file in files_of(path).values():
         try:
             system, place = _hadoop(spark, file)
