@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 LAKES ?= .lakes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench-speed clean
+.PHONY: help demo test lint docs bench-speed formats-table clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ docs: $(STAMP) ## make the generated pages anew
 
 bench-speed: $(STAMP) ## the whole run against a bare Spark scan of the same lake, as a ratio
 	@$(BIN)/python benchmarks/speed.py
+
+formats-table: $(STAMP) ## measure the formats on the real samples, where they lie beside the repository
+	@$(BIN)/python benchmarks/formats_table.py
 
 clean: ## remove the environment and what the demo left
 	rm -rf $(VENV) .demo .lakes build dist *.egg-info

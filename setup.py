@@ -28,6 +28,7 @@ setup(
     python_requires=">=3.10",
     packages=["alertgraph_spark", "alertgraph_spark.io", "alertgraph_spark.io.log_analytics"],
     package_data={"alertgraph_spark": ["formats/*.yaml", "io/log4j2.properties", "py.typed"]},
+    entry_points={"console_scripts": ["alertgraph = alertgraph_spark.__main__:cli"]},
     # The platform brings pyspark; a hard requirement would fight it. Synapse, Databricks and Fabric have PyYAML.
     install_requires=["PyYAML>=6"],
     extras_require={

@@ -22,7 +22,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the job's command line into `config`, `start`, `end` (aware UTC or None) and `set`.
+    """Parse the job's command line into `config`, `start`, `end` (aware UTC or None), `compile` (or None) and `set`.
 
     Without a window the run takes all that the export holds; `--last` ends now.
     """
@@ -35,6 +35,12 @@ def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespac
     )
     parser.add_argument("--end", type=_utc, metavar="ISO", help="first TimeGenerated that does not count any more")
     parser.add_argument("--last", type=_span, metavar="SPAN", help="window that ends now: 90m, 24h, 7d")
+    parser.add_argument(
+        "--compile",
+        metavar="PATH",
+        help="besides ranking, write the window's alerts as one file for work outside Spark: JSON lines at PATH and Parquet"
+        " beside it, or as alerts.jsonl and alerts.parquet in the folder PATH",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the config")
     args = parser.parse_args(argv)
     if args.last and (args.start or args.end):

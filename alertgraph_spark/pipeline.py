@@ -143,7 +143,8 @@ def rank_subgraphs(
     -------
     Ranking
         Tables `subgraphs`, `members`, `nodes`, `edges`, `motif_hits`, `cuts`, `rejected` and `features`, lazy over
-        persisted frames, and counts with `rows_read = alerts + duplicates + out_of_window + rejected`.
+        persisted frames; the window's `alerts`, lazy over the lines themselves; and counts with
+        `rows_read = alerts + duplicates + out_of_window + rejected`.
 
     Notes
     -----
@@ -205,6 +206,10 @@ def rank_subgraphs(
         ends = F.broadcast(grouped.select(F.col("episode").alias("src")))
         cuts = conform(cuts.join(ends, on="src", how="left_semi"), CUTS)
     ranking.tables = {
+        # Read anew when asked for: only the columns that later stages use are held.
+        "alerts": normalised.filter("status = 'alert'").join(
+            F.broadcast(repeats.select("row")), on="row", how="left_anti"
+        ),
         "subgraphs": subgraphs,
         "members": _members(alerts, bins, grouped),
         "nodes": draw_nodes(grouped),

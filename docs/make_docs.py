@@ -5,13 +5,24 @@ python docs/make_docs.py
 
 from __future__ import annotations
 
+import inspect
+import io
+import os
+import re
+import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
+from alertgraph_spark import __main__ as command
+from alertgraph_spark.io import format_files
+from alertgraph_spark.io.format_files import find_format, load_format, shipped
 from alertgraph_spark.motifs import MOTIFS, Motif
+from alertgraph_spark.source_format import Format
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).resolve().parent
+REPO = DOCS.parent
 
 INTRODUCTION = """\
 # Motifs
@@ -62,7 +73,124 @@ def _anchor(title: str) -> str:
     return "".join(c for c in title.lower().replace(" ", "-") if c.isalnum() or c == "-")
 
 
-PAGES: dict[str, Callable[[], str]] = {"motifs.md": lambda: motifs_page(MOTIFS)}
+FORMATS = """\
+# Formats
+
+A format says what the rows of a table mean. It is one YAML file: canonical columns as Spark SQL over the exported row, and
+sample rows with what they must give. In `sources` of the configuration a shipped one stands by its name, a file of your own
+by its path.
+
+This page is made by `make docs`; the last table by `benchmarks/formats_table.py`, from real samples.
+
+## Write one
+
+Begin with the file and three keys: `format`, `reads` and `columns` with a `name`. Show it your rows, and add what is missing.
+
+```yaml
+{example}```
+
+Every expression sees the exported columns that `reads` lists, all as text, and a struct for each JSON column. An alert's time
+is what `observed_at` gives; where it gives none, or one more than 48 h before or 24 h after TimeGenerated, that stands in its
+place. Of several kinds in `source` or `target` the first one that is no placeholder names the end.
+
+{keys}
+
+`columns` knows {columns}.
+
+## Show it your rows
+
+```
+{command}
+```
+
+```text
+{output}
+```
+
+A sample is a file as you have it: JSON lines of exported rows, a JSON array, CSV as the portal exports it, or plain lines;
+also in `.gz` or `.zip`. It is laid out as an export and read by the code that the job reads with. Without `--as`, a record is
+taken as the `RawData` of a row where the format reads `RawData` and none of the record's columns. The command ends with 2 if
+the format or the file cannot be used, or if one of the format's own samples does not hold.
+
+## Shipped
+
+{shipped}
+
+## Measured
+
+What the formats make of real samples, all rows of each. A field is filled where the alert has a value for it; `time` where
+the row has one beside TimeGenerated. Shares are of the alerts.
+
+{measured}
+"""
+
+FORMAT_EXAMPLE = "examples/formats/door_controller.yaml"
+CHECK = f"alertgraph formats check {FORMAT_EXAMPLE} examples/formats/door_events.jsonl"
+BEGIN, END = "<!-- measured: benchmarks/formats_table.py -->", "<!-- end of measured -->"
+
+
+def formats_page(output: str, measured: str) -> str:
+    """The page on formats; `output` is what the command `CHECK` prints, `measured` the tables of `formats_table.py`."""
+    return FORMATS.format(
+        example=(REPO / FORMAT_EXAMPLE).read_text(encoding="utf-8"),
+        keys="\n".join(["| key | meaning |", "|---|---|", *_keys()]),
+        columns=", ".join(f"`{column}`" for column in format_files.COLUMNS),
+        command=CHECK,
+        output=output.rstrip(),
+        shipped="\n".join(["| format | reads | rows of |", "|---|---|---|", *map(_shipped, shipped())]),
+        measured=f"{BEGIN}\n{measured}\n{END}",
+    )
+
+
+def _keys() -> Iterator[str]:
+    """A row for each attribute in the docstring of `Format`, which the file has as a key."""
+    attributes = inspect.getdoc(Format).split("----------\n")[1]
+    for names, meaning in re.findall(r"^(\S.*)\n((?:    .*\n?)+)", attributes, re.M):
+        if names != "path":
+            keys = ", ".join(f"`{'format' if name == 'name' else name}`" for name in names.split(", "))
+            yield f"| {keys} | {' '.join(meaning.split())} |"
+
+
+def _shipped(name: str) -> str:
+    """A row for a format: what its file says at its top."""
+    file = find_format(name)
+    top = re.match(r"(?:# .*\n)+", file.read_text(encoding="utf-8"))
+    says = " ".join(line.removeprefix("# ") for line in top[0].splitlines() if "Facts:" not in line)
+    says = re.sub(r"\s*https?://\S+( and \S+)?$", "", says)
+    first, *more = load_format(file).reads
+    reads = f"`{first}`" + (f" and {len(more)} more" if more else "")
+    return f"| [`{name}`](../alertgraph_spark/formats/{name}.yaml) | {reads} | {says} |"
+
+
+def check_output() -> str:
+    """What the command `CHECK` prints; needs Spark."""
+    here = Path.cwd()
+    os.chdir(REPO)
+    try:
+        with redirect_stdout(io.StringIO()) as out:
+            command.main(shlex.split(CHECK)[1:])
+    finally:
+        os.chdir(here)
+    return out.getvalue()
+
+
+def measured_of(page: str) -> str:
+    """The measured tables that a page holds."""
+    return page.partition(BEGIN + "\n")[2].partition("\n" + END)[0]
+
+
+def with_measured(page: str, tables: str) -> str:
+    """The page with other measured tables."""
+    before, _, rest = page.partition(BEGIN)
+    return f"{before}{BEGIN}\n{tables}\n{END}{rest.partition(END)[2]}"
+
+
+def _formats() -> str:
+    page = DOCS / "formats.md"
+    return formats_page(check_output(), measured_of(page.read_text(encoding="utf-8")) if page.exists() else "")
+
+
+PAGES: dict[str, Callable[[], str]] = {"motifs.md": lambda: motifs_page(MOTIFS), "formats.md": _formats}
 """File in this folder to the text that it must hold."""
 
 

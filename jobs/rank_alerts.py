@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from alertgraph_spark.cli import Console, arguments, exit_code, posted_words
 from alertgraph_spark.config import load_settings
 from alertgraph_spark.export_layout import window_of
-from alertgraph_spark.io import assets, export, format_files, log_analytics, results, session, tracking
+from alertgraph_spark.io import assets, compiled, export, format_files, log_analytics, results, session, tracking
 from alertgraph_spark.pipeline import Knobs, rank_subgraphs
 from alertgraph_spark.run_record import run_record, tracked_run
 
@@ -29,13 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console.say(f"run {run_id}")
     formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
     known = assets.load_assets(settings.assets_file) if settings.assets_file else []
-    spark = session.start_session(
-        "alertgraph-spark",
-        settings.spark.master,
-        settings.spark.driver_memory,
-        settings.spark.conf,
-        settings.graph.jars,
-    )
+    spark = session.start_session("alertgraph-spark", **asdict(settings.spark), jars=settings.graph.jars)
     tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
     with console.stage("read"):
         containers = {source.table: source.container for source in settings.sources}
@@ -46,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         raw = export.read_export(spark, days, {t: f.reads for t, f in formats.items()}, since, end)
     folder = f"{settings.results.path.rstrip('/')}/{run_id}"
     results.make_folder(spark, folder)
+    if args.compile:
+        compiled.make_room(spark, args.compile)
     engine = {key: value for key, value in asdict(settings.graph).items() if key != "jars"}
     knobs = Knobs(**asdict(settings.ranking), **engine)
 
@@ -59,8 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     with console.stage("save"):
         results.save_tables(ranking.tables, folder)
+    copies = {}
+    if args.compile:
+        with console.stage("compile"):
+            copies = {"compiled": compiled.write_compiled(ranking.tables["alerts"], args.compile)}
     top = ranking.tables["subgraphs"].orderBy("rank").limit(console.ROWS).collect()
-    record = run_record(run_id, settings.digest, (start, end), ranking, spark.version)
+    record = run_record(run_id, settings.digest, (start, end), ranking, spark.version) | copies
     results.save_run(spark, folder, record)
     with console.stage("log"):
         run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), ranking, top)))
@@ -71,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ranking.release()
     target = settings.post.endpoint or settings.post.folder
     places = {"results": folder, "MLflow": run.look if run else "not logged", "posted": posted_words(posted, target)}
+    places |= {name: compiled.words(told) for name, told in copies.items()}
     console.end(top, record["counts"], places, time.perf_counter() - begin)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,29 @@ COLUMNS = ("alert_id", "product", "name", "rule_id", "observed_at", "severity", 
 _LISTS = ("reads", "samples")
 _MAPPINGS = ("json", "let", "columns", "severity_scale", "source", "target", "other")
 _KEYS = {*_LISTS, *_MAPPINGS, "format", "where", "source_zone", "target_zone"}
+_SHIPPED = Path(__file__).parent.parent / "formats"
+
+
+def shipped() -> list[str]:
+    """Names of the formats that come with the package."""
+    return sorted(file.stem for file in _SHIPPED.glob("*.yaml"))
+
+
+def find_format(name: str) -> Path:
+    """The file of a format: a shipped one by name, any other by path.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither; says which are shipped and which comes nearest.
+    """
+    if name in shipped():
+        return _SHIPPED / f"{name}.yaml"
+    if Path(name).is_file():
+        return Path(name)
+    close = difflib.get_close_matches(name, shipped(), 1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise ConfigError(f"{name}: no such file and no shipped format ({', '.join(shipped())}){hint}")
 
 
 def load_format(path: Path) -> Format:

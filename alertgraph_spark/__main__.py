@@ -1,0 +1,164 @@
+"""The command `alertgraph`: what is asked of the product beside the job.
+
+alertgraph formats check FORMAT SAMPLE...    what a format makes of your rows
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from alertgraph_spark.alerts import normalise_alerts
+from alertgraph_spark.cli import exit_code
+from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.format_check import check_rows, lines_of, sample_differences
+from alertgraph_spark.format_report import columns_text, rows_text, samples_text, summary_text
+from alertgraph_spark.io import export, format_files, samples, session
+from alertgraph_spark.source_format import Format
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one sub-command; return 0 done, 2 what the caller can fix, 1 anything else."""
+    args = _parser().parse_args(argv)
+    return exit_code(partial(args.run, args))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="alertgraph", description="Tools beside the ranking job, jobs/rank_alerts.py."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    formats = commands.add_parser("formats", help="what rows of a product mean").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    check = formats.add_parser(
+        "check",
+        help="show what a format makes of your rows",
+        description="Show what a format makes of your rows: each as the alert that it gives, or why it was refused; then"
+        " counts, the share of alerts that fill each field, and whether the format's own samples hold.",
+        epilog="Ends with 0, or with 2 if the format or a file cannot be used or one of the format's own samples fails.",
+    )
+    check.add_argument("format", metavar="FORMAT", help=f"{', '.join(format_files.shipped())}, or a YAML file")
+    check.add_argument(
+        "sample",
+        metavar="SAMPLE",
+        type=Path,
+        nargs="+",
+        help="JSON lines, a JSON array, CSV as the portal exports it, or plain lines; also in .gz or .zip",
+    )
+    check.add_argument(
+        "--as",
+        dest="wrap",
+        choices=("rows", "raw"),
+        default="auto",
+        help="rows: a record is a row of the table; raw: a record or line is the RawData of one. Without it, a record is"
+        " wrapped if the format reads RawData and none of the record's columns; a plain line always is",
+    )
+    check.add_argument(
+        "--records", default="", metavar="PATH", help="where in a JSON document its records are: value, logs.entries"
+    )
+    check.add_argument("--rows", type=_count, default=10, metavar="N", help="rows to show, default 10")
+    check.set_defaults(run=check_format)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) > 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 10000")
+    return int(text)
+
+
+def check_format(args: argparse.Namespace) -> int:
+    """Print what a format makes of rows; return 2 if one of the format's own samples does not hold."""
+    format_ = format_files.load_format(format_files.find_format(args.format))
+    spark = session.start_session("alertgraph", None, "2g", {"spark.sql.shuffle.partitions": "2"}, [])
+    shape = samples.Shape(args.wrap, args.records)
+    with laid_out(spark, format_, args.sample, shape) as (sample, raw), _told_as_the_formats(spark, format_):
+        check = check_rows(lines_of(raw, format_, shape.table, sample.received), args.rows)
+        differences = check_samples(spark, format_)
+    for line in _report_head(args, sample):
+        _say(line)
+    if args.rows:
+        for line in ("", *rows_text(check.shown)):
+            _say(line)
+    for line in (
+        "",
+        *summary_text(check),
+        *columns_text(check, format_.reads, sample.columns),
+        *samples_text(differences),
+    ):
+        _say(line)
+    return 2 if any(differences) else 0
+
+
+@contextmanager
+def _told_as_the_formats(spark: SparkSession, format_: Format) -> Iterator[None]:
+    """What Spark cannot compute over these rows (a cast, an index) is for the author of the format, without its stack."""
+    try:
+        spark.sparkContext.setLogLevel("OFF")
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        # Behind Spark's message of the job comes that of the task, then its stack.
+        job, _, task = str(error).partition("executor driver): ")
+        reason = (task or job).strip().splitlines()[0]
+        raise ConfigError(f"{format_.path}: an expression fails on these rows: {reason}") from error
+    finally:
+        spark.sparkContext.setLogLevel("ERROR")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def _report_head(args: argparse.Namespace, sample: samples.Sample) -> Iterator[str]:
+    """What was read, and what had to be done to it."""
+    yield f"format    {args.format}"
+    yield f"sample    {', '.join(map(str, args.sample))}: {', '.join(sample.kinds)}"
+    if sample.n_wrapped:
+        yield f"          {sample.n_wrapped:,} of {sample.n_rows:,} wrapped as RawData"
+    if sample.n_portal_times:
+        yield f"          {sample.n_portal_times:,} times written as the portal does, taken as UTC"
+    if sample.n_without_time:
+        yield f"          {sample.n_without_time:,} without TimeGenerated, shown at the time that the format gives them"
+
+
+@contextmanager
+def laid_out(
+    spark: SparkSession, format_: Format, files: Sequence[Path], shape: samples.Shape
+) -> Iterator[tuple[samples.Sample, DataFrame]]:
+    """Lay files out as an export and read it as the job does; one row is one exported line. The copy is removed after."""
+    with TemporaryDirectory(prefix="alertgraph-") as root:
+        sample = samples.lay_out(files, format_.reads, Path(root), shape)
+        days = export.list_days(spark, Path(root).as_uri(), [shape.table])
+        end = samples.DAY + timedelta(days=1)
+        yield sample, export.read_export(spark, days, {shape.table: format_.reads}, samples.DAY, end)
+
+
+def check_samples(spark: SparkSession, format_: Format) -> list[list[str]]:
+    """Run a format's own samples; for each, what is not as it promises."""
+    if not format_.samples:
+        return []
+    with TemporaryDirectory(prefix="alertgraph-") as folder:
+        file = Path(folder) / "samples.jsonl"
+        samples.write_samples(file, format_.samples)
+        with laid_out(spark, format_, [file], samples.Shape("rows")) as (_, raw):
+            return sample_differences(normalise_alerts(raw, {samples.TABLE: format_}), format_.samples)
+
+
+def cli() -> None:
+    """Entry point."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    cli()
