@@ -93,6 +93,8 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         F.expr(format_.target_zone).cast("string").alias("target_zone"),
         _addresses(format_.source, source).alias("source_addresses"),
         _addresses(format_.target, target).alias("target_addresses"),
+        F.expr(f"try_cast({format_.source_level} as double)").alias("source_level"),
+        F.expr(f"try_cast({format_.target_level} as double)").alias("target_level"),
         _others(format_.other).alias("others"),
         # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
         F.when(reason.isNotNull(), F.col("file")).alias("file"),

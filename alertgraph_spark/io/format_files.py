@@ -13,7 +13,8 @@ from alertgraph_spark.source_format import ENTITY_KINDS, Format, JsonColumn
 COLUMNS = ("alert_id", "product", "name", "rule_id", "observed_at", "severity", "tactics", "techniques")
 _LISTS = ("reads", "samples")
 _MAPPINGS = ("json", "let", "columns", "severity_scale", "source", "target", "other")
-_KEYS = {*_LISTS, *_MAPPINGS, "format", "where", "source_zone", "target_zone"}
+_END_FACTS = ("source_zone", "target_zone", "source_level", "target_level")
+_KEYS = {*_LISTS, *_MAPPINGS, *_END_FACTS, "format", "where"}
 
 
 def load_format(path: Path) -> Format:
@@ -48,8 +49,7 @@ def load_format(path: Path) -> Format:
         source=_expressions(record, "source"),
         target=_expressions(record, "target"),
         other=_expressions(record, "other"),
-        source_zone=str(record.get("source_zone", "null")),
-        target_zone=str(record.get("target_zone", "null")),
+        **{key: str(record.get(key, "null")) for key in _END_FACTS},
         samples=tuple(record.get("samples", ())),
     )
 
