@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial, reduce
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.asset_list import with_assets
 from alertgraph_spark.entities import entity_key
-from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.format_expressions import with_expressions
 from alertgraph_spark.schemas import REJECTED, TORN, UNFINISHED
 from alertgraph_spark.source_format import Asset, Format
 from alertgraph_spark.table import conform
@@ -52,8 +51,11 @@ def normalise_alerts(raw_alerts: DataFrame, formats: Mapping[str, Format], asset
 
 def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     """Lines of one table, read by its format, with the ends as the product names them."""
-    parsed = _parsed(raw, format_)
-    given = {name: F.expr(expression) for name, expression in format_.columns.items()}
+    parsed = with_expressions(raw, format_)
+    given = {
+        name: F.expr(expression).cast("array<string>" if name in ("tactics", "techniques") else "string")
+        for name, expression in format_.columns.items()
+    }
     none = F.lit(None).cast("string")
     received_at = F.expr("try_cast(TimeGenerated as timestamp)")
     observed_at = F.expr(f"try_cast({format_.columns.get('observed_at', 'null')} as timestamp)")
@@ -106,39 +108,6 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     )
 
 
-def _parsed(raw: DataFrame, format_: Format) -> DataFrame:
-    """The exported columns, the JSON columns parsed and the `let` names of a format.
-
-    Raises
-    ------
-    ConfigError
-        With every expression of the format that Spark refuses: file, key, expression and Spark's reason.
-    """
-    problems = []
-
-    def is_legal(key: str, frame: DataFrame, column: Callable[[], Column]) -> bool:
-        try:
-            frame.select(column())  # analyses, runs nothing
-        except PySparkException as error:
-            problems.append(f"{format_.path}: {key}: {str(error).strip().splitlines()[0]}")
-            return False
-        return True
-
-    parsed = raw
-    for j in format_.json:
-        column = partial(F.from_json, j.column, j.schema)
-        if is_legal(f"json.{j.name}", parsed, column):
-            parsed = parsed.withColumn(j.name, column())
-    for name, expression in format_.let.items():
-        if is_legal(f"let.{name}", parsed, partial(F.expr, expression)):
-            parsed = parsed.withColumn(name, F.expr(expression))
-    for key, expression in format_.expressions():
-        is_legal(key, parsed, partial(F.expr, expression))
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return parsed
-
-
 def _end(kinds: Mapping[str, str]) -> Column:
     keys = [entity_key(kind, F.expr(expression).cast("string")) for kind, expression in kinds.items()]
     return F.coalesce(*keys, F.lit(None).cast("string"))
@@ -157,7 +126,7 @@ def _others(kinds: Mapping[str, str]) -> Column:
     """All further entities as `array<struct<kind,key,role>>`, without placeholders."""
     arrays = [
         F.transform(
-            F.coalesce(F.expr(expression), F.array().cast("array<string>")),
+            F.coalesce(F.expr(expression).cast("array<string>"), F.array().cast("array<string>")),
             partial(_other, kind),
         )
         for kind, expression in kinds.items()
