@@ -139,7 +139,7 @@ def laid_out(
     """Lay files out as an export and read it as the job does; one row is one exported line. The copy is removed after."""
     with TemporaryDirectory(prefix="alertgraph-") as root:
         sample = samples.lay_out(files, format_.reads, Path(root), shape)
-        days = export.list_days(spark, Path(root).as_uri(), [shape.table])
+        days = export.list_days(spark, Path(root).as_uri(), {shape.table: None})
         end = samples.DAY + timedelta(days=1)
         yield sample, export.read_export(spark, days, {shape.table: format_.reads}, samples.DAY, end)
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial, reduce
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.asset_list import with_assets
 from alertgraph_spark.entities import entity_key
-from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.format_expressions import with_expressions
 from alertgraph_spark.schemas import REJECTED, TORN, UNFINISHED
 from alertgraph_spark.source_format import Asset, Format
 from alertgraph_spark.table import conform
@@ -52,8 +51,11 @@ def normalise_alerts(raw_alerts: DataFrame, formats: Mapping[str, Format], asset
 
 def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     """Lines of one table, read by its format, with the ends as the product names them."""
-    parsed = _parsed(raw, format_)
-    given = {name: F.expr(expression) for name, expression in format_.columns.items()}
+    parsed = with_expressions(raw, format_)
+    given = {
+        name: F.expr(expression).cast("array<string>" if name in ("tactics", "techniques") else "string")
+        for name, expression in format_.columns.items()
+    }
     none = F.lit(None).cast("string")
     received_at = F.expr("try_cast(TimeGenerated as timestamp)")
     observed_at = F.expr(f"try_cast({format_.columns.get('observed_at', 'null')} as timestamp)")
@@ -93,6 +95,8 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         F.expr(format_.target_zone).cast("string").alias("target_zone"),
         _addresses(format_.source, source).alias("source_addresses"),
         _addresses(format_.target, target).alias("target_addresses"),
+        F.expr(f"try_cast({format_.source_level} as double)").alias("source_level"),
+        F.expr(f"try_cast({format_.target_level} as double)").alias("target_level"),
         _others(format_.other).alias("others"),
         # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
         F.when(reason.isNotNull(), F.col("file")).alias("file"),
@@ -102,39 +106,6 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         F.xxhash64("file").alias("file_id"),
         unknown_words(*degree, tactics, techniques).alias("unknown"),
     )
-
-
-def _parsed(raw: DataFrame, format_: Format) -> DataFrame:
-    """The exported columns, the JSON columns parsed and the `let` names of a format.
-
-    Raises
-    ------
-    ConfigError
-        With every expression of the format that Spark refuses: file, key, expression and Spark's reason.
-    """
-    problems = []
-
-    def is_legal(key: str, frame: DataFrame, column: Callable[[], Column]) -> bool:
-        try:
-            frame.select(column())  # analyses, runs nothing
-        except PySparkException as error:
-            problems.append(f"{format_.path}: {key}: {str(error).strip().splitlines()[0]}")
-            return False
-        return True
-
-    parsed = raw
-    for j in format_.json:
-        column = partial(F.from_json, j.column, j.schema)
-        if is_legal(f"json.{j.name}", parsed, column):
-            parsed = parsed.withColumn(j.name, column())
-    for name, expression in format_.let.items():
-        if is_legal(f"let.{name}", parsed, partial(F.expr, expression)):
-            parsed = parsed.withColumn(name, F.expr(expression))
-    for key, expression in format_.expressions():
-        is_legal(key, parsed, partial(F.expr, expression))
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return parsed
 
 
 def _end(kinds: Mapping[str, str]) -> Column:
@@ -155,7 +126,7 @@ def _others(kinds: Mapping[str, str]) -> Column:
     """All further entities as `array<struct<kind,key,role>>`, without placeholders."""
     arrays = [
         F.transform(
-            F.coalesce(F.expr(expression), F.array().cast("array<string>")),
+            F.coalesce(F.expr(expression).cast("array<string>"), F.array().cast("array<string>")),
             partial(_other, kind),
         )
         for kind, expression in kinds.items()

@@ -59,8 +59,7 @@ def _named(end: str) -> Column:
 
 
 def _without_list(lines: DataFrame, end: str) -> DataFrame:
-    facts = {"level": "double", "role": "string"}
-    return lines.select("*", *[F.lit(None).cast(type_).alias(f"{end}_{what}") for what, type_ in facts.items()])
+    return lines.withColumn(f"{end}_role", F.lit(None).cast("string"))
 
 
 def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset], listed: DataFrame) -> DataFrame:
@@ -75,10 +74,10 @@ def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset], listed: Da
 
     joined = lines.join(F.broadcast(listed.withColumnRenamed("key", f"{end}_entity")), on=f"{end}_entity", how="left")
     return joined.select(
-        *[c for c in lines.columns if c not in {f"{end}_entity", f"{end}_zone"}],
+        *[c for c in lines.columns if c not in {f"{end}_entity", f"{end}_zone", f"{end}_level"}],
         F.coalesce("host", f"{end}_entity").alias(f"{end}_entity"),
         F.coalesce(fact("zone", "zone", "string"), F.col(f"{end}_zone")).alias(f"{end}_zone"),
-        fact("level", "purdue_level", "double").alias(f"{end}_level"),
+        F.coalesce(fact("level", "purdue_level", "double"), F.col(f"{end}_level")).alias(f"{end}_level"),
         fact("role", "role", "string").alias(f"{end}_role"),
     )
 

@@ -11,14 +11,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from alertgraph_spark.alerts import normalise_alerts
-from alertgraph_spark.attack import canonical_tactic
 from alertgraph_spark.source_format import Format
 
 FIELDS = ("time", "name", "severity", "source", "target", "tactic")
 """What is counted as filled; time counts where the format gives one of its own."""
 
 WORDS_LIMIT = 1000
-"""Distinct words of severities and tactics that are looked at; a format that gives more gives no words."""
+"""Distinct unknown words that are counted; a format that gives more gives no words."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Check:
     n_clock
         Alerts whose own time is too far from TimeGenerated, which stands in its place.
     unknown
-        `severity` and `tactic` to the words that the format does not know, and how often they came.
+        `severity`, `tactic` and `technique` to the words that no table knows, and how often they came.
     products
         What the alerts call their product, most frequent first, at most three.
     shown
@@ -52,11 +51,11 @@ class Check:
 
 
 def lines_of(raw_alerts: DataFrame, format_: Format, table: str, received: str) -> DataFrame:
-    """Normalise the lines of one table, with what the format itself said of time, severity and tactics.
+    """Normalise the lines of one table, with the time that the format itself gives.
 
-    One row is one line: the columns of `normalise_alerts` that a person looks at, `accounts`, `own_time`, and the words
-    `severity_word` and `tactic_words`. `rule_id` is given up: its place carries what the format said through the product's
-    own code. A row that was `received` at this text had no TimeGenerated; `observed_at` is its own time, or null.
+    One row is one line: the columns of `normalise_alerts` that a person looks at, `accounts` and `own_time`. `rule_id` is
+    given up: its place carries that time through the product's own code. A row that was `received` at this text had no
+    TimeGenerated; `observed_at` is its own time, or null.
 
     Raises
     ------
@@ -64,17 +63,10 @@ def lines_of(raw_alerts: DataFrame, format_: Format, table: str, received: str) 
         With every expression of the format that Spark refuses.
     """
     normalise_alerts(raw_alerts, {table: format_})  # judges the format as it is written
-    said = {key: format_.columns.get(key, "null") for key in ("observed_at", "severity", "tactics", "rule_id")}
-    probe = (
-        f"to_json(named_struct('time', unix_micros(try_cast({said['observed_at']} as timestamp)),"
-        f" 'severity', cast({said['severity']} as string), 'tactics', cast({said['tactics']} as array<string>),"
-        f" 'rule_id', cast({said['rule_id']} as string)))"
-    )
-    probed = replace(format_, columns={**format_.columns, "rule_id": probe})
-    lines = normalise_alerts(raw_alerts, {table: probed}).withColumn(
-        "said", F.from_json("rule_id", "time bigint, severity string, tactics array<string>")
-    )
-    own_time = F.timestamp_micros("said.time")
+    own = f"cast(unix_micros(try_cast({format_.columns.get('observed_at', 'null')} as timestamp)) as string)"
+    probed = replace(format_, columns={**format_.columns, "rule_id": own})
+    lines = normalise_alerts(raw_alerts, {table: probed})
+    own_time = F.timestamp_micros(F.expr("try_cast(rule_id as bigint)"))
     had_no_time = F.col("received_at") == F.lit(received).cast("timestamp")
     accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
     return lines.select(
@@ -84,8 +76,7 @@ def lines_of(raw_alerts: DataFrame, format_: Format, table: str, received: str) 
         own_time.alias("own_time"),
         *("source_entity", "target_entity", "source_zone", "target_zone"),
         accounts.alias("accounts"),
-        F.col("said.severity").alias("severity_word"),
-        F.col("said.tactics").alias("tactic_words"),
+        "unknown",
     )
 
 
@@ -124,25 +115,12 @@ def check_rows(lines: DataFrame, n_shown: int) -> Check:
 
 
 def _unknown_words(alerts: DataFrame) -> dict[str, dict[str, int]]:
-    """Words of severity that got no number, and names of tactics that ATT&CK does not have."""
-    severity = F.struct(F.lit("severity").alias("kind"), F.nullif("severity_word", F.lit("")).alias("word"))
-    tactics = F.transform("tactic_words", lambda w: F.struct(F.lit("tactic").alias("kind"), w.alias("word")))
-    words = F.concat(
-        F.when(F.col("severity").isNull(), F.array(severity)).otherwise(F.array()), F.coalesce(tactics, F.array())
-    )
-    rows = (
-        alerts.select(F.explode(words).alias("said"))
-        .filter("said.word is not null and trim(said.word) != ''")
-        .groupBy("said.kind", "said.word")
-        .count()
-        .orderBy(F.desc("count"), "word")
-        .limit(WORDS_LIMIT)
-        .collect()
-    )
-    found: dict[str, dict[str, int]] = {"severity": {}, "tactic": {}}
-    for row in rows:
-        if row["kind"] == "severity" or canonical_tactic(row["word"]) is None:
-            found[row["kind"]][row["word"]] = row["count"]
+    """Words of severity, tactic and technique that no table knows, by their kind, the most frequent first."""
+    words = alerts.select(F.explode("unknown").alias("word")).groupBy("word").count()
+    found: dict[str, dict[str, int]] = {}
+    for row in words.orderBy(F.desc("count"), "word").limit(WORDS_LIMIT).collect():
+        kind, _, word = row["word"].partition(": ")
+        found.setdefault(kind, {})[word] = row["count"]
     return found
 
 

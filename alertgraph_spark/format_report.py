@@ -86,8 +86,7 @@ def summary_text(check: Check) -> Iterator[str]:
         )
         yield f"{'':25}which stands in its place"
     for kind, words in check.unknown.items():
-        if words:
-            yield from _unknown(kind, words)
+        yield from _unknown(kind, words)
 
 
 def columns_text(check: Check, reads: Sequence[str], columns: Collection[str]) -> Iterator[str]:

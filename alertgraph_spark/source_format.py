@@ -52,6 +52,8 @@ class Format:
         Entity kind to an expression that gives an array of text: further entities of the alert.
     source_zone, target_zone
         What product and protocol say of an end's zone, used where the asset list says nothing.
+    source_level, target_level
+        What the product says of an end's Purdue level, 0 to 5, used where the asset list says nothing.
     samples
         Rows with what they must give, run as tests.
     """
@@ -69,6 +71,8 @@ class Format:
     other: dict[str, str] = field(default_factory=dict)
     source_zone: str = "null"
     target_zone: str = "null"
+    source_level: str = "null"
+    target_level: str = "null"
     samples: tuple[dict[str, object], ...] = ()
 
     @property
@@ -81,8 +85,8 @@ class Format:
         yield "where", self.where
         for key in ("columns", "source", "target", "other"):
             yield from ((f"{key}.{name}", expression) for name, expression in getattr(self, key).items())
-        yield "source_zone", self.source_zone
-        yield "target_zone", self.target_zone
+        for key in ("source_zone", "target_zone", "source_level", "target_level"):
+            yield key, getattr(self, key)
 
 
 @dataclass(frozen=True)

@@ -23,14 +23,16 @@ def raw_frame(spark: SparkSession, rows: Sequence[Row], columns: Iterable[str]) 
 
     `table`, `site` and `file` may stand in a row; a row with `_corrupt_record` has no other column.
     """
-    names = ["file", "table", "site", *dict.fromkeys(["TimeGenerated", "_ItemId", *columns, "_corrupt_record"])]
+    exported = {name.lower(): name for name in ["TimeGenerated", "_ItemId", *columns, "_corrupt_record"]}
+    names = ["file", "table", "site", *exported.values()]
     ddl = ", ".join(f"`{name}` string" for name in names)
     shaped = []
     for row in rows:
         received = {} if "_corrupt_record" in row else {"TimeGenerated": RECEIVED}
         full = {"file": "file:/lake/PT05M.json", "table": "Alerts_CL", "site": "plant", **received, **row}
-        if unknown := set(full) - set(names):
+        if unknown := {name for name in full if name.lower() not in {"file", "table", "site", *exported}}:
             raise ValueError(f"no columns that are read: {sorted(unknown)}")
+        full = {exported.get(name.lower(), name): value for name, value in full.items()}
         shaped.append(tuple(_text(full.get(name)) for name in names))
     return spark.createDataFrame(shaped, ddl)
 

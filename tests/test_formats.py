@@ -100,6 +100,15 @@ BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"json": {"eve": {"column": "Rawdata", "schema": "a string"}}},
         ["json: eve parses column 'Rawdata', which reads does not list"],
     ),
+    "a schema that is no text": (
+        {"json": {"eve": {"column": "RawData", "schema": 5}}},
+        ["json: eve has the schema 5; legal: Spark SQL's DDL as text"],
+    ),
+    "a name that is taken": (
+        {"reads": ["RawData", "rawdata"], "let": {"Site": "1", "words": "2"}},
+        ["reads: rawdata is the name of another column", "let: Site is the name of another column"],
+    ),
+    "a format without a name": ({"format": 5}, ["format: found 5; legal: a name"]),
     "severity beyond 1": (
         {"severity_scale": {"low": 3, "high": "much"}},
         ["severity_scale: low is 3; legal are 0 to 1", "severity_scale: high is 'much'; legal are 0 to 1"],
@@ -158,8 +167,8 @@ def test_the_smallest_format_and_what_yaml_makes_of_values(tmp_path: Path) -> No
     """A number is an expression, `null` is none, and severity words are compared in lower case."""
     file = tmp_path / "mine.yaml"
     file.write_text(
-        "format: mine\nreads: [RawData]\ncolumns: {name: RawData, severity: 0.5}\nwhere: true\nsource_zone: null\n"
-        "severity_scale: {HIGH: 1, 3: 0.3}\nlet:\n",
+        "format: mine\nreads: [RawData, TimeGenerated]\ncolumns: {name: RawData, severity: 0.5}\nwhere: true\n"
+        "source_zone: null\nseverity_scale: {HIGH: 1, 3: 0.3}\nlet:\n",
         encoding="utf-8",
     )
 

@@ -133,8 +133,9 @@ def read_export(
     if not frames:
         raise SourceError(f"no alerts between {start.isoformat()} and {end.isoformat()}: no hour folder lies there")
     raw = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
-    missing = dict.fromkeys(name for names in columns.values() for name in names if name not in raw.columns)
-    return raw.select("*", *[F.lit(None).cast("string").alias(name) for name in missing])
+    known = {name.lower() for name in raw.columns}  # one table's `Message` is another's `message`, as Spark sees it
+    missing = {name.lower(): name for names in columns.values() for name in names if name.lower() not in known}
+    return raw.select("*", *[F.lit(None).cast("string").alias(name) for name in missing.values()])
 
 
 def _paths(spark: SparkSession, days: Sequence[DayFolder], start: datetime, end: datetime) -> list[str]:

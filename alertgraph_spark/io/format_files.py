@@ -12,9 +12,13 @@ from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.source_format import ENTITY_KINDS, Format, JsonColumn
 
 COLUMNS = ("alert_id", "product", "name", "rule_id", "observed_at", "severity", "tactics", "techniques")
+_OF_A_LINE = ("file", "table", "site", "timegenerated", "_itemid", "_corrupt_record")
+"""Columns that every exported line has, in lower case."""
+
 _LISTS = ("reads", "samples")
 _MAPPINGS = ("json", "let", "columns", "severity_scale", "source", "target", "other")
-_KEYS = {*_LISTS, *_MAPPINGS, "format", "where", "source_zone", "target_zone"}
+_END_FACTS = ("source_zone", "target_zone", "source_level", "target_level")
+_KEYS = {*_LISTS, *_MAPPINGS, *_END_FACTS, "format", "where"}
 _SHIPPED = Path(__file__).parent.parent / "formats"
 
 
@@ -72,8 +76,7 @@ def load_format(path: Path) -> Format:
         source=_expressions(record, "source"),
         target=_expressions(record, "target"),
         other=_expressions(record, "other"),
-        source_zone=str(record.get("source_zone", "null")),
-        target_zone=str(record.get("target_zone", "null")),
+        **{key: str(record.get(key, "null")) for key in _END_FACTS},
         samples=tuple(record.get("samples", ())),
     )
 
@@ -105,6 +108,15 @@ def _shape_problems(record: dict[str, Any]) -> list[str]:
 def _content_problems(record: dict[str, Any]) -> list[str]:
     reads = record.get("reads", [])
     found = [f"reads: found {name!r}; legal: names of columns" for name in reads if not isinstance(name, str)]
+    if "format" in record and (not isinstance(record["format"], str) or not record["format"].strip()):
+        found.append(f"format: found {record['format']!r}; legal: a name")
+    taken = set(_OF_A_LINE)
+    for key in ("reads", "json", "let"):
+        for name in map(str, record.get(key, ())):
+            # Spark compares names without case, and a second column of a name would stand in the first one's place.
+            if name.lower() in taken and not (key == "reads" and name in ("TimeGenerated", "_ItemId")):
+                found.append(f"{key}: {name} is the name of another column; legal: a name that is free")
+            taken.add(name.lower())
     columns = record.get("columns", {})
     found += [f"columns: unknown {c!r}; legal are {', '.join(COLUMNS)}" for c in columns if c not in COLUMNS]
     if "name" not in columns:
@@ -119,6 +131,8 @@ def _content_problems(record: dict[str, Any]) -> list[str]:
     for name, j in record.get("json", {}).items():
         if not isinstance(j, dict) or set(j) != {"column", "schema"}:
             found.append(f"json: {name} needs exactly the keys column and schema")
+        elif not isinstance(j["schema"], str):
+            found.append(f"json: {name} has the schema {j['schema']!r}; legal: Spark SQL's DDL as text")
         elif j["column"] not in reads:
             found.append(f"json: {name} parses column {j['column']!r}, which reads does not list")
     for word, degree in record.get("severity_scale", {}).items():
