@@ -16,7 +16,7 @@ _ENDS = (
     ("target_entity", "string", "entity that is acted upon, or the host that the alert is about"),
     ("source_zone", "string", f"zone of the source: one of {', '.join(ZONES)}"),
     ("target_zone", "string", "zone of the target"),
-    ("source_level", "double", "Purdue level of the source, 0 (process) to 5 (enterprise), from the asset list"),
+    ("source_level", "double", "Purdue level of the source, 0 (process) to 5 (enterprise), by asset list or product"),
     ("target_level", "double", "Purdue level of the target"),
     ("source_role", "string", "role of the source in the asset list (scanner, jump_host, domain_controller, plc ...)"),
     ("target_role", "string", "role of the target in the asset list"),
