@@ -13,7 +13,8 @@ from datetime import datetime, timedelta, timezone
 
 from alertgraph_spark.cli import Console, arguments, exit_code, posted_words
 from alertgraph_spark.config import load_settings
-from alertgraph_spark.io import assets, export, format_files, log_analytics, results, session, tracking
+from alertgraph_spark.io import assets, blob_mirror, export, format_files, log_analytics, results, session, tracking
+from alertgraph_spark.io.secrets import resolve
 from alertgraph_spark.pipeline import Knobs, rank_subgraphs
 from alertgraph_spark.run_record import run_record, tracked_run
 
@@ -28,19 +29,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     console.say(f"run {run_id}")
     formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
     known = assets.load_assets(settings.assets_file) if settings.assets_file else []
-    spark = session.start_session(
-        "alertgraph-spark",
-        settings.spark.master,
-        settings.spark.driver_memory,
-        settings.spark.conf,
-        settings.graph.jars,
-    )
+    spark = session.start_session("alertgraph-spark", jars=settings.graph.jars, **asdict(settings.spark))
     tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
+    source = settings.export
+    past = timedelta(hours=max(source.history_hours, source.look_back_hours))
     with console.stage("read"):
-        days = export.list_days(spark, settings.export.root, formats, settings.export.workspaces)
+        mirror = blob_mirror.Mirror(spark, source.credential, source.staging, resolve)
+        since = args.start and args.start - past
+        root = mirror.readable_root(source.root, formats, source.workspaces, since, args.end)
+        days = export.list_days(spark, root, formats, source.workspaces)
         start, end = export.window_of(days, args.start, args.end)
-        since = start - timedelta(hours=max(settings.export.history_hours, settings.export.look_back_hours))
-        raw = export.read_export(spark, days, {t: f.reads for t, f in formats.items()}, since, end)
+        raw = export.read_export(spark, days, {t: f.reads for t, f in formats.items()}, start - past, end)
     folder = f"{settings.results.path.rstrip('/')}/{run_id}"
     results.make_folder(spark, folder)
     engine = {key: value for key, value in asdict(settings.graph).items() if key != "jars"}
@@ -62,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with console.stage("post"):
         now = datetime.now(timezone.utc)
         saved = results.read_tables(spark, folder) if settings.post.mode != "none" else {}
-        posted = log_analytics.post_results(saved, run_id=run_id, time_generated=now, **asdict(settings.post))
+        posted = log_analytics.post_results(
+            saved, run_id=run_id, time_generated=now, resolve=resolve, **asdict(settings.post)
+        )
     ranking.release()
     target = settings.post.endpoint or settings.post.folder
     places = {"results": folder, "MLflow": run.look if run else "not logged", "posted": posted_words(posted, target)}
