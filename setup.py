@@ -26,7 +26,12 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=["alertgraph_spark", "alertgraph_spark.io", "alertgraph_spark.io.log_analytics"],
+    packages=[
+        "alertgraph_spark",
+        "alertgraph_spark.io",
+        "alertgraph_spark.io.blob_mirror",
+        "alertgraph_spark.io.log_analytics",
+    ],
     package_data={"alertgraph_spark": ["formats/*.yaml", "io/log4j2.properties", "py.typed"]},
     entry_points={"console_scripts": ["alertgraph = alertgraph_spark.__main__:cli"]},
     # The platform brings pyspark; a hard requirement would fight it. Synapse, Databricks and Fabric have PyYAML.
@@ -38,7 +43,7 @@ setup(
             "pyarrow>=15",
             *GRAPHFRAMES,
         ],
-        "azure": ["azure-identity>=1.17", "azure-storage-blob>=12.20"],
+        "azure": ["azure-identity>=1.17", "azure-keyvault-secrets>=4.8", "azure-storage-blob>=12.20"],
         "mlflow": ["mlflow>=2.13,<4"],
         "dev": [
             "chispa>=0.10",

@@ -26,7 +26,7 @@ __all__ = ["Settings", "load_settings"]
 
 # What a secret looks like: a named one, a SAS, a token, a password in a URL, an Entra client secret, long base64.
 _SECRET = re.compile(
-    r"(account_?key|access_?key|accesssignature|secret|password|passwd|pwd|token)\s*=\s*\S|[?&;]sig=|\bbearer\s+\S"
+    r"(account_?key|access_?key|accesssignature|secret|password|passwd|pwd|token)\s*=\s*\S|(^|[?&;])sig=|\bbearer\s+\S"
     r"|\beyj[\w-]{10,}\.|\bdapi[0-9a-f]{32}|-----begin|//[^/@:\s]+:[^/@\s]+@|[\w.~-]{3}\dq~[\w.~-]{31,}"
     r"|^[a-z0-9+/]{40,}={1,2}$|^(?-i:(?=.*[a-z])(?=.*[A-Z])(?=(.*\d){4}))[a-z0-9+~]{36,}$",
     re.IGNORECASE,

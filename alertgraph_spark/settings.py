@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +16,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from alertgraph_spark.config_keys import key
+from alertgraph_spark.secret import REFERENCE, REFERENCE_WORDS
+
+# Whoever answers at this host is shown the credential. Public, US Government and China clouds, and DNS zones.
+_BLOB_HOST = re.compile(
+    r"[a-z0-9]{3,24}(\.[a-z0-9-]+)?\.blob\.(core\.(windows\.net|usgovcloudapi\.net|chinacloudapi\.cn)|storage\.azure\.net)"
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,8 @@ class Export:
     """Where the alerts are, and how far around the window they are read."""
 
     root: str = key(
-        "folder or URL that holds the `am-<table>` folders of the export, or a URL with `{container}` in that place"
+        "folder or URL that holds the `am-<table>` folders of the export, or a URL with `{container}` in that place; "
+        "or `https://ACCOUNT.blob.core.windows.net`, which is mirrored first"
     )
     workspaces: str | tuple[str, ...] = key("workspaces to read, each one a site", "all", choices=("all",))
     look_back_hours: float = key(
@@ -31,6 +39,34 @@ class Export:
     history_hours: float = key(
         "how far before the window alerts count as history for rarity", 720.0, within="[0, 8760]"
     )
+    credential: str = key(
+        "https root: reference to what opens the account, never the secret: azure-identity's default chain, or where a "
+        "connection string, SAS token or account key is kept",
+        "default",
+        like=REFERENCE,
+        like_words=REFERENCE_WORDS,
+        is_reference=True,
+    )
+    staging: str | None = key(
+        "https root: folder for the mirror, by default in the user's cache; on a cluster one that each machine sees",
+        None,
+    )
+
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Yield the key and the problem for everything that does not fit together."""
+        if not self.workspaces:
+            yield "workspaces", "empty; allowed: `all` or the names of workspaces"
+        if self.root and self.root.lower().startswith(("http:", "https:")):
+            if not _is_account_url(self.root):
+                yield (
+                    "root",
+                    (
+                        f"found {self.root!r}; allowed: https://ACCOUNT.blob.core.windows.net or its like in another cloud, "
+                        "and nothing after the host; a host and the account's name for an emulator on 127.0.0.1"
+                    ),
+                )
+        elif self.credential != "default" or self.staging is not None:
+            yield "root", "credential and staging are for an https root; any other is opened by Spark's own settings"
 
 
 @dataclass(frozen=True)
@@ -103,10 +139,10 @@ class Post:
     endpoint: str | None = key("`logs_ingestion`: https URL of the DCE or the DCR; http on loopback only", None)
     dcr_id: str | None = key("`logs_ingestion`: immutable id of the data collection rule", None)
     credential: str = key(
-        "reference to what signs in, never the secret: azure-identity's default chain, or a bearer token in the environment",
+        "reference to what signs in, never the secret: azure-identity's default chain, or where a bearer token is kept",
         "default",
-        like=r"default|env:[A-Za-z_]\w*",
-        like_words="`default`, or `env:NAME` for an environment variable",
+        like=REFERENCE,
+        like_words=REFERENCE_WORDS,
         is_reference=True,
     )
     folder: str | None = key("`file`: folder that gets the rows as JSON lines, a folder a run and table", None)
@@ -154,8 +190,8 @@ class Settings:
 
     def conflicts(self) -> Iterator[tuple[str, str]]:
         """Yield the dotted key and the problem for everything that is right by itself and wrong together."""
-        if not self.export.workspaces:
-            yield "export.workspaces", "empty; allowed: `all` or the names of workspaces"
+        for name, text in self.export.conflicts():
+            yield f"export.{name}", text
         if not self.sources:
             yield "sources", "empty; a run needs at least one source"
         tables = [source.table.lower() if source.table else None for source in self.sources]
@@ -180,11 +216,26 @@ class Settings:
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
 def _is_safe_url(text: str) -> bool:
     try:
         url = urlsplit(text)
         host = url.hostname
     except ValueError:
         return False
-    is_loopback = host in ("127.0.0.1", "::1", "localhost")
-    return bool(host) and (url.scheme == "https" or (url.scheme == "http" and is_loopback))
+    return bool(host) and (url.scheme == "https" or (url.scheme == "http" and host in _LOOPBACK))
+
+
+def _is_account_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        host = url.hostname or ""
+    except ValueError:
+        return False
+    if url.query or url.fragment or "@" in url.netloc:
+        return False
+    if host in _LOOPBACK:
+        return re.fullmatch(r"/[a-z0-9]{3,24}/?", url.path) is not None
+    return url.scheme == "https" and url.path in ("", "/") and _BLOB_HOST.fullmatch(host) is not None

@@ -7,16 +7,31 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
+
+from pyspark.sql import DataFrame, SparkSession
 
 from alertgraph_spark.cli import Console, arguments, exit_code, posted_words
 from alertgraph_spark.config import load_settings
 from alertgraph_spark.export_layout import window_of
-from alertgraph_spark.io import assets, compiled, export, format_files, log_analytics, results, session, tracking
+from alertgraph_spark.io import (
+    assets,
+    blob_mirror,
+    compiled,
+    export,
+    format_files,
+    log_analytics,
+    results,
+    session,
+    tracking,
+)
+from alertgraph_spark.io.secrets import resolve
 from alertgraph_spark.pipeline import Knobs, rank_subgraphs
 from alertgraph_spark.run_record import run_record, tracked_run
+from alertgraph_spark.settings import Settings
+from alertgraph_spark.source_format import Format
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,15 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     console.say(f"run {run_id}")
     formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
     known = assets.load_assets(settings.assets_file) if settings.assets_file else []
-    spark = session.start_session("alertgraph-spark", **asdict(settings.spark), jars=settings.graph.jars)
+    spark = session.start_session("alertgraph-spark", jars=settings.graph.jars, **asdict(settings.spark))
     tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
     with console.stage("read"):
-        containers = {source.table: source.container for source in settings.sources}
-        days = export.list_days(spark, settings.export.root, containers, settings.export.workspaces)
-        start, end = window_of(days, args.start, args.end)
-        told_since = start - timedelta(hours=settings.export.look_back_hours)
-        since = min(told_since, start - timedelta(hours=settings.export.history_hours))
-        raw = export.read_export(spark, days, {t: f.reads for t, f in formats.items()}, since, end)
+        raw, start, end = read_alerts(spark, settings, formats, args.start, args.end)
     folder = f"{settings.results.path.rstrip('/')}/{run_id}"
     results.make_folder(spark, folder)
     if args.compile:
@@ -50,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if stage == "normalise":
             tracker.open()  # the stages after it are short and leave a core idle
 
+    told_since = start - timedelta(hours=settings.export.look_back_hours)
     ranking = rank_subgraphs(
         raw, formats, start, end, assets=known, knobs=knobs, told_since=told_since, on_stage=on_stage
     )
@@ -67,13 +78,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     with console.stage("post"):
         now = datetime.now(timezone.utc)
         saved = results.read_tables(spark, folder) if settings.post.mode != "none" else {}
-        posted = log_analytics.post_results(saved, run_id=run_id, time_generated=now, **asdict(settings.post))
+        posted = log_analytics.post_results(
+            saved, run_id=run_id, time_generated=now, resolve=resolve, **asdict(settings.post)
+        )
     ranking.release()
     target = settings.post.endpoint or settings.post.folder
     places = {"results": folder, "MLflow": run.look if run else "not logged", "posted": posted_words(posted, target)}
     places |= {name: compiled.words(told) for name, told in copies.items()}
     console.end(top, record["counts"], places, time.perf_counter() - begin)
     return 0
+
+
+def read_alerts(
+    spark: SparkSession, settings: Settings, formats: Mapping[str, Format], start: datetime | None, end: datetime | None
+) -> tuple[DataFrame, datetime, datetime]:
+    """Read the exported lines of the window and of the past that it needs; return them with the window's bounds."""
+    exported = settings.export
+    past = timedelta(hours=max(exported.history_hours, exported.look_back_hours))
+    containers = {source.table: source.container for source in settings.sources}
+    mirror = blob_mirror.Mirror(spark, exported.credential, exported.staging, resolve)
+    root = mirror.readable_root(exported.root, containers, exported.workspaces, start and start - past, end)
+    days = export.list_days(spark, root, containers, exported.workspaces)
+    start, end = window_of(days, start, end)
+    columns = {table: format_.reads for table, format_ in formats.items()}
+    return export.read_export(spark, days, columns, start - past, end), start, end
 
 
 def cli() -> None:

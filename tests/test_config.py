@@ -369,6 +369,40 @@ def test_nothing_is_sent_in_the_clear(tmp_path: Path, endpoint: str, is_allowed:
         assert f"post.endpoint: found {endpoint!r}; allowed: an https URL, or http on 127.0.0.1" in refusal(file)
 
 
+@pytest.mark.parametrize(
+    ("root", "is_allowed"),
+    [
+        ("https://plantexport.blob.core.windows.net", True),
+        ("https://PlantExport.Blob.core.windows.net/", True),
+        ("https://plantexport.blob.core.usgovcloudapi.net", True),
+        ("https://plantexport.blob.core.chinacloudapi.cn", True),
+        ("https://plantexport.z01.blob.storage.azure.net", True),
+        ("http://127.0.0.1:10000/devstoreaccount1", True),
+        ("https://localhost:10000/devstoreaccount1", True),
+        ("http://plantexport.blob.core.windows.net", False),  # the credential would travel in clear text
+        ("https://plantexport.blob.core.windows.net.evil.example", False),
+        ("https://evil.example/plantexport.blob.core.windows.net", False),
+        ("https://plantexport.dfs.core.windows.net", False),  # abfss reads that
+        ("https://plantexport.blob.core.windows.net/am-securityalert", False),
+        ("http://127.0.0.1:10000", False),
+        ("http://127.0.0.1.evil.example/devstoreaccount1", False),
+        ("https://user@plantexport.blob.core.windows.net", False),
+    ],
+)
+def test_a_credential_is_shown_to_a_storage_account_only(tmp_path: Path, root: str, is_allowed: bool) -> None:
+    file, override = write(tmp_path), f"export.root={root}"
+
+    if is_allowed:
+        assert load_settings(file, [override, "export.credential=dbx://soc/key"]).export.root == root
+    else:
+        assert f"export.root: found {root!r}; allowed: https://ACCOUNT.blob.core.windows.net" in refusal(file, override)
+
+
+@pytest.mark.parametrize("key", ["export.credential=env:EXPORT_KEY", "export.staging=/mnt/staging"])
+def test_what_is_for_an_account_is_refused_for_a_folder(tmp_path: Path, key: str) -> None:
+    assert "export.root: credential and staging are for an https root" in refusal(write(tmp_path), key)
+
+
 LONG_BASE64 = "Zm9vYmFyMTIzNDU2Nzg5MEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFla/+abcdefgh=="
 
 
@@ -390,6 +424,10 @@ LONG_BASE64 = "Zm9vYmFyMTIzNDU2Nzg5MEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFla/+abcdefg
         ("graph.engine", "SharedAccessKey=abc"),
         ("sources.0.format", "Bearer abcdefghijk"),
         ("post.client_secret", "hunter2"),
+        ("export.credential", "sig=abc%3D&sv=2026-02-06"),
+        ("export.credential", "keyvault://vault.evil.example/name"),
+        ("export.credential", f"dbx://scope/{LONG_BASE64}"),
+        ("export.root", "https://plant.blob.core.windows.net/?sv=2026-02-06&sig=abc%3D"),
     ],
 )
 def test_a_secret_is_refused_and_never_repeated(tmp_path: Path, key: str, secret: str) -> None:
@@ -412,6 +450,8 @@ def test_a_secret_is_not_repeated_by_a_mistake_beside_it(tmp_path: Path) -> None
     ("key", "value"),
     [
         ("post.credential", "env:INGESTION_TOKEN"),
+        ("post.credential", "KeyVault://Plant.vault.azure.net/ingestion-token"),
+        ("post.credential", "dbx://soc/ingestion-token"),
         (
             "export.root",
             "abfss://alerts@account.dfs.core.windows.net/Exported2026/Alerts0123456789/WithALongFolderName",

@@ -183,7 +183,7 @@ def test_the_layout_lists_every_module() -> None:
     modules = [f"{p.relative_to(package).as_posix()}" for p in [*package.glob("*.py"), *(package / "io").glob("*.py")]]
 
     assert sorted(listed) == sorted(
-        [m for m in modules if not m.endswith("__init__.py")] + ["formats/", "io/log_analytics/"]
+        [m for m in modules if not m.endswith("__init__.py")] + ["formats/", "io/blob_mirror/", "io/log_analytics/"]
     )
 
 

@@ -4,36 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from alertgraph_spark.errors import ConfigError, PublishError
-
-_ENV_REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
-
-
-class Secret:
-    """A value that shows itself as `***` and refuses to be pickled, so it enters no log, plan or closure."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        """Keep `value` out of sight."""
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the value, for the one header that needs it."""
-        return self._value
-
-    def __repr__(self) -> str:
-        """Return three stars."""
-        return "***"
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse: a pickled secret would travel in plain text."""
-        raise TypeError("a secret cannot be pickled; pass its reference and resolve it where it is used")
+from alertgraph_spark.secret import REFERENCE_WORDS, Reference, Secret, parse_reference
 
 
 class TokenProvider(Protocol):
@@ -56,9 +34,22 @@ class EnvironmentToken:
             raise PublishError(
                 f"post.credential: the environment variable {self.variable} is not set where the rows are sent"
             )
-        if not re.fullmatch(r"[\x21-\x7e]+", value):  # http.client would name the value in its own error
-            raise PublishError(f"post.credential: the value of {self.variable} is not a bearer token")
-        return Secret(value)
+        return _bearer(Secret(value), self.variable)
+
+
+@dataclass
+class StoredToken:
+    """Takes the token from a vault or a scope, on the driver: `resolve` asks for the reference's secret."""
+
+    reference: str
+    resolve: Callable[[str], Secret]
+    _token: Secret | None = None
+
+    def __call__(self, *, fresh: bool = False) -> Secret:
+        """Return the token, asked for once unless a fresh one is wanted."""
+        if fresh or self._token is None:
+            self._token = _bearer(self.resolve(self.reference), self.reference)
+        return self._token
 
 
 @dataclass
@@ -88,16 +79,26 @@ class AzureToken:
             ) from None
 
 
-def check_credential(credential: str) -> None:
-    """Refuse anything but a reference, without repeating it: it may be a token that was pasted by mistake.
+def _bearer(token: Secret, name: str) -> Secret:
+    if not re.fullmatch(r"[\x21-\x7e]+", token.reveal()):  # http.client would name the value in its own error
+        raise PublishError(f"post.credential: the value of {name} is not a bearer token")
+    return token
+
+
+def check_credential(credential: str, can_resolve: bool = False) -> Reference:
+    """Return the reference, or refuse anything else without repeating it: it may be a token that was pasted by mistake.
 
     Raises
     ------
     ConfigError
-        If `credential` is neither `default` nor `env:NAME`.
+        If `credential` is no reference, or one for the driver where nothing can resolve it.
     """
-    if credential != "default" and not _ENV_REFERENCE.fullmatch(credential):
-        raise ConfigError("post.credential must be `default` or `env:NAME`, the name of an environment variable")
+    reference = parse_reference(credential)
+    if reference is None:
+        raise ConfigError(f"post.credential must be {REFERENCE_WORDS}")
+    if reference.is_for_the_driver and not can_resolve:
+        raise ConfigError(f"post.credential: {credential} is resolved on the driver only")
+    return reference
 
 
 def token_scope(endpoint: str) -> str:
@@ -110,6 +111,5 @@ def token_scope(endpoint: str) -> str:
 @lru_cache(maxsize=8)
 def token_provider(credential: str, scope: str) -> TokenProvider:
     """Return the provider of a reference, one a process: a reused Python worker keeps its token for the next table."""
-    check_credential(credential)
-    reference = _ENV_REFERENCE.fullmatch(credential)
-    return EnvironmentToken(reference.group(1)) if reference else AzureToken(scope)
+    reference = check_credential(credential)
+    return EnvironmentToken(reference.name) if reference.kind == "env" else AzureToken(scope)

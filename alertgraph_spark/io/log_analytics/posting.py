@@ -25,12 +25,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from alertgraph_spark.errors import ConfigError, PublishError, SchemaError
-from alertgraph_spark.io.log_analytics.credentials import check_credential, token_scope
+from alertgraph_spark.io.log_analytics.credentials import StoredToken, check_credential, token_scope
 from alertgraph_spark.io.log_analytics.rows import RowEncoder
 from alertgraph_spark.io.log_analytics.sender import Receipt
 from alertgraph_spark.io.log_analytics.streams import STREAMS, Stream
 from alertgraph_spark.io.log_analytics.tasks import RECEIPT_DDL, Delivery, encode_batches, send_batches
 from alertgraph_spark.io.log_analytics.transport import ingestion_url
+from alertgraph_spark.secret import Secret, parse_reference
 from alertgraph_spark.table import conform
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ def post_results(
     credential: str = "default",
     folder: str | None = None,
     from_driver: bool = False,
+    resolve: Callable[[str], Secret] | None = None,
 ) -> dict[str, PostCounts]:
     """Post the tables `nodes`, `edges` and `subgraphs` of one run and return what became of each.
 
@@ -89,7 +91,7 @@ def post_results(
         Address of the data collection endpoint (or of the rule itself) and immutable id of the rule.
     credential
         `default` for azure-identity's DefaultAzureCredential or `env:NAME` for a token in an environment variable, both
-        resolved where the rows are sent.
+        resolved where the rows are sent; or what `resolve` turns into a token on the driver, which then sends.
     folder
         Folder or URL that Spark can write.
     from_driver
@@ -112,11 +114,13 @@ def post_results(
     if mode == "file" and not folder:
         problems.append("post.folder is missing")
     if mode == "logs_ingestion":
-        problems += _check_address(endpoint, dcr_id, credential)
+        problems += _check_address(endpoint, dcr_id, credential, can_resolve=resolve is not None)
     if problems:
         raise ConfigError("; ".join(problems))
     if mode == "none":
         return {}
+    reference = parse_reference(credential)
+    stored = StoredToken(credential, resolve) if resolve and reference and reference.is_for_the_driver else None
     frames = _conformed(tables)
     counts: dict[str, PostCounts] = {}
     for stream in STREAMS:
@@ -130,7 +134,7 @@ def post_results(
         else:
             url = ingestion_url(str(endpoint), str(dcr_id), stream.name)
             delivery = Delivery(encoder, url, credential, token_scope(str(endpoint)))
-            done = _send(rows, delivery, n_rows, from_driver)
+            done = _send(rows, delivery, n_rows, from_driver, stored)
         counts[stream.table.name] = done
         logger.info(
             "post %s: %d of %d rows in %d batches, %d refused, %d fields cut, %.1f s",
@@ -140,10 +144,10 @@ def post_results(
     return counts
 
 
-def _check_address(endpoint: str | None, dcr_id: str | None, credential: str) -> list[str]:
+def _check_address(endpoint: str | None, dcr_id: str | None, credential: str, can_resolve: bool) -> list[str]:
     """Return what is wrong with where the rows go and who sends them."""
     problems = [f"post.{k} is missing" for k, v in (("endpoint", endpoint), ("dcr_id", dcr_id)) if not v]
-    checks: list[Callable[[], object]] = [partial(check_credential, credential)]
+    checks: list[Callable[[], object]] = [partial(check_credential, credential, can_resolve)]
     if endpoint and dcr_id:
         checks.append(partial(ingestion_url, endpoint, dcr_id, STREAMS[0].name))
     for check in checks:
@@ -183,11 +187,13 @@ def _posted_col(name: str, kind: str) -> Column:
     return F.unix_micros(name).alias(name) if kind == "datetime" else F.col(name)
 
 
-def _send(rows: DataFrame, delivery: Delivery, n_rows: int, from_driver: bool) -> PostCounts:
+def _send(
+    rows: DataFrame, delivery: Delivery, n_rows: int, from_driver: bool, stored: StoredToken | None
+) -> PostCounts:
     if n_rows == 0:
         return PostCounts(0, 0)
-    if from_driver:
-        receipts = list(delivery.receipts(row.asDict(recursive=True) for row in rows.toLocalIterator()))
+    if from_driver or stored:
+        receipts = list(delivery.receipts((row.asDict(recursive=True) for row in rows.toLocalIterator()), stored))
     else:
         _warn_of_speculation(rows)
         sent = rows.mapInArrow(partial(send_batches, delivery), RECEIPT_DDL)

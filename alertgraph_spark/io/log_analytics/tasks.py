@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from alertgraph_spark.errors import PublishError
-from alertgraph_spark.io.log_analytics.credentials import token_provider
+from alertgraph_spark.io.log_analytics.credentials import TokenProvider, token_provider
 from alertgraph_spark.io.log_analytics.rows import RowEncoder
 from alertgraph_spark.io.log_analytics.sender import Receipt, Sender
 
@@ -36,10 +36,13 @@ class Delivery:
     credential: str
     scope: str
 
-    def receipts(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[Receipt]:
-        """Send `rows` and yield a receipt for each batch; if the service refuses, the last one says why."""
+    def receipts(self, rows: Iterable[Mapping[str, Any]], tokens: TokenProvider | None = None) -> Iterator[Receipt]:
+        """Send `rows` and yield a receipt for each batch; if the service refuses, the last one says why.
+
+        `tokens` is what the driver has resolved; it is no field, since fields travel to the executors.
+        """
         try:
-            sender = Sender(self.url, token_provider(self.credential, self.scope))
+            sender = Sender(self.url, tokens or token_provider(self.credential, self.scope))
             yield from sender.send(map(self.encoder.encode, rows))
         except PublishError as error:
             yield Receipt("", error=str(error))
