@@ -28,6 +28,31 @@ def with_expressions(raw: DataFrame, format_: Format) -> DataFrame:
         With every expression of the format that Spark refuses, or whose type its column cannot take: file, key, expression
         and what is wrong. Left to the run, such a type would be Spark's own error on the first row, or nulls in all.
     """
+    try:
+        parsed = _parsed(raw, format_)
+        wanted = {key: _wanted(key, format_) for key, _ in format_.expressions()}
+        casts = [
+            f"try_cast({text} as {wanted[key]})" for key, text in format_.expressions() if wanted[key] != "boolean"
+        ]
+        found = parsed.select(*[F.expr(text).alias(key) for key, text in format_.expressions()], *map(F.expr, casts))
+        is_legal = not any(_misfit(found.schema[key].dataType, type_) for key, type_ in wanted.items())
+    except (PySparkException, TypeError):
+        is_legal = False
+    if not is_legal:  # Spark tells one fault at a time, and each expression alone costs an analysis
+        raise ConfigError("\n".join(_problems(raw, format_)))
+    return parsed
+
+
+def _parsed(raw: DataFrame, format_: Format) -> DataFrame:
+    for j in format_.json:
+        raw = raw.withColumn(j.name, F.from_json(j.column, j.schema))
+    for name, expression in format_.let.items():
+        raw = raw.withColumn(name, F.expr(expression))
+    return raw
+
+
+def _problems(raw: DataFrame, format_: Format) -> list[str]:
+    """Judge each expression by itself."""
     problems = []
 
     def is_legal(key: str, text: str, frame: DataFrame, column: Callable[[], Column], wanted: str = "") -> bool:
@@ -53,9 +78,7 @@ def with_expressions(raw: DataFrame, format_: Format) -> DataFrame:
             parsed = parsed.withColumn(name, F.expr(expression))
     for key, expression in format_.expressions():
         is_legal(key, expression, parsed, partial(F.expr, expression), _wanted(key, format_))
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return parsed
+    return problems
 
 
 def _wanted(key: str, format_: Format) -> str:
