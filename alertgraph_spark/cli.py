@@ -143,6 +143,12 @@ def posted_words(posted: Mapping[str, Any], target: str | None) -> str:
     return ", ".join(f"{counts.n_sent:,} {table}" for table, counts in posted.items()) + f" to {target}"
 
 
+def remarks(record: Mapping[str, Any]) -> dict[str, str]:
+    """What an operator should know of the lines that were read: why some were refused, and which words no table knows."""
+    told = {"refused": record["rejected_by_reason"], "unknown": record["unknown_words"]}
+    return {name: "; ".join(f"{n:,} {word}" for word, n in words.items()) for name, words in told.items() if words}
+
+
 def exit_code(main: Callable[[], int]) -> int:
     """Run `main` and turn its outcome into an exit code: 0 done, 2 what an operator can fix, 1 anything else.
 

@@ -73,7 +73,9 @@ def _technique(name: Column) -> Column:
 
 def _look_up(table: Mapping[str, str], key: Column) -> Column:
     words = ", ".join(f"'{text}'" for pair in table.items() for text in pair)
-    return F.element_at(F.expr(f"map({words})"), key)  # null where the key is not there; one call, not hundreds to the JVM
+    return F.element_at(
+        F.expr(f"map({words})"), key
+    )  # null where the key is not there; one call, not hundreds to the JVM
 
 
 def _known(words: Column) -> Column:

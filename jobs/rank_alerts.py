@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 
 from pyspark.sql import DataFrame, SparkSession
 
-from alertgraph_spark.cli import Console, arguments, exit_code, posted_words
+from alertgraph_spark.cli import Console, arguments, exit_code, posted_words, remarks
 from alertgraph_spark.config import load_settings
 from alertgraph_spark.export_layout import window_of
 from alertgraph_spark.io import (
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     target = settings.post.endpoint or settings.post.folder
     places = {"results": folder, "MLflow": run.look if run else "not logged", "posted": posted_words(posted, target)}
     places |= {name: compiled.words(told) for name, told in copies.items()}
-    console.end(top, record["counts"], places, time.perf_counter() - begin)
+    console.end(top, record["counts"], remarks(record) | places, time.perf_counter() - begin)
     return 0
 
 

@@ -316,7 +316,7 @@ def test_two_containers_that_may_both_be_the_table_are_not_guessed_between(azuri
     for container in ("am-suricataeve-cl", "am-suricataevecl"):
         azurite.append_rows(FLOWS, MORNING, ["{}"], container=container)
 
-    with pytest.raises(SourceError, match="several containers .*: am-suricataeve-cl, am-suricataevecl"):
+    with pytest.raises(SourceError, match=r"several containers .*: am-suricataeve-cl, am-suricataevecl"):
         mirror_export(opened(azurite), tmp_path, {FLOWS: None})
 
 

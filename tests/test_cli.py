@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from alertgraph_spark.cli import Console, arguments, exit_code
+from alertgraph_spark.cli import Console, arguments, exit_code, remarks
 from alertgraph_spark.errors import (
     AlertGraphError,
     ConfigError,
@@ -207,6 +207,16 @@ def test_times_are_utc_wherever_the_machine_stands() -> None:
     row = {**SUBGRAPH, "first_seen": datetime(2026, 3, 3, 18, 40)}  # as Spark gives 09:40 UTC in Tokyo
 
     assert "2026-03-03 09:40" in ended([row])[2]
+
+
+def test_refused_lines_and_unknown_words_are_remarked() -> None:
+    reasons = {"not one JSON object": 1200, "torn line": 1}
+
+    assert remarks({"rejected_by_reason": reasons, "unknown_words": {"tactic: Theft": 3}}) == {
+        "refused": "1,200 not one JSON object; 1 torn line",
+        "unknown": "3 tactic: Theft",
+    }
+    assert remarks({"rejected_by_reason": {}, "unknown_words": {}}) == {}
 
 
 def test_nothing_found_is_said() -> None:
