@@ -159,9 +159,11 @@ def announced(site: Site, chains: list[Campaign], rng: np.random.Generator) -> I
         told, phantom = rng.random(2)
         begin, end = chain.span
         host = site.hosts[chain.steps[0].hosts[0]].name
-        if chain.story.announced and told < 0.85:
+        if not chain.story.announced:
+            continue
+        if told < 0.85:
             yield site.name, stamp(max(begin - 1800, 0)), stamp(end + 3600), host, chain.story.name
-        elif chain.story.announced and phantom < 0.1:
+        if phantom < 0.1:
             yield (
                 site.name,
                 stamp(min(begin + 86400, site.span)),

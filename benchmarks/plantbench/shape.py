@@ -1,9 +1,10 @@
 """The shape of alert sets side by side: is a generated set like real ones, or a toy?
 
-    shape.py LAKE... [--csv FILE]
+    shape.py LAKE... [--real LAKE...] [--csv FILE]
 
 LAKE is a folder with `lake/` and `truth.csv.gz`, generated here or laid out from a real set in the same form. Every
-network (workspace) is one column of the table. Nothing here knows how a set was made.
+network (workspace) is one column of the table. With --real the table is short instead: the range over all networks on
+either side, and whether the ranges meet. Nothing here knows how a set was made.
 
 | row | meaning |
 |---|---|
@@ -155,6 +156,27 @@ def report(folders: list[Path]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def ranges(ours: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
+    """Smallest, median and largest figure of either side as text, and whether the ranges meet."""
+
+    def told(values: pd.Series) -> str:
+        known = values.dropna()
+        return " / ".join(map(_cell, (known.min(), known.median(), known.max()))) if len(known) else "-"
+
+    both = [(ours.loc[row].dropna(), real.loc[row].dropna()) for row in ours.index]
+    meet = [
+        "-" if a.empty or b.empty else "yes" if a.min() <= b.max() and b.min() <= a.max() else "no" for a, b in both
+    ]
+    return pd.DataFrame(
+        {
+            f"generated ({len(ours.columns)})": [told(a) for a, _ in both],
+            f"real ({len(real.columns)})": [told(b) for _, b in both],
+            "ranges meet": meet,
+        },
+        index=ours.index,
+    )
+
+
 def _cell(value: float) -> str:
     if np.isnan(value):
         return "-"
@@ -164,7 +186,10 @@ def _cell(value: float) -> str:
 def as_markdown(table: pd.DataFrame) -> str:
     """The report as a Markdown table."""
     lines = ["| | " + " | ".join(table.columns) + " |", "|---" * (len(table.columns) + 1) + "|"]
-    lines += [f"| {row} | " + " | ".join(_cell(v) for v in values) + " |" for row, values in table.iterrows()]
+    lines += [
+        f"| {row} | " + " | ".join(v if isinstance(v, str) else _cell(v) for v in values) + " |"
+        for row, values in table.iterrows()
+    ]
     return "\n".join(lines)
 
 
@@ -172,16 +197,17 @@ def main(argv: list[str] | None = None) -> int:
     """Print the table; 2 if a folder is no lake."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("lakes", nargs="+", type=Path, metavar="LAKE")
-    parser.add_argument("--csv", type=Path, help="write the figures unrounded as well")
+    parser.add_argument("--real", nargs="+", type=Path, default=[], metavar="LAKE", help="real sets in the same form")
+    parser.add_argument("--csv", type=Path, help="write the figures of every network unrounded as well")
     args = parser.parse_args(argv)
-    for folder in args.lakes:
+    for folder in [*args.lakes, *args.real]:
         if not (folder / "truth.csv.gz").is_file():
             print(f"{folder} holds no truth.csv.gz", file=sys.stderr)
             return 2
-    table = report(args.lakes)
+    ours, real = report(args.lakes), report(args.real)
     if args.csv:
-        table.to_csv(args.csv)
-    print(as_markdown(table))
+        pd.concat([ours, real], axis=1).to_csv(args.csv)
+    print(as_markdown(ranges(ours, real) if args.real else ours))
     return 0
 
 

@@ -121,11 +121,13 @@ def play(story: Story, site: Site, begins: float, dwell: float, rng: np.random.G
             player.account = player.stolen
         if acts:
             hosts = sorted({end for act in acts for end in (act.source, act.target) if end >= 0})
+            acts[0] = acts[0]._replace(at=max(start, 0.0))  # so that steps begin in their order
             windows = _windows([act.at for act in acts])
             steps.append(PlayedStep(step.name, step.technique, way, windows, tuple(hosts), tuple(acts)))
     if not steps:
         return None
-    return Campaign(story, tuple(steps), (steps[0].acts[0].at, max(act.at for act in steps[-1].acts)))
+    times = [act.at for step in steps for act in step.acts]
+    return Campaign(story, tuple(steps), (min(times), max(times)))
 
 
 def _at_clock(story: Story, site: Site, day: int, rng: np.random.Generator) -> float:
