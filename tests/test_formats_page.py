@@ -120,7 +120,7 @@ def test_a_broken_entry_is_told(formats_table: Any, entry: dict[str, str], words
 @pytest.mark.slow
 def test_the_page_is_what_a_run_gives(spark: SparkSession, shared: Path, formats_table: Any) -> None:
     """Two small sets again: alerts of Sentinel, and those of a detector as raw lines."""
-    for sample in ("sentinel_msticpy/alertlist.csv", "sigma_host_alerts/*.jsonl.gz"):
+    for sample in ("sentinel_msticpy/alertlist.csv", "sigma_host_alerts/*_sigma_alerts.jsonl.gz"):
         (entry,) = [one for one in formats_table.catalogue() if one["sample"] == sample]
         row = formats_table.row_of(entry, formats_table.measure(spark, entry, shared / "data"))
 
