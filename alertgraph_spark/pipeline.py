@@ -30,7 +30,8 @@ from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, 
 from alertgraph_spark.features import describe_subgraphs
 from alertgraph_spark.graph import CROSSOVER_LINKS, AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
-from alertgraph_spark.motifs import MOTIFS, match_motifs, motif_vertices
+from alertgraph_spark.motif_records import MOTIFS
+from alertgraph_spark.motifs import match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes
 from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
 from alertgraph_spark.scoring import score_subgraphs
