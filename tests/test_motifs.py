@@ -22,6 +22,7 @@ from alertgraph_spark.links import find_links
 from alertgraph_spark.motif_pattern import parse_pattern
 from alertgraph_spark.motif_records import MOTIFS, Motif
 from alertgraph_spark.motifs import match_motifs, motif_vertices
+from alertgraph_spark.paths import find_paths
 from alertgraph_spark.schemas import MOTIF_HITS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -318,6 +319,23 @@ def test_a_cut_link_carries_no_match(by_driver: Matched) -> None:
     paths = [row["path"] for row in hits.collect()]
     assert ["host:ws1", "host:fs1", "host:dc1"] not in paths
     assert ["host:ws1", "host:jump", "host:ews", "host:plc"] in paths  # from the other stories
+
+
+def test_the_longest_path_is_no_match_of_one_motif_alone(grouped: tuple[DataFrame, DataFrame]) -> None:
+    """Of the stories, through the real links; `test_paths` has the rest."""
+    paths = find_paths(AlertGraph(*grouped, "driver")).collect()
+    of = {100 * list(TOLD).index(site) + 1: site for site in TOLD}  # a subgraph is named after its first episode
+    found = {of[number]: row["path"] for row in paths if (number := int(row["subgraph_id"][3:], 16)) in of}
+    told = {
+        "four hosts in a row": "ws1 fs1 dc1 db1",  # two matches of three hosts each
+        "an answer on the way back is no hop": "ws1 fs1 dc1",
+        "lateral_chain: near miss": "ws1 fs1",
+        "spray: match": None,
+        "fan_out: match": None,
+    }
+    assert {site: found.get(site) for site in told} == {
+        site: path and [f"host:{host}" for host in path.split()] for site, path in told.items()
+    }
 
 
 @pytest.mark.graphframes

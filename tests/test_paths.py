@@ -8,13 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from incident import episode_frame, story
 from pyspark.sql import DataFrame, SparkSession
 
-from alertgraph_spark.components import find_subgraphs, with_subgraph
 from alertgraph_spark.graph import AlertGraph, graphframes_available
-from alertgraph_spark.links import find_links
-from alertgraph_spark.motifs import motif_vertices
 from alertgraph_spark.paths import find_paths
 from alertgraph_spark.schemas import PATHS
 
@@ -83,14 +79,13 @@ def best_of_all(graph: Graph) -> list[str] | None:
 
 
 def random_graph(rng: random.Random, first: int) -> Graph:
-    """Up to 12 episodes on up to 6 hosts: equal times, alerts about one host, ties, links backward and of other kinds."""
-    hosts = [f"host:{n}" for n in range(rng.randint(2, 6))]
+    """Up to 12 episodes on up to 8 hosts: equal times, alerts about one host, ties, links backward and of other kinds."""
+    hosts = [f"host:{n}" for n in range(rng.randint(2, 8))]
     rng.shuffle(hosts)
     times, is_steady = rng.choice((3, 6, 100)), rng.random() < 0.3
     episodes: list[tuple[int, int, str, str]] = []
     for n in range(rng.randint(2, 12)):
-        reached = [destination for *_, destination in episodes]
-        origin = rng.choice(reached if reached and rng.random() < 0.6 else hosts)
+        origin = episodes[-1][3] if episodes and rng.random() < 0.6 else rng.choice(hosts)
         begin = n if is_steady else rng.randrange(times)
         episodes.append((first + n, begin, origin, rng.choice(hosts)))
     share, weights = rng.choice((0.5, 1.0)), rng.choice(((1.0,), (1.0, 0.9, 0.5), (0.31, 0.77, 0.94, 0.999)))
@@ -123,7 +118,7 @@ def test_ten_thousand_random_multigraphs(
     graphs: dict[str, Graph], paths: dict[str, list[str]], oracle: dict[str, list[str]]
 ) -> None:
     assert len(graphs) == 10_000
-    assert {len(path) for path in oracle.values()} == {2, 3, 4, 5, 6}, "the graphs try something"
+    assert {len(path) for path in oracle.values()} == {2, 3, 4, 5, 6, 7}, "the graphs try something"
     assert paths == oracle
 
 
@@ -240,27 +235,3 @@ def test_worked_by_hand(by_hand: dict[str, list[str]], name: str) -> None:
     graph, path = HAND[name]
     assert by_hand.get(name, []) == path.split()
     assert (best_of_all(graph) or []) == path.split(), "the oracle is right"
-
-
-def test_an_intrusion_from_its_alerts(spark: SparkSession) -> None:
-    """Through the real links: phished, moved over a server and the jump host, and on to the controller."""
-    rows = story(
-        "plant",
-        1,
-        "0 mail/external -> ws1/it phish",
-        "10 ws1/it shell",
-        "20 ws1/it -> fs1/it smb",
-        "25 ws1/it -> nas/it smb",
-        "40 fs1/it -> jump/dmz rdp",
-        "60 jump/dmz -> ews/ot rdp",
-        "61 ews/ot -> jump/dmz reply",
-        "90 ews/ot -> plc/ot stop",
-    )
-    episodes = episode_frame(spark, rows)
-    links = find_links(episodes, pivot_gap_minutes=30, session_gap_seconds=600, coincidence=0.3, max_gap_hours=168)
-    links = links.localCheckpoint()
-    components, _ = find_subgraphs(AlertGraph(episodes.selectExpr("episode as id"), links, "driver"), max_episodes=80)
-    vertices = motif_vertices(with_subgraph(episodes, components))
-    ((subgraph, path),) = found(find_paths(AlertGraph(vertices, links, "driver"))).items()
-    assert subgraph.startswith("sg-")
-    assert path == [f"host:{name}" for name in ("mail", "ws1", "fs1", "jump", "ews", "plc")]
