@@ -21,7 +21,7 @@ _REACHED = f"array<struct<episode:{_EPISODE},walks:array<{_WALK}>>>"
 
 
 def find_paths(graph: AlertGraph, width: int = WIDTH) -> DataFrame:
-    """Find the best time-respecting path of each subgraph; one row is one subgraph with a pivot link (`schemas.PATHS`).
+    """Find the best time-respecting path of each subgraph; one row is one subgraph that has moving links (`schemas.PATHS`).
 
     A walk is a row of two or more episodes, each joined to the next by a `pivot` link: it acts from where the one before
     arrived, and starts strictly later. Its hosts are the origin of the first and the destination of every episode; an
@@ -56,8 +56,12 @@ def find_paths(graph: AlertGraph, width: int = WIDTH) -> DataFrame:
         later["destination"].alias("destination"),
         F.round(-1000 * F.log(F.col("e.weight"))).cast("bigint").alias("cost"),
     )
-    in_order = hops.groupBy(earlier["subgraph_id"].alias("subgraph_id")).agg(
-        F.array_sort(F.collect_list(link)).alias("links")
+    moves_on = (earlier["origin"] != earlier["destination"]) | (earlier["destination"] != later["destination"])
+    in_order = (
+        hops.select(earlier["subgraph_id"].alias("subgraph_id"), link.alias("link"), moves_on.alias("moves_on"))
+        .groupBy("subgraph_id")
+        .agg(F.array_sort(F.collect_list("link")).alias("links"), F.max("moves_on").alias("moves_on"))
+        .filter("moves_on")  # where every alert is about one and the same host there is nothing to search
     )
     reached = F.aggregate("links", F.array().cast(_REACHED), lambda reached, link: _with_link(reached, link, width))
     walks = F.filter(F.flatten(F.transform(reached, lambda r: r["walks"])), lambda w: F.size(w["hosts"]) > 1)

@@ -136,7 +136,7 @@ PATHS = table(
     "paths",
     "the longest time-respecting path of one subgraph",
     ("subgraph_id", "string", "subgraph", False),
-    ("path", "array<string>", "entities along it, in the order of time, none twice; null where nobody moved"),
+    ("path", "array<string>", "entities along it, in the order of time, none twice; null where there is none"),
 )
 
 FEATURES = table(
