@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -23,9 +22,7 @@ PURDUE_DEFAULTS = {"external": 5.0, "it": 4.0, "dmz": 3.5, "ot": 2.0}
 """Purdue level of a zone whose machine has none in the asset list (ISA-95 / IEC 62443 reference model)."""
 
 
-def describe_subgraphs(
-    grouped: DataFrame, motif_hits: DataFrame, hub_motifs: Collection[str], warm_up_hours: float
-) -> DataFrame:
+def describe_subgraphs(grouped: DataFrame, motif_hits: DataFrame, paths: DataFrame, warm_up_hours: float) -> DataFrame:
     """Measure each subgraph.
 
     Parameters
@@ -34,8 +31,8 @@ def describe_subgraphs(
         One row is one episode with its `subgraph_id`.
     motif_hits
         One row is one match (`schemas.MOTIF_HITS`).
-    hub_motifs
-        Motifs whose path is a hub and its spokes: they are no chain, however long.
+    paths
+        One row is the longest time-respecting path of one subgraph (`schemas.PATHS`).
     warm_up_hours
         A subgraph that began with less history than this is marked; everything is rare in the first hours.
 
@@ -45,9 +42,8 @@ def describe_subgraphs(
         One row is one subgraph (`schemas.FEATURES`).
     """
     pivots = F.min(F.when(F.col("motif") == CROSSING, F.col("ended_at")))
-    chain = F.when(~F.col("motif").isin(*hub_motifs), F.struct(F.size("path").alias("n"), "path"))
     found = motif_hits.groupBy("subgraph_id").agg(
-        F.array_sort(F.collect_set("motif")).alias("motifs"), F.max(chain).alias("chain"), pivots.alias("crossed_at")
+        F.array_sort(F.collect_set("motif")).alias("motifs"), pivots.alias("crossed_at")
     )
     episodes = _with_quiet(grouped).join(found.select("subgraph_id", "crossed_at"), on="subgraph_id", how="left")
     facts = (
@@ -55,15 +51,17 @@ def describe_subgraphs(
         .agg(*_facts(warm_up_hours))
         .join(_rarity(grouped), on="subgraph_id", how="inner")
     )
-    described = facts.join(found.drop("crossed_at"), on="subgraph_id", how="left")
+    described = facts.join(found.drop("crossed_at"), on="subgraph_id", how="left").join(
+        paths, on="subgraph_id", how="left"
+    )
     no_text = F.array().cast("array<string>")
     has_crossed = F.array_contains(F.coalesce("motifs", no_text), CROSSING)
     return conform(
         described.withColumns(
             {
                 "motifs": F.coalesce("motifs", no_text),
-                "path": F.coalesce("chain.path", no_text),
-                "chain_hops": F.coalesce(F.col("chain.n") - 1, F.lit(0)).cast("double"),
+                "path": F.coalesce("path", no_text),
+                "chain_hops": F.when(F.col("path").isNull(), 0.0).otherwise(F.size("path") - 1.0),
                 "n_stages": _n_stages(F.col("tactics")),
                 "level_drop": F.when(has_crossed, F.greatest(F.lit(0.0), F.col("level_drop"))).otherwise(F.lit(0.0)),
             }

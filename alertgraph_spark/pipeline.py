@@ -30,8 +30,10 @@ from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, 
 from alertgraph_spark.features import describe_subgraphs
 from alertgraph_spark.graph import CROSSOVER_LINKS, AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
-from alertgraph_spark.motifs import MOTIFS, match_motifs, motif_vertices
+from alertgraph_spark.motif_records import MOTIFS
+from alertgraph_spark.motifs import match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes
+from alertgraph_spark.paths import find_paths
 from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
 from alertgraph_spark.scoring import score_subgraphs
 from alertgraph_spark.source_format import Asset, Format
@@ -191,8 +193,7 @@ def rank_subgraphs(
 
     graph = AlertGraph(motif_vertices(grouped), left, ranking.engine, knobs.driver_max_links)
     motif_hits, _ = line.run("match", match_motifs(graph))
-    hubs = [motif.id for motif in MOTIFS if motif.hub]
-    features, _ = line.run("describe", describe_subgraphs(grouped, motif_hits, hubs, knobs.warm_up_hours))
+    features, _ = line.run("describe", describe_subgraphs(grouped, motif_hits, find_paths(graph), knobs.warm_up_hours))
     titles = {motif.id: motif.title for motif in MOTIFS}
     scored = score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, since=told_since or start)
     subgraphs, ranking.counts["subgraphs"] = line.run("score", scored)

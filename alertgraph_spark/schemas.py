@@ -132,6 +132,13 @@ MOTIF_HITS = table(
     ("ended_at", "timestamp", "start of the last episode", False),
 )
 
+PATHS = table(
+    "paths",
+    "the longest time-respecting path of one subgraph",
+    ("subgraph_id", "string", "subgraph", False),
+    ("path", "array<string>", "entities along it, in the order of time, none twice; null where there is none"),
+)
+
 FEATURES = table(
     "features",
     "one subgraph, its measurable facts",
@@ -145,7 +152,7 @@ FEATURES = table(
     ("n_types", "bigint", "distinct alert types", False),
     ("tactics", "array<string>", "distinct tactics in order of first appearance", False),
     ("motifs", "array<string>", "ids of the motifs found", False),
-    ("path", "array<string>", "entities along its longest motif match", False),
+    ("path", "array<string>", "entities along its longest time-respecting path", False),
     ("top_names", "array<string>", "its three rarest alert names", False),
     ("is_warm_up", "boolean", "it began before the site had enough history to judge", False),
     ("rarity_nats", "double", "surprise of its distinct types, strongest first, damped: sum of c_i / i^0.7", False),
@@ -157,7 +164,7 @@ FEATURES = table(
     ),
     ("severity", "double", "highest severity, 0 where none is given", False),
     ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),
-    ("chain_hops", "double", "links of its longest motif match, 0 where none matched", False),
+    ("chain_hops", "double", "hops of its longest time-respecting path, 0 where there is none", False),
     (
         "level_drop",
         "double",

@@ -18,7 +18,7 @@ from pathlib import Path
 from alertgraph_spark import __main__ as command
 from alertgraph_spark.io import format_files
 from alertgraph_spark.io.format_files import find_format, load_format, shipped
-from alertgraph_spark.motifs import MOTIFS, Motif
+from alertgraph_spark.motif_records import MOTIFS, Motif
 from alertgraph_spark.source_format import Format
 
 DOCS = Path(__file__).resolve().parent
@@ -31,12 +31,16 @@ Named patterns of attack that are looked for inside each subgraph. A vertex is a
 episode to a later one, so a match is in the order of time by construction. What is matched is listed in the table
 `motif_hits`, named in the summary of its subgraph, and part of its score.
 
-This page is made from the records in `alertgraph_spark/motifs.py` by `make docs`. To add a motif, add a record with two
-example graphs, one that matches and one that nearly does, and make the page anew; the tests run both graphs.
+This page is made from the records in `alertgraph_spark/motif_records.py` by `make docs`. To add a motif, add a record with
+two example graphs, one that matches and one that nearly does, and make the page anew; the tests run both graphs.
 
 An example graph has one episode a line: `minute source/zone -> target/zone name`, or `minute host/zone name` for an alert
-about one host. In a condition, `origin` and `destination` are the ends of an episode: an alert about one host begins and
-ends there; `t0` is its first alert, in microseconds.
+about one host; then its tactics after `#` and its accounts after `@`, if it has any. In a condition, `origin` and
+`destination` are the ends of an episode: an alert about one host begins and ends there; `t0` is its first alert, in
+microseconds; `victims` are the accounts that it names, else its `destination`.
+
+A motif that counts is found once for each hub, however many its spokes; its path is who acts, then who is acted upon. The
+regularity of starts is 1 - MAD / median of the gaps between them: 1 is a clock. An episode without a link is in no match.
 """
 
 
@@ -48,7 +52,8 @@ def motifs_page(motifs: Sequence[Motif]) -> str:
 
 
 def _section(motif: Motif) -> str:
-    count = f"at least {motif.at_least} distinct `{motif.spokes}` for one `{motif.hub}`"
+    hub = ", ".join(f"`{part}`" for part in motif.hub)
+    count = f"at least {motif.at_least} distinct `{motif.spokes}` for one {hub}"
     facts = [
         ("id", f"`{motif.id}`"),
         ("technique", motif.technique),
@@ -59,6 +64,8 @@ def _section(motif: Motif) -> str:
     ]
     if motif.hub:
         facts.append(("count", count))
+    if motif.regularity:
+        facts.append(("regularity", f"at least {motif.regularity} of the starts"))
     table = ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in facts)]
     graphs = ["Matches:", "", *_graph(motif.match), "", "Does not match:", "", *_graph(motif.near_miss), ""]
     return "\n".join([f"## {motif.title}", "", motif.why, "", *table, "", *graphs])

@@ -2,6 +2,7 @@
 
     0 ws1/it -> fs1/it smb        minute 0: ws1, a machine of zone it, acts on fs1; the alert is called smb
     10 fs1/it new service         an alert about one host has no arrow
+    20 fs1/it copied #collection @meyer    its tactics and accounts, at the end of the line
 
 One row is one episode. Minutes count from `DAY`; every column that the line does not tell has a default here, and a test
 says what it needs otherwise. Each story has a site of its own, so that one Spark job answers for many.
@@ -34,18 +35,19 @@ def told(line: str, lasts: float = 0, **columns: Any) -> Row:
     source, target = None, first
     if rest.startswith("-> "):
         source, (target, _, rest) = first, rest[3:].partition(" ")
+    words = rest.split(" ")
     row: Row = {
         "site": "plant",
         "source": "edr",
-        "name": rest,
+        "name": " ".join(word for word in words if word[:1] not in ("#", "@")),
         "severity": 0.5,
-        "tactics": [],
+        "tactics": [word[1:] for word in words if word.startswith("#")],
         "techniques": [],
         "started_at": at(float(minute)),
         "ended_at": at(float(minute) + lasts),
         "n_alerts": 1,
         **dict.fromkeys(("source_level", "target_level", "source_role", "target_role")),
-        "accounts": [],
+        "accounts": [f"account:{word[1:]}" for word in words if word.startswith("@")],
         "fleet_share": 0.01,
         "pair_share": 0.01,
         "history_hours": 200.0,  # an entity that never spoke before: -ln(1 - 1/202) = 0.005 an hour

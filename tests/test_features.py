@@ -9,7 +9,7 @@ from incident import Row, at, grouped_frame, told
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.features import describe_subgraphs
-from alertgraph_spark.schemas import FEATURES, MOTIF_HITS
+from alertgraph_spark.schemas import FEATURES, MOTIF_HITS, PATHS
 
 
 def of(subgraph: str, *episodes: Row, **columns: Any) -> list[Row]:
@@ -96,8 +96,7 @@ def hit(subgraph: str, motif: str, path: str, begin: float, end: float) -> tuple
 HITS = [
     hit("attack", "it_ot_pivot", "ws1 jump ews", 30, 60),
     hit("attack", "lateral_chain", "ws1 jump ews plc", 30, 90),
-    hit("attack", "lateral_chain", "mail ws1 jump", 0, 60),
-    hit("attack", "fan_out", "ws1 a b c d e", 0, 90),  # six entities, but no chain of them
+    hit("attack", "fan_out", "ws1 a b c d e", 0, 90),  # six entities, but no path of them
     *(hit(subgraph, "it_ot_pivot", "ws1 jump ews", 30, 60) for subgraph in ("act before", "act in it", "act in IT")),
     hit("no crossing", "relay", "ws1 jump ews", 30, 60),
     hit("listed levels", "it_ot_pivot", "ws8 jump8 hist", 0, 20),
@@ -105,14 +104,15 @@ HITS = [
 ]
 
 
-HUBS = ["fan_out", "convergence"]
+PATHS_FOUND = [("attack", ["host:mail", "host:ws1", "host:jump", "host:ews", "host:plc"]), ("warm-up", None)]
 
 
 @pytest.fixture(scope="module")
 def features(spark: SparkSession) -> dict[str, Any]:
     episodes = [{"site": "plant", "episode": n, **row} for n, row in enumerate([*ATTACK, *OTHERS, *HEARD])]
     grouped = grouped_frame(spark, episodes)
-    described = describe_subgraphs(grouped, spark.createDataFrame(HITS, MOTIF_HITS.ddl), HUBS, warm_up_hours=24)
+    hits, paths = spark.createDataFrame(HITS, MOTIF_HITS.ddl), spark.createDataFrame(PATHS_FOUND, PATHS.ddl)
+    described = describe_subgraphs(grouped, hits, paths, warm_up_hours=24)
     assert described.columns == FEATURES.names
     rows = described.collect()
     by_id = {row["subgraph_id"]: row for row in rows}
@@ -135,12 +135,12 @@ def test_the_attack_in_numbers(features: dict[str, Any]) -> None:
         "n_types": 3,  # rdp came twice
         "tactics": ["initial-access", "lateral-movement", "impair-process-control"],
         "motifs": ["fan_out", "it_ot_pivot", "lateral_chain"],
-        "path": ["host:ws1", "host:jump", "host:ews", "host:plc"],
+        "path": ["host:mail", "host:ws1", "host:jump", "host:ews", "host:plc"],
         "top_names": ["stop", "rdp", "phish"],
         "is_warm_up": False,
         "severity": 0.9,
         "n_stages": 3.0,  # get in, spread, act
-        "chain_hops": 3.0,  # the longer of two chains; a fan-out is no chain
+        "chain_hops": 4.0,  # of the path: a motif's is part of it, or no path
         "level_drop": 4.0,  # external is level 5 by default, the plc is listed with 1
         "ot_action": 1.0,
         "planned_share": 0.0,
@@ -201,4 +201,6 @@ def test_a_lone_alert_has_every_number(features: dict[str, Any]) -> None:
     alone = features["alone"]
     assert (alone["severity"], alone["chain_hops"], alone["level_drop"], alone["ot_action"]) == (0.0, 0.0, 0.0, 0.0)
     assert (alone["motifs"], alone["path"], alone["tactics"]) == ([], [], [])
+    warm_up = features["warm-up"]  # linked, but on one host
+    assert (warm_up["path"], warm_up["chain_hops"]) == ([], 0.0)
     assert (alone["n_hosts"], features["no entity"]["n_hosts"]) == (1, 0)

@@ -20,7 +20,9 @@ from alertgraph_spark.components import find_subgraphs, with_subgraph
 from alertgraph_spark.graph import AlertGraph, graphframes_available
 from alertgraph_spark.links import find_links
 from alertgraph_spark.motif_pattern import parse_pattern
-from alertgraph_spark.motifs import MOTIFS, Motif, match_motifs, motif_vertices
+from alertgraph_spark.motif_records import MOTIFS, Motif
+from alertgraph_spark.motifs import match_motifs, motif_vertices
+from alertgraph_spark.paths import find_paths
 from alertgraph_spark.schemas import MOTIF_HITS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -38,6 +40,23 @@ class Hit:
 
 # Every match in the two graphs of each record, worked by hand.
 RECORDS: dict[str, list[Hit]] = {
+    "ot_act_after_crossing: match": [
+        Hit("it_ot_pivot", "ws1 jump ews", (1, 2)),
+        Hit("lateral_chain", "ws1 jump ews plc", (1, 2, 3)),
+        Hit("ot_act_after_crossing", "ws1 jump ews plc", (1, 2, 3)),
+    ],
+    "ot_act_after_crossing: near miss": [  # a program that is read harms nothing yet
+        Hit("it_ot_pivot", "ws1 jump ews", (1, 2)),
+        Hit("lateral_chain", "ws1 jump ews plc", (1, 2, 3)),
+    ],
+    "dmz_skip: match": [Hit("dmz_skip", "fs1 ews", (2,)), Hit("it_ot_pivot", "ws1 fs1 ews", (1, 2))],
+    "dmz_skip: near miss": [Hit("it_ot_pivot", "ws1 jump ews", (1, 2))],  # over the DMZ, as it should be
+    "staged_exfiltration: match": [Hit("staged_exfiltration", "fs1 drop", (1, 2))],
+    "staged_exfiltration: near miss": [],  # to a share of one's own
+    "spray: match": [Hit("spray", "ws1 dc1", (1, 2, 3, 4, 5))],
+    "spray: near miss": [],  # five tries on one account: somebody has forgotten a password
+    "beacon: match": [Hit("beacon", "ws1 c2", (1, 2, 3, 4, 5, 6, 7, 8))],  # gaps 8 8 9 8 8 7 8: median 8, MAD 0
+    "beacon: near miss": [],  # gaps 2 9 3 10 1 9 5: median 5, deviations 3 4 2 5 4 4 0, MAD 4, regularity 0.2
     "it_ot_pivot: match": [Hit("it_ot_pivot", "ws1 jump ews", (1, 2))],
     "it_ot_pivot: near miss": [],  # the jump host reached into OT before it was reached
     "lateral_chain: match": [Hit("lateral_chain", "ws1 fs1 dc1", (1, 2, 3))],
@@ -55,6 +74,89 @@ STORIES: dict[str, tuple[Iterable[str | Row], list[Hit]]] = {
     "a supplier comes from outside": (
         ("0 vpn/external -> jump/dmz logon", "20 jump/dmz -> ews/ot rdp"),
         [Hit("it_ot_pivot", "vpn jump ews", (1, 2))],
+    ),
+    # ot_act_after_crossing
+    "who crossed acts again on the same machine": (
+        ("0 ws1/it -> jump/dmz rdp", "20 jump/dmz -> plc/ot session", "30 jump/dmz -> plc/ot stop #impact"),
+        [
+            # The crossing's second half may be either of the two; only after the first something follows.
+            Hit("it_ot_pivot", "ws1 jump plc", (1, 2)),
+            Hit("it_ot_pivot", "ws1 jump plc", (1, 3)),
+            Hit("ot_act_after_crossing", "ws1 jump plc", (1, 2, 3)),
+        ],
+    ),
+    "an act inside OT alone": (("0 hmi/ot -> ews/ot rdp", "20 ews/ot -> plc/ot stop #impact"), []),
+    "an act on an office server after the crossing": (
+        ("0 ws1/it -> jump/dmz rdp", "20 jump/dmz -> ews/ot rdp", "40 ews/ot -> fs1/it wiped #impact"),
+        [Hit("it_ot_pivot", "ws1 jump ews", (1, 2)), Hit("lateral_chain", "ws1 jump ews fs1", (1, 2, 3))],
+    ),
+    # dmz_skip
+    "one row for a host, however many it reaches": (
+        (*(f"{n} vpn/external -> plc{n % 3}/ot scan" for n in range(4)),),
+        [Hit("dmz_skip", "vpn plc0 plc1 plc2", (1, 2, 3, 4))],
+    ),
+    "out of OT is another story": (("0 plc/ot -> ws1/it dns", "9 plc/ot -> ws2/it dns"), []),
+    # staged_exfiltration
+    "gathered on the host by another, then called home": (
+        ("0 ws1/it -> fs1/it copied #collection", "30 fs1/it -> c2/external odd tls #command-and-control"),
+        [Hit("staged_exfiltration", "ws1 fs1 c2", (1, 2))],
+    ),
+    "sent before it was gathered": (
+        ("0 fs1/it -> drop/external upload #exfiltration", "5 fs1/it -> drop/external upload #collection"),
+        [],
+    ),
+    "an outside call without a tactic": (("0 fs1/it archive #collection", "9 fs1/it -> cdn/external download"), []),
+    # spray
+    "five hosts and no account": (
+        (*(f"{n} ws1/it -> srv{n}/it failed logon #credential-access" for n in range(5)),),
+        [
+            Hit("fan_out", "ws1 srv0 srv1 srv2 srv3 srv4", (1, 2, 3, 4, 5)),
+            Hit("spray", "ws1 srv0 srv1 srv2 srv3 srv4", (1, 2, 3, 4, 5)),
+        ],
+    ),
+    "one account at five hosts is no spray": (
+        (*(f"{n} ws1/it -> srv{n}/it failed logon #credential-access @meyer" for n in range(5)),),
+        [Hit("fan_out", "ws1 srv0 srv1 srv2 srv3 srv4", (1, 2, 3, 4, 5))],
+    ),
+    "accounts of one episode count each": (
+        (
+            "0 ws1/it -> dc1/it failed logon #credential-access @a @b @c @d",
+            "9 dc1/it logon failed #credential-access @e",
+        ),
+        [],  # four by ws1; the fifth is another host's
+    ),
+    "five accounts in two episodes": (
+        (
+            "0 ws1/it -> dc1/it failed logon #credential-access @a @b @c @d",
+            "9 ws1/it -> dc1/it failed logon #credential-access @d @e",
+        ),
+        [Hit("spray", "ws1 dc1", (1, 2))],
+    ),
+    "five accounts, five methods": (
+        (*(f"{n} ws1/it -> dc1/it method {n} #credential-access @user{n}" for n in range(5)),),
+        [],
+    ),
+    "five accounts that log on": ((*(f"{n} ws1/it -> dc1/it logon @user{n}" for n in range(5)),), []),
+    # beacon
+    "seven calls are too few": ((*(f"{8 * n} ws1/it -> c2/external odd request" for n in range(7)),), []),
+    "a third of the beats are early": (
+        # gaps 10 7 10 10 7 10 10: median 10, deviations 0 3 0 0 3 0 0, MAD 0
+        (*(f"{t} ws1/it -> c2/external odd request" for t in (0, 10, 17, 27, 37, 44, 54, 64)),),
+        [Hit("beacon", "ws1 c2", (1, 2, 3, 4, 5, 6, 7, 8))],
+    ),
+    "just regular enough": (
+        # nine calls, gaps 8 10 8 10 8 10 10 8: median 9, every deviation 1, regularity 1 - 1/9
+        (*(f"{t} ws1/it -> c2/external odd request" for t in (0, 8, 18, 26, 36, 44, 54, 64, 72)),),
+        [Hit("beacon", "ws1 c2", (1, 2, 3, 4, 5, 6, 7, 8, 9))],
+    ),
+    "not regular enough": (
+        # gaps 6 10 6 10 6 10 10 6: median 8, every deviation 2, regularity 0.75
+        (*(f"{t} ws1/it -> c2/external odd request" for t in (0, 6, 16, 22, 32, 38, 48, 58, 64)),),
+        [],
+    ),
+    "a clock of two alerts in turn": (
+        (*(f"{8 * n} ws1/it -> c2/external request {n % 2}" for n in range(8)),),
+        [],
     ),
     "not from the dmz itself": (("0 web/dmz -> jump/dmz logon", "20 jump/dmz -> ews/ot rdp"), []),
     "not into the dmz": (("0 ws1/it -> web/dmz rdp", "20 web/dmz -> mail/dmz rdp"), []),
@@ -217,6 +319,23 @@ def test_a_cut_link_carries_no_match(by_driver: Matched) -> None:
     paths = [row["path"] for row in hits.collect()]
     assert ["host:ws1", "host:fs1", "host:dc1"] not in paths
     assert ["host:ws1", "host:jump", "host:ews", "host:plc"] in paths  # from the other stories
+
+
+def test_the_longest_path_is_no_match_of_one_motif_alone(grouped: tuple[DataFrame, DataFrame]) -> None:
+    """Of the stories, through the real links; `test_paths` has the rest."""
+    paths = find_paths(AlertGraph(*grouped, "driver")).collect()
+    of = {100 * list(TOLD).index(site) + 1: site for site in TOLD}  # a subgraph is named after its first episode
+    found = {of[number]: row["path"] for row in paths if (number := int(row["subgraph_id"][3:], 16)) in of}
+    told = {
+        "four hosts in a row": "ws1 fs1 dc1 db1",  # two matches of three hosts each
+        "an answer on the way back is no hop": "ws1 fs1 dc1",
+        "lateral_chain: near miss": "ws1 fs1",
+        "spray: match": None,
+        "fan_out: match": None,
+    }
+    assert {site: found.get(site) for site in told} == {
+        site: path and [f"host:{host}" for host in path.split()] for site, path in told.items()
+    }
 
 
 @pytest.mark.graphframes

@@ -188,7 +188,8 @@ def test_the_attack_is_whole_first_and_shown(usual: Found) -> None:
         assert usual.items(site) == sorted(f"item-{first + n}" for n in range(len(ATTACK)))
         assert attack["rank"] == min(s["rank"] for s in usual.tables["subgraphs"][site])
         assert attack["is_shown"]
-        assert attack["motifs"] == ["it_ot_pivot", "lateral_chain"]
+        assert attack["motifs"] == ["it_ot_pivot", "lateral_chain", "ot_act_after_crossing"]
+        assert ": mail → ws1 → jump → ews → plc3; " in attack["summary"]
         assert (attack["n_alerts"], attack["n_episodes"]) == (6, 5)  # two rdp logons a minute apart are one episode
 
 

@@ -1,0 +1,225 @@
+"""The catalogue of motifs: patterns of attack as records, each with what it is blind to and two small graphs.
+
+To add a motif, add a record; the tests run its graphs and `docs/motifs.md` is made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alertgraph_spark.attack import OT_ACTS
+
+
+@dataclass(frozen=True)
+class Motif:
+    """One named pattern.
+
+    Attributes
+    ----------
+    pattern
+        Motif grammar of GraphFrames over episodes and links.
+    where
+        SQL predicate over the named vertices (columns of `motif_vertices`) and edges (`kind`, `entity`, `gap_minutes`).
+    chain
+        Named vertices in time order; their ends give the path of a match.
+    hub, spokes
+        Where many episodes are one match: the columns of the chain's vertex that they share, and the column, text or array,
+        whose distinct values count.
+    at_least
+        Fewest distinct `spokes` for a match.
+    regularity
+        Least regularity of the episodes' starts, `1 - MAD(gaps) / median(gaps)`; 0 asks for none.
+    technique, why, blind_spot
+        ATT&CK technique, what it means for the analyst, and what escapes it.
+    match, near_miss
+        Two small graphs, one episode a line: `minute source/zone -> target/zone name #tactic @account`; a line without an
+        arrow is an alert about one host, `#` and `@` may be left out or come more than once.
+    """
+
+    id: str
+    title: str
+    pattern: str
+    where: str
+    chain: tuple[str, ...]
+    technique: str
+    why: str
+    blind_spot: str
+    match: tuple[str, ...]
+    near_miss: tuple[str, ...]
+    hub: tuple[str, ...] = ()
+    spokes: str = ""
+    at_least: int = 0
+    regularity: float = 0.0
+
+
+def _has(vertex: str, *tactics: str) -> str:
+    return f"arrays_overlap({vertex}.tactics, array({', '.join(map(repr, tactics))}))"
+
+
+_CROSSES = """e.kind = 'pivot' and a.origin_zone in ('it', 'external')
+            and b.destination_zone = 'ot' and b.origin <> b.destination"""
+
+MOTIFS: tuple[Motif, ...] = (
+    Motif(
+        id="ot_act_after_crossing",
+        title="OT action after crossing",
+        pattern="(a)-[e]->(b); (b)-[f]->(c)",
+        where=f"""{_CROSSES}
+            and f.kind in ('pivot', 'same_pair') and c.destination_zone = 'ot' and {_has("c", *OT_ACTS)}""",
+        chain=("a", "b", "c"),
+        technique="T0831 Manipulation of Control (ICS)",
+        why="Who came over from the office network acts on the process: call the control room before anybody else.",
+        blind_spot="A crossing that is itself the act, or an act further hops away: the score's `ot_action` counts both.",
+        match=(
+            "0 ws1/it -> jump/dmz rdp logon",
+            "20 jump/dmz -> ews/ot rdp logon",
+            "40 ews/ot -> plc/ot controller stopped #impair-process-control",
+        ),
+        near_miss=(
+            "0 ws1/it -> jump/dmz rdp logon",
+            "20 jump/dmz -> ews/ot rdp logon",
+            "40 ews/ot -> plc/ot program read #collection",
+        ),
+    ),
+    Motif(
+        id="it_ot_pivot",
+        title="IT→OT pivot",
+        pattern="(a)-[e]->(b)",
+        where=_CROSSES,
+        chain=("a", "b"),
+        technique="T0886 Remote Services (ICS)",
+        why="What was reached from the office network reaches into the process network: now it is a matter of safety.",
+        blind_spot="A dual-homed machine that only the OT side reports; an entry by USB or by a supplier's remote access.",
+        match=("0 ws1/it -> jump/dmz rdp logon", "20 jump/dmz -> ews/ot rdp logon"),
+        near_miss=("20 ws1/it -> jump/dmz rdp logon", "0 jump/dmz -> ews/ot rdp logon"),
+    ),
+    Motif(
+        id="dmz_skip",
+        title="DMZ skip",
+        pattern="(a)",
+        where="a.origin_zone in ('it', 'external') and a.destination_zone = 'ot' and a.origin <> a.destination",
+        chain=("a",),
+        hub=("origin",),
+        spokes="destination",
+        at_least=1,
+        technique="T0822 External Remote Services (ICS)",
+        why="A machine outside reaches the process network with no DMZ host between: the conduit should not exist.",
+        blind_spot="A DMZ host that the asset list calls IT or OT; a translated address of the DMZ that hides who comes.",
+        match=("0 ws1/it -> fs1/it smb", "20 fs1/it -> ews/ot rdp logon"),
+        near_miss=("0 ws1/it -> jump/dmz rdp logon", "20 jump/dmz -> ews/ot rdp logon"),
+    ),
+    Motif(
+        id="staged_exfiltration",
+        title="Exfiltration after staging",
+        pattern="(a)-[e]->(b)",
+        where=f"""e.kind = 'pivot' and {_has("a", "collection")} and b.destination_zone = 'external'
+            and {_has("b", "exfiltration", "command-and-control")}""",
+        chain=("a", "b"),
+        technique="T1041 Exfiltration Over C2 Channel",
+        why="A host on which data was gathered speaks to the outside: what is missing may be on its way.",
+        blind_spot="Products that name no tactic; data gathered on one host and sent from another; an upload to a cloud that"
+        " the asset list counts as IT.",
+        match=("0 fs1/it archive created #collection", "30 fs1/it -> drop/external large upload #exfiltration"),
+        near_miss=("0 fs1/it archive created #collection", "30 fs1/it -> nas/it large upload #exfiltration"),
+    ),
+    Motif(
+        id="lateral_chain",
+        title="Lateral movement",
+        pattern="(a)-[e]->(b); (b)-[f]->(c)",
+        where="""e.kind = 'pivot' and f.kind = 'pivot'
+            and size(array_distinct(array(a.origin, a.destination, b.destination, c.destination))) >= 3""",
+        chain=("a", "b", "c"),
+        technique="T1021 Remote Services",
+        why="Each host is acted upon and then acts: somebody moves through the network.",
+        blind_spot="A hop that no sensor sees, or one that waits longer than the busy host in the middle allows.",
+        match=("0 ws1/it -> fs1/it smb", "10 fs1/it new service", "20 fs1/it -> dc1/it rdp"),
+        near_miss=("0 ws1/it -> fs1/it smb", "10 fs1/it new service", "20 fs1/it log cleared"),
+    ),
+    Motif(
+        id="relay",
+        title="Relay",
+        pattern="(a)-[e]->(b)",
+        where="""e.kind = 'pivot' and a.name = b.name and a.source = b.source and a.origin <> a.destination
+            and b.origin <> b.destination and a.origin <> b.destination and b.t0 - a.t0 < 60000000""",
+        chain=("a", "b"),
+        technique="T1090.001 Internal Proxy",
+        why="The same alert is handed on within a minute: a proxy, a tunnel or a worm.",
+        blind_spot="A relay that changes protocol on the way, or waits more than a minute.",
+        match=("0 ws1/it -> fs1/it beacon", "0.5 fs1/it -> srv/it beacon"),
+        near_miss=("0 ws1/it -> fs1/it beacon", "2 fs1/it -> srv/it beacon"),
+    ),
+    Motif(
+        id="spray",
+        title="Spray",
+        pattern="(a)",
+        where=_has("a", "credential-access"),
+        chain=("a",),
+        hub=("origin", "source", "name"),
+        spokes="victims",
+        at_least=5,
+        technique="T1110.003 Password Spraying",
+        why="One host tries many accounts with one and the same method; look for the one that let it in.",
+        blind_spot="Guesses from many addresses, against fewer than five accounts, or slower than the links allow; products"
+        " that name no tactic.",
+        match=tuple(f"{i} ws1/it -> dc1/it failed logon #credential-access @user{i}" for i in range(5)),
+        near_miss=tuple(f"{i} ws1/it -> dc1/it failed logon #credential-access @user0" for i in range(5)),
+    ),
+    Motif(
+        id="beacon",
+        title="Beacon",
+        pattern="(a)",
+        where="a.origin <> a.destination",
+        chain=("a",),
+        hub=("origin", "destination", "source", "name"),
+        spokes="t0",
+        at_least=8,
+        regularity=0.8,
+        technique="T1071 Application Layer Protocol",
+        why="One host calls another as if by a clock: an implant that asks for orders, or a job that nobody told you of.",
+        blind_spot="A beat faster than `ranking.episode_gap_seconds`, which is one episode, or with more than about 30 %"
+        " jitter. Of eight calls that come by chance 4 in 100 are as regular.",
+        match=tuple(f"{t} ws1/it -> c2/external odd request" for t in (0, 8, 16, 25, 33, 41, 48, 56)),
+        near_miss=tuple(f"{t} ws1/it -> c2/external odd request" for t in (0, 2, 11, 14, 24, 25, 34, 39)),
+    ),
+    Motif(
+        id="fan_out",
+        title="Fan-out",
+        pattern="(a)",
+        where="a.origin <> a.destination",
+        chain=("a",),
+        hub=("origin",),
+        spokes="destination",
+        at_least=5,
+        technique="T1046 Network Service Discovery",
+        why="One host turns to many: discovery, spraying or a worm's next step.",
+        blind_spot="A sweep slower than the links allow; fewer than five targets.",
+        match=tuple(f"{i} ws1/it -> srv{i}/it smb" for i in range(5)),
+        near_miss=tuple(f"{i} ws1/it -> srv{i}/it smb" for i in range(4)),
+    ),
+    Motif(
+        id="convergence",
+        title="Convergence",
+        pattern="(a)-[e]->(b)",
+        where="e.kind = 'pivot' and a.origin <> a.destination",
+        chain=("a",),
+        hub=("destination",),
+        spokes="origin",
+        at_least=3,
+        technique="T1074.002 Remote Data Staging",
+        why="Many hosts turn to one, which then acts: staging, a shared drop, or one prey of several footholds.",
+        blind_spot="Sources behind one translated address count as one.",
+        match=(
+            "0 ws1/it -> fs1/it smb",
+            "1 ws2/it -> fs1/it smb",
+            "2 ws3/it -> fs1/it smb",
+            "9 fs1/it archive created",
+        ),
+        near_miss=(
+            "0 ws1/it -> fs1/it smb",
+            "1 ws2/it -> fs1/it smb",
+            "2 ws3/it -> fs2/it smb",
+            "9 fs1/it archive created",
+        ),
+    ),
+)
+"""The most telling first: that is the order of the summary's words."""
