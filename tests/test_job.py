@@ -175,7 +175,7 @@ def test_the_intrusion_into_operations_is_first_and_shown(done: Done) -> None:
     assert campaigns[first["subgraph_id"]] == "pivot"
     assert first["is_shown"]
     assert "it_ot_pivot" in first["motifs"]
-    assert first["summary"].startswith("IT→OT pivot")
+    assert first["summary"].startswith("OT action after crossing, IT→OT pivot")
 
 
 def test_the_intrusion_into_the_office_is_among_the_first_three_and_shown(done: Done) -> None:
