@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -22,7 +23,9 @@ PURDUE_DEFAULTS = {"external": 5.0, "it": 4.0, "dmz": 3.5, "ot": 2.0}
 """Purdue level of a zone whose machine has none in the asset list (ISA-95 / IEC 62443 reference model)."""
 
 
-def describe_subgraphs(grouped: DataFrame, motif_hits: DataFrame, paths: DataFrame, warm_up_hours: float) -> DataFrame:
+def describe_subgraphs(
+    grouped: DataFrame, motif_hits: DataFrame, paths: DataFrame, chains: Collection[str], warm_up_hours: float
+) -> DataFrame:
     """Measure each subgraph.
 
     Parameters
@@ -33,6 +36,8 @@ def describe_subgraphs(grouped: DataFrame, motif_hits: DataFrame, paths: DataFra
         One row is one match (`schemas.MOTIF_HITS`).
     paths
         One row is the longest time-respecting path of one subgraph (`schemas.PATHS`).
+    chains
+        Motifs that are chains. Hosts that poll each other all day make long paths too: a path counts where one matched.
     warm_up_hours
         A subgraph that began with less history than this is marked; everything is rare in the first hours.
 
@@ -55,13 +60,14 @@ def describe_subgraphs(grouped: DataFrame, motif_hits: DataFrame, paths: DataFra
         paths, on="subgraph_id", how="left"
     )
     no_text = F.array().cast("array<string>")
+    is_chain = F.coalesce(F.arrays_overlap("motifs", F.array(*map(F.lit, chains))), F.lit(False))
     has_crossed = F.array_contains(F.coalesce("motifs", no_text), CROSSING)
     return conform(
         described.withColumns(
             {
                 "motifs": F.coalesce("motifs", no_text),
                 "path": F.coalesce("path", no_text),
-                "chain_hops": F.when(F.col("path").isNull(), 0.0).otherwise(F.size("path") - 1.0),
+                "chain_hops": F.when(is_chain & F.col("path").isNotNull(), F.size("path") - 1.0).otherwise(0.0),
                 "n_stages": _n_stages(F.col("tactics")),
                 "level_drop": F.when(has_crossed, F.greatest(F.lit(0.0), F.col("level_drop"))).otherwise(F.lit(0.0)),
             }

@@ -193,7 +193,10 @@ def rank_subgraphs(
 
     graph = AlertGraph(motif_vertices(grouped), left, ranking.engine, knobs.driver_max_links)
     motif_hits, _ = line.run("match", match_motifs(graph))
-    features, _ = line.run("describe", describe_subgraphs(grouped, motif_hits, find_paths(graph), knobs.warm_up_hours))
+    chains = [motif.id for motif in MOTIFS if not motif.hub]
+    features, _ = line.run(
+        "describe", describe_subgraphs(grouped, motif_hits, find_paths(graph), chains, knobs.warm_up_hours)
+    )
     titles = {motif.id: motif.title for motif in MOTIFS}
     scored = score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, since=told_since or start)
     subgraphs, ranking.counts["subgraphs"] = line.run("score", scored)

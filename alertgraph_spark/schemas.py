@@ -164,7 +164,7 @@ FEATURES = table(
     ),
     ("severity", "double", "highest severity, 0 where none is given", False),
     ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),
-    ("chain_hops", "double", "hops of its longest time-respecting path, 0 where there is none", False),
+    ("chain_hops", "double", "hops of its longest time-respecting path, 0 where no motif of a chain matched", False),
     (
         "level_drop",
         "double",

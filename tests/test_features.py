@@ -104,7 +104,13 @@ HITS = [
 ]
 
 
-PATHS_FOUND = [("attack", ["host:mail", "host:ws1", "host:jump", "host:ews", "host:plc"]), ("warm-up", None)]
+PATHS_FOUND = [
+    ("attack", ["host:mail", "host:ws1", "host:jump", "host:ews", "host:plc"]),
+    ("no crossing", ["host:hmi", "host:plc", "host:scada"]),  # its only motif is a relay
+    ("upside down", ["host:ws8", "host:jump8", "host:hist"]),
+    ("warm-up", None),
+]
+CHAINS = ["it_ot_pivot", "lateral_chain"]
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +118,7 @@ def features(spark: SparkSession) -> dict[str, Any]:
     episodes = [{"site": "plant", "episode": n, **row} for n, row in enumerate([*ATTACK, *OTHERS, *HEARD])]
     grouped = grouped_frame(spark, episodes)
     hits, paths = spark.createDataFrame(HITS, MOTIF_HITS.ddl), spark.createDataFrame(PATHS_FOUND, PATHS.ddl)
-    described = describe_subgraphs(grouped, hits, paths, warm_up_hours=24)
+    described = describe_subgraphs(grouped, hits, paths, CHAINS, warm_up_hours=24)
     assert described.columns == FEATURES.names
     rows = described.collect()
     by_id = {row["subgraph_id"]: row for row in rows}
@@ -145,6 +151,12 @@ def test_the_attack_in_numbers(features: dict[str, Any]) -> None:
         "ot_action": 1.0,
         "planned_share": 0.0,
     }
+
+
+def test_a_path_counts_where_a_motif_of_a_chain_matched(features: dict[str, Any]) -> None:
+    """Machines that poll each other make long paths all day."""
+    assert features["upside down"]["chain_hops"] == 2.0
+    assert (features["no crossing"]["chain_hops"], len(features["no crossing"]["path"])) == (0.0, 3)
 
 
 def test_rarity_counts_each_type_once_the_most_surprising_first(features: dict[str, Any]) -> None:
