@@ -31,8 +31,9 @@ lint: $(STAMP) ## style, types and architecture
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-docs: $(STAMP) ## make the generated pages anew
+docs: $(STAMP) ## make the generated pages and the files in deploy/ anew
 	@$(BIN)/python docs/make_docs.py
+	@$(BIN)/python deploy/make_deploy.py
 
 bench-speed: $(STAMP) ## the whole run against a bare Spark scan of the same lake, as a ratio
 	@$(BIN)/python benchmarks/speed.py
