@@ -41,7 +41,9 @@ def function_text(stream: Stream) -> str:
 
 def table_columns(stream: Stream) -> Iterator[dict[str, str]]:
     """The columns of a table as the tables API takes them, which spells one type in another way than the rule does."""
-    meanings = RUN_MEANINGS | {name: c.meaning for c, (_, name, _) in zip(stream.table.columns, stream.columns)}
+    meanings = RUN_MEANINGS | {
+        name: c.meaning for c, (_, name, _) in zip(stream.table.columns, stream.columns, strict=True)
+    }
     for name, kind in (*RUN_COLUMNS, *(c[1:] for c in stream.columns)):
         yield {
             "name": name,

@@ -83,7 +83,6 @@ class Stream:
         """Each column of the table as (its name in `schemas`, its name in the stream, its type in the stream)."""
         return tuple((c.name, column_name(c.name), column_type(c.type)) for c in self.table.columns)
 
-
     def check(self, declared: Mapping[str, str] | None = None) -> list[str]:
         """Return what of this stream the service would refuse, and what it would drop without a word.
 
@@ -99,11 +98,12 @@ class Stream:
             problems.append("two columns have one name")
         if len(names) > _MAX_COLUMNS:
             problems.append(f"{len(names)} columns; {_MAX_COLUMNS} are allowed")
-        for name, kind in columns if declared is not None else ():
-            if name not in declared:
+        have = dict(columns) if declared is None else declared
+        for name, kind in columns:
+            if name not in have:
                 problems.append(f"{name}: not declared, the service would drop it")
-            elif declared[name] != kind:
-                problems.append(f"{name}: declared as {declared[name]}, sent as {kind}")
+            elif have[name] != kind:
+                problems.append(f"{name}: declared as {have[name]}, sent as {kind}")
         return [f"{self.name}: {problem}" for problem in problems]
 
 
@@ -156,8 +156,9 @@ def check_declared(rule: Any = None) -> None:
 def _declarations_in(rule: Any) -> Mapping[str, Any]:
     """Return the `streamDeclarations` at whatever depth they stand; a template and `az` nest them differently."""
     if isinstance(rule, Mapping):
-        if isinstance(rule.get("streamDeclarations"), Mapping):
-            return rule["streamDeclarations"]
+        declared = rule.get("streamDeclarations")
+        if isinstance(declared, Mapping):
+            return declared
         rule = list(rule.values())
     found = (_declarations_in(inner) for inner in rule) if isinstance(rule, list) else ()
     return next(filter(None, found), {})
