@@ -22,7 +22,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the job's command line into `config`, `start`, `end` (aware UTC or None), `compile`, `post_only` (or None) and `set`.
+    """Parse the job's command line into `config`, `start`, `end` (aware UTC or None), `compile`, `post_only` and `set`.
 
     Without a window the run takes all that the export holds; `--last` ends now.
     """
