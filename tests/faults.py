@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -38,13 +38,13 @@ from typing import Any
 REPO = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPO / "examples"))  # the examples are no part of the wheel
 
-from emulator.faults import FAULTS, KILLS, FaultPlan  # noqa: E402 - needs the line above
+from emulator.faults import FAULTS, KILLS, Fault, FaultPlan  # noqa: E402 - needs the line above
 from emulator.server import DCR_ID, LogsIngestionEmulator  # noqa: E402 - the same
 
 from alertgraph_spark.io.log_analytics.credentials import EnvironmentToken  # noqa: E402
 from alertgraph_spark.io.log_analytics.ledger import Ledger, PostCounts, TablePlan  # noqa: E402
 from alertgraph_spark.io.log_analytics.rate import RateLimiter  # noqa: E402
-from alertgraph_spark.io.log_analytics.rows import RowEncoder, iso_utc  # noqa: E402
+from alertgraph_spark.io.log_analytics.rows import RowEncoder  # noqa: E402
 from alertgraph_spark.io.log_analytics.sender import Sender  # noqa: E402
 from alertgraph_spark.io.log_analytics.streams import STREAMS, Stream  # noqa: E402
 from alertgraph_spark.io.log_analytics.transport import ingestion_url  # noqa: E402
@@ -274,20 +274,24 @@ def watch_batches(emulator: LogsIngestionEmulator) -> list[str]:
     return arrived
 
 
-def run_case(seed: int, home: Path, most: int = 100) -> Found:
+def run_case(
+    seed: int, home: Path, most: int = 100, faults: Sequence[Fault] = (*FAULTS, *KILLS), n_rows: int = 0
+) -> Found:
     """Run one case and compare; at most so many faults strike in it."""
     rng = random.Random(seed)
     db = home / f"{seed}.sqlite"
-    plan = FaultPlan.seeded(seed, rng.choice([0.2, 0.4, 0.7]), (*FAULTS, *KILLS), most=most)
+    plan = FaultPlan.seeded(seed, rng.choice([0.2, 0.4, 0.7]), faults, most=most)
     own_kills = 0
     with LogsIngestionEmulator(db, TOKEN, faults=plan) as emulator:
         poster = partial(
-            Poster, emulator.url, home / str(seed), seed, rng.randrange(20, 120), rng.choice([700, 2500, 20_000])
+            Poster,
+            *(emulator.url, home / str(seed), seed, n_rows or rng.randrange(20, 120)),
+            max_body_bytes=rng.choice([700, 2500, 20_000]) if not n_rows else 2500,
         )
         arrived = watch_batches(emulator)
         for attempt in range(200):
             known, n_before = Ledger.open(LocalFiles(home / str(seed)), emulator.url).known, len(arrived)
-            kills_itself = attempt < 3 and rng.random() < 0.3
+            kills_itself = attempt < 3 and rng.random() < 0.3 and not n_rows
             told = {"kill_at": rng.randrange(1, 8), "moment": rng.choice(["before", "within", "after"])}
             process = PROCESSES.Process(target=run_poster, args=(poster(**(told if kills_itself else {})),))
             process.start()
@@ -362,7 +366,9 @@ def run_spark(n_kills: int, home: Path) -> Found:
     with LogsIngestionEmulator(db, TOKEN) as emulator:
         arrived = watch_batches(emulator)
         for attempt in range(n_kills + 1):
-            driver = subprocess.Popen([*this, "--post", str(folder), emulator.url], start_new_session=True)
+            with (home / "spark.log").open("ab") as log:  # a driver that is killed leaves a JVM that complains
+                command = [*this, "--post", str(folder), emulator.url]
+                driver = subprocess.Popen(command, start_new_session=True, stdout=log, stderr=log)
             # Every other time the driver alone: its executors live on for a moment and may still send.
             name, kill = [("driver and executors", os.killpg), ("driver", os.kill)][attempt % 2]
             delay = rng.random() / 3
@@ -374,10 +380,10 @@ def run_spark(n_kills: int, home: Path) -> Found:
                 time.sleep(delay)
                 kill(driver.pid, signal.SIGKILL)
             struck[f"{name} killed by SIGKILL"] += driver.wait() == -signal.SIGKILL
-        assert driver.returncode == 0, "the last one ends by itself"
+        assert driver.returncode == 0, (home / "spark.log").read_text(encoding="utf-8", errors="replace")[-3000:]
     found = compare(db, saved_rows(random.Random(0), SPARK_ROWS))
     found.faults = struck
-    assert len(arrived) > len(set(arrived)) or not found.twice
+    assert bool(found.twice) == (len(arrived) > len(set(arrived))), "a batch that comes again is the same to the byte"
     return found
 
 
