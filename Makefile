@@ -7,7 +7,7 @@ AZURITE := $(VENV)/azurite/.ready
 LAKES ?= .lakes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench-speed formats-table clean
+.PHONY: help demo test lint docs bench-speed faults formats-table clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -31,11 +31,15 @@ lint: $(STAMP) ## style, types and architecture
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-docs: $(STAMP) ## make the generated pages anew
+docs: $(STAMP) ## make the generated pages and the files in deploy/ anew
 	@$(BIN)/python docs/make_docs.py
+	@$(BIN)/python deploy/make_deploy.py
 
 bench-speed: $(STAMP) ## the whole run against a bare Spark scan of the same lake, as a ratio
 	@$(BIN)/python benchmarks/speed.py
+
+faults: $(STAMP) ## 1,000 faults between a saved run and its tables, and a count of what they did
+	@$(BIN)/python tests/faults.py
 
 formats-table: $(STAMP) ## measure the formats on the real samples, where they lie beside the repository
 	@$(BIN)/python benchmarks/formats_table.py

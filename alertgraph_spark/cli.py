@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, TextIO
 
-from alertgraph_spark.errors import AlertGraphError
+from alertgraph_spark.errors import AlertGraphError, PublishError
 
 _SPAN = re.compile(r"([1-9]\d{0,4})([mhd])")
 # Five digits: 99999d is 273 years, more would leave the calendar.
@@ -22,7 +22,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the job's command line into `config`, `start`, `end` (aware UTC or None), `compile` (or None) and `set`.
+    """Parse the job's command line into `config`, `start`, `end` (aware UTC or None), `compile`, `post_only` and `set`.
 
     Without a window the run takes all that the export holds; `--last` ends now.
     """
@@ -41,10 +41,15 @@ def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespac
         help="besides ranking, write the window's alerts as one file for work outside Spark: JSON lines at PATH and Parquet"
         " beside it, or as alerts.jsonl and alerts.parquet in the folder PATH",
     )
+    parser.add_argument(
+        "--post-only", metavar="RUN_ID", help="rank nothing: post what of a saved run has not been delivered yet"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the config")
     args = parser.parse_args(argv)
     if args.last and (args.start or args.end):
         parser.error("--last goes without --start and --end")
+    if args.post_only and (args.last or args.start or args.end or args.compile):
+        parser.error("--post-only goes without a window and without --compile: the run has been computed")
     if args.last:
         args.end = datetime.now(timezone.utc)
         args.start = args.end - args.last
@@ -140,7 +145,34 @@ def posted_words(posted: Mapping[str, Any], target: str | None) -> str:
     """Say in words how many rows of which table went where; `posted` is table to `PostCounts`."""
     if not posted:
         return "nothing (post.mode: none)"
-    return ", ".join(f"{counts.n_sent:,} {table}" for table, counts in posted.items()) + f" to {target}"
+    said = ", ".join(f"{counts.n_sent:,} {table}" for table, counts in posted.items()) + f" to {target}"
+    before, missing = (sum(n) for n in zip(*((c.n_before, _missing(c)) for c in posted.values()), strict=True))
+    said += f"; {before:,} had been before" if before else ""
+    return said + (f"; {missing:,} NOT delivered" if missing else "")
+
+
+def check_posted(posted: Mapping[str, Any], run_id: str, folder: str) -> None:
+    """End the run where a row was not delivered.
+
+    Raises
+    ------
+    PublishError
+        With the reason, the number of rows, and what to do.
+    """
+    missing = sum(map(_missing, posted.values()))
+    errors = [f"table {table}: {counts.error}" for table, counts in posted.items() if counts.error]
+    n_refused = sum(counts.n_refused for counts in posted.values())
+    if n_refused:
+        errors.append(
+            f"{n_refused:,} rows are refused as they are; each with the answer in {folder}/posted/dead_letters"
+        )
+    if missing or errors:
+        rest = f"the results are saved; --post-only {run_id} sends the rest"
+        raise PublishError(f"{missing:,} rows were not delivered: {errors[0]}; {'; '.join([*errors[1:2], rest])}")
+
+
+def _missing(counts: Any) -> int:
+    return int(counts.n_rows - counts.n_sent - counts.n_before)
 
 
 def remarks(record: Mapping[str, Any]) -> dict[str, str]:

@@ -38,6 +38,13 @@ def run_record(
     }
 
 
+def run_row(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The row of `schemas.RUNS` that tells of a run, from its `run.json`."""
+    window = [datetime.fromisoformat(record["window"][end]) for end in ("start", "end")]
+    lists = [list(record[key].items()) for key in ("versions", "counts", "rejected_by_reason")]
+    return (*window, record["config_digest"], record["engine"], *lists)
+
+
 def tracked_run(
     record: Mapping[str, Any], settings: Mapping[str, Any], ranking: Ranking, top: Sequence[Any]
 ) -> dict[str, Any]:

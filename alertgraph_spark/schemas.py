@@ -235,4 +235,16 @@ EDGES = table(
     ("last_seen", "timestamp", "last alert", False),
 )
 
+RUNS = table(
+    "runs",
+    "one run, posted last: where it stands, the run's other rows have been posted",
+    ("window_start", "timestamp", "first TimeGenerated that counted", False),
+    ("window_end", "timestamp", "first TimeGenerated that did not count any more", False),
+    ("config_digest", "string", "hash of its settings", False),
+    ("engine", "string", "graph engine that was taken", False),
+    ("versions", "array<struct<name:string,version:string>>", "what ran", False),
+    ("counts", "array<struct<name:string,n:bigint>>", "what became of the rows read, and what was found", False),
+    ("rejected_by_reason", "array<struct<name:string,n:bigint>>", "rows refused, by reason", False),
+)
+
 RESULTS = (SUBGRAPHS, MEMBERS, NODES, EDGES, MOTIF_HITS, CUTS, REJECTED)

@@ -145,6 +145,7 @@ class Post:
         like_words=REFERENCE_WORDS,
         is_reference=True,
     )
+    rule: str | None = key("`logs_ingestion`: the rule as deployed, a JSON file to check the columns against", None)
     folder: str | None = key("`file`: folder that gets the rows as JSON lines, a folder a run and table", None)
 
     def conflicts(self) -> Iterator[tuple[str, str]]:

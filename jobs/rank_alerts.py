@@ -1,6 +1,6 @@
 """The main job: from exported alerts to ranked, explained, posted subgraphs.
 
-python jobs/rank_alerts.py --config FILE [--start ISO --end ISO | --last 24h] [--set KEY=VALUE]...
+python jobs/rank_alerts.py --config FILE [--start ISO --end ISO | --last 24h | --post-only RUN_ID] [--set KEY=VALUE]...
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from alertgraph_spark.cli import Console, arguments, exit_code, posted_words, remarks
+from alertgraph_spark.cli import Console, arguments, check_posted, exit_code, posted_words, remarks
 from alertgraph_spark.config import load_settings
 from alertgraph_spark.export_layout import window_of
 from alertgraph_spark.io import (
@@ -29,7 +30,8 @@ from alertgraph_spark.io import (
 )
 from alertgraph_spark.io.secrets import resolve
 from alertgraph_spark.pipeline import Knobs, rank_subgraphs
-from alertgraph_spark.run_record import run_record, tracked_run
+from alertgraph_spark.run_record import run_record, run_row, tracked_run
+from alertgraph_spark.schemas import RUNS
 from alertgraph_spark.settings import Settings
 from alertgraph_spark.source_format import Format
 
@@ -40,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = arguments(__doc__ or "", argv)
     console = Console()
     settings = load_settings(args.config, args.set)
+    if args.post_only:
+        return post_again(settings, args.post_only, console)
     run_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{settings.digest[:8]}"
     console.say(f"run {run_id}")
     formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
@@ -76,17 +80,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     with console.stage("log"):
         run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), ranking, top)))
     with console.stage("post"):
-        now = datetime.now(timezone.utc)
-        saved = results.read_tables(spark, folder) if settings.post.mode != "none" else {}
-        posted = log_analytics.post_results(
-            saved, run_id=run_id, time_generated=now, resolve=resolve, **asdict(settings.post)
-        )
+        posted = post_saved(spark, settings, folder, record)
     ranking.release()
     target = settings.post.endpoint or settings.post.folder
     places = {"results": folder, "MLflow": run.look if run else "not logged", "posted": posted_words(posted, target)}
     places |= {name: compiled.words(told) for name, told in copies.items()}
     console.end(top, record["counts"], remarks(record) | places, time.perf_counter() - begin)
+    check_posted(posted, run_id, folder)
     return 0
+
+
+def post_again(settings: Settings, run_id: str, console: Console) -> int:
+    """Post what of a saved run has not been delivered; nothing is computed."""
+    folder = f"{settings.results.path.rstrip('/')}/{run_id}"
+    console.say(f"run {run_id}")
+    spark = session.start_session("alertgraph-spark", **asdict(settings.spark))
+    record = results.read_run(spark, folder)
+    with console.stage("post"):
+        posted = post_saved(spark, settings, folder, record)
+    console.say(f"posted    {posted_words(posted, settings.post.endpoint or settings.post.folder)}")
+    check_posted(posted, run_id, folder)
+    return 0
+
+
+def post_saved(
+    spark: SparkSession, settings: Settings, folder: str, record: Mapping[str, Any]
+) -> dict[str, log_analytics.PostCounts]:
+    """Post a run as it was saved, and add to its `run.json` what became of the rows."""
+    if settings.post.mode == "none":
+        return {}
+    saved = results.read_tables(spark, folder) | {"runs": spark.createDataFrame([run_row(record)], RUNS.ddl)}
+    posted = log_analytics.post_results(
+        saved,
+        run_id=record["run_id"],
+        time_generated=datetime.now(timezone.utc),
+        resolve=resolve,
+        files=results.RunFolder(spark, folder),
+        **asdict(settings.post),
+    )
+    results.save_run(spark, folder, {**record, "posted": {name: asdict(counts) for name, counts in posted.items()}})
+    return posted
 
 
 def read_alerts(

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -21,20 +22,21 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.errors import PublishError, SchemaError
+from alertgraph_spark.errors import ConfigError, PublishError, SchemaError
 from alertgraph_spark.io.log_analytics import PostCounts, post_results
-from alertgraph_spark.io.log_analytics.posting import count_receipts
+from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
+from alertgraph_spark.io.log_analytics.ledger import Ledger, MemoryFiles
 from alertgraph_spark.io.log_analytics.rows import RowEncoder, row_id
-from alertgraph_spark.io.log_analytics.sender import MAX_BODY_BYTES, Receipt
 from alertgraph_spark.io.log_analytics.streams import STREAMS
 from alertgraph_spark.io.log_analytics.tasks import Delivery, send_batches
 from alertgraph_spark.io.log_analytics.transport import Response, ingestion_url, post
-from alertgraph_spark.schemas import EDGES, NODES, SUBGRAPHS
+from alertgraph_spark.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
 
 EMULATOR = Path(__file__).parent.parent / "examples" / "emulator"
 sys.path.insert(0, str(EMULATOR.parent))  # the examples are no part of the wheel
 
-from emulator.server import DCR_ID, LogsIngestionEmulator, kept_time, stored_value  # noqa: E402 - needs the line above
+from emulator.faults import FAULTS, Fault, FaultPlan  # noqa: E402 - needs the line above
+from emulator.server import DCR_ID, RULE, LogsIngestionEmulator, kept_time, stored_value  # noqa: E402 - needs the line above
 
 UTC = timezone.utc
 NODES_STREAM = "Custom-AlertGraphNodes_CL"
@@ -155,6 +157,36 @@ def test_a_connection_that_nobody_takes_is_a_broken_one() -> None:
     assert ask(gone) == Response(0, code="ConnectionRefusedError")
 
 
+# --- what goes wrong ---
+
+STORING = {"slow", "503 after storing", "hang after storing", "answer torn after storing", "answer lost after storing"}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_each_fault_answers_and_stores_as_its_name_says(
+    emulator: LogsIngestionEmulator, tmp_path: Path, fault: Fault
+) -> None:
+    emulator.faults = FaultPlan([fault])
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    answer = post(ingestion_url(emulator.url, DCR_ID, NODES_STREAM), headers, b'[{"Site": "a"}]', 0.3)
+    said = {"slow": 204}.get(fault.name, int(fault.name[:3]) if fault.name[:3].isdecimal() else 0)
+    assert answer.status == said
+    assert ("retry-after" in answer.headers) == (fault.name == "429 with Retry-After")
+    assert len(stored(tmp_path, "AlertGraphNodes_CL")) == (fault.name in STORING)
+    assert ask(emulator).status == 204, "the next request goes through"
+    assert emulator.faults.struck == {fault.name: 1}
+
+
+def test_a_seed_is_a_plan() -> None:
+    def drawn(seed: int) -> list[str]:
+        plan = FaultPlan.seeded(seed, 0.3, most=50)
+        return [fault.name if fault else "" for fault in (plan.next() for _ in range(400))]
+
+    assert drawn(1) == drawn(1) != drawn(2)
+    assert len([name for name in drawn(1) if name]) == 50
+    assert 30 < len([name for name in drawn(3)[:150] if name]) < 60  # 45 in the mean
+
+
 # --- from executors --------------------------------------------------------------------------------------------------
 
 T1, T2 = datetime(2026, 11, 24, 5, 0, 0, 1, tzinfo=UTC), datetime(2026, 11, 24, 6, 30, tzinfo=UTC)
@@ -178,9 +210,17 @@ def tables(spark: SparkSession) -> dict[str, DataFrame]:
         ("sg-1", "plant", 0.9, 1, True, T1, T2, 5, 2, 3, ["impact"], None, WHY, TEXT),
         ("sg-2", "plant", 0.1, 2, False, T1, T2, 3, 1, 1, [], [], [], None),
     ]
+    members: list[tuple[Any, ...]] = [
+        ("sg-1", f"a-{i}", None if i == 4 else f"i-{i}", "plant", "0" * 16, "core") for i in range(5)
+    ]
+    ran = [("spark", "3.5.9")], [("rows_read", 9), ("alerts", 8)], [("torn line", 1)]
+    runs: list[tuple[Any, ...]] = [(T1, T2, "0123456789ab", "driver", *ran)]
     return {
         table.name: spark.createDataFrame(rows, table.ddl)
-        for table, rows in ((NODES, nodes), (EDGES, edges), (SUBGRAPHS, subgraphs))
+        for table, rows in (
+            *((MEMBERS, members), (NODES, nodes), (EDGES, edges)),
+            *((SUBGRAPHS, subgraphs), (RUNS, runs)),
+        )
     }
 
 
@@ -204,11 +244,14 @@ def test_what_executors_post_is_what_the_tables_hold(
     emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
 ) -> None:
     counts = post_to(emulator, tables)
-    assert counts == {
+    assert {name: replace(done, n_bytes=0) for name, done in counts.items()} == {
+        "members": PostCounts(n_rows=5, n_sent=5, n_batches=1),
         "nodes": PostCounts(n_rows=2, n_sent=2, n_batches=1),
         "edges": PostCounts(n_rows=3, n_sent=3, n_batches=1),
         "subgraphs": PostCounts(n_rows=2, n_sent=2, n_batches=1),
+        "runs": PostCounts(n_rows=1, n_sent=1, n_batches=1),
     }
+    assert all(done.is_complete for done in counts.values())
     nodes = stored(tmp_path, "AlertGraphNodes_CL")
     row_ids = {row.pop("RowId") for row in nodes}
     assert len(row_ids) == 2
@@ -234,13 +277,18 @@ def test_what_executors_post_is_what_the_tables_hold(
     ]
     assert (first["IsShown"], first["Score"], first["Motifs"], first["Summary"]) == (1, 0.9, None, TEXT)
     assert (second["IsShown"], second["Rank"], second["Motifs"], second["Summary"]) == (0, 2, "[]", None)
+    members = stored(tmp_path, "AlertGraphMembers_CL")
+    assert [(m["AlertId"], m["ItemId"]) for m in members] == [*((f"a-{i}", f"i-{i}") for i in range(4)), ("a-4", None)]
+    (ran,) = stored(tmp_path, "AlertGraphRuns_CL")
+    assert (ran["RunId"], ran["Engine"], ran["WindowStart"], ran["WindowEnd"]) == ("run-7", "driver", T1_TEXT, T2_TEXT)
+    assert json.loads(ran["Counts"]) == [{"name": "rows_read", "n": 9}, {"name": "alerts", "n": 8}]
 
 
 def test_a_second_post_of_a_run_repeats_rows_order_and_ids_from_the_driver_too(
     emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
 ) -> None:
     first = post_to(emulator, tables)
-    shuffled = {name: frame.orderBy(F.desc("first_seen")).repartition(3) for name, frame in tables.items()}
+    shuffled = {name: frame.orderBy(F.xxhash64(*frame.columns)).repartition(3) for name, frame in tables.items()}
     assert post_to(emulator, shuffled, from_driver=True) == first
     for table in ("AlertGraphNodes_CL", "AlertGraphEdges_CL", "AlertGraphSubgraphs_CL"):
         rows = stored(tmp_path, table)
@@ -276,14 +324,19 @@ def test_a_refusal_ends_the_post_with_its_remedy_and_without_a_token(
     emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", logger="alertgraph_spark")
-    with pytest.raises(PublishError, match=r"table nodes: .*404.*post\.dcr_id.*\(0 of 2 rows were delivered\)"):
-        post_to(emulator, tables, dcr_id="dcr-1")
-    with pytest.raises(PublishError, match="NO_SUCH_VARIABLE is not set"):
-        post_to(emulator, tables, credential="env:NO_SUCH_VARIABLE")
+    counts = post_to(emulator, tables, dcr_id="dcr-1")
+    assert re.search(r"404.*post\.dcr_id", counts["members"].error)
+    assert [(done.n_rows, done.n_sent, done.is_complete) for done in counts.values()] == [
+        *((5, 0, False), (2, 0, False), (3, 0, False), (2, 0, False), (1, 0, False)),
+    ]
+    assert counts["nodes"].error == "not tried after the one before it"
+    assert (
+        "NO_SUCH_VARIABLE is not set" in post_to(emulator, tables, credential="env:NO_SUCH_VARIABLE")["members"].error
+    )
     emulator.service.token = "another"
-    with pytest.raises(PublishError, match="Monitoring Metrics Publisher") as caught:
-        post_to(emulator, tables)
-    assert TOKEN not in f"{caught.value!r} {caplog.text}"
+    refused = post_to(emulator, tables)["members"]
+    assert "Monitoring Metrics Publisher" in refused.error
+    assert TOKEN not in f"{refused!r} {caplog.text}"
     assert stored(tmp_path, "AlertGraphNodes_CL") == []
 
 
@@ -291,7 +344,7 @@ def test_a_table_of_another_shape_is_an_error_before_the_first_byte(
     emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
 ) -> None:
     wrong = {
-        "nodes": tables["nodes"],
+        **tables,
         "edges": tables["edges"].drop("names"),
         "subgraphs": tables["subgraphs"].withColumn("rank", F.lit("1")),
     }
@@ -315,19 +368,55 @@ def test_many_rows_go_in_batches_below_the_limit_and_a_row_too_large_is_counted(
         counts = post_to(emulator, {**tables, "nodes": many.unionByName(huge)})
     finally:
         spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
-    assert counts["nodes"] == PostCounts(n_rows=41, n_sent=40, n_refused=1, n_batches=3)
+    sent = counts["nodes"]
+    assert (sent.n_rows, sent.n_sent, sent.n_refused, sent.n_batches, sent.is_complete) == (41, 40, 1, 3, False)
+    assert counts["runs"].is_complete, "one row too large does not hold up the others"
     rows = stored(tmp_path, "AlertGraphNodes_CL")
     assert [row["NodeId"] for row in rows] == [f"ip:{i:03d}" for i in range(40)]
     assert MAX_BODY_BYTES // 60_400 == 14
 
 
 def test_receipts_that_do_not_add_up_are_an_error() -> None:
-    receipts = [Receipt("a", n_rows=3, n_fields_cut=1), Receipt("b", refused=("row3",)), Receipt("c", n_rows=2)]
-    assert count_receipts(receipts, "nodes", 6) == PostCounts(6, n_sent=5, n_refused=1, n_batches=2, n_fields_cut=1)
-    with pytest.raises(PublishError, match=r"changed between counting and sending.*5 of 7 rows"):
-        count_receipts(receipts, "nodes", 7)
-    with pytest.raises(PublishError, match="every row is too large"):
-        count_receipts(receipts[1:2], "nodes", 1)
+    receipts = [Receipt("a", n_rows=3, n_fields_cut=1), Receipt("b", refused=("row3",)), Receipt("c", n_known=2)]
+
+    def added(n_rows: int) -> PostCounts:
+        return Ledger(MemoryFiles(), "posted/x").record_all("nodes", n_rows, receipts)
+
+    assert added(6) == PostCounts(6, n_sent=3, n_before=2, n_refused=1, n_batches=1, n_fields_cut=1)
+    assert "changed between counting and sending" in added(7).error
+
+
+def test_a_second_post_with_the_ledger_of_the_first_sends_nothing(
+    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame]
+) -> None:
+    files = MemoryFiles()
+    first = post_to(emulator, tables, files=files)
+    requests, _ = emulator.traffic
+    again = post_to(emulator, tables, files=files, time_generated=RUN_TIME + timedelta(hours=1))
+    assert emulator.traffic[0] == requests
+    assert [(done.n_sent, done.n_before) for done in again.values()] == [(0, done.n_sent) for done in first.values()]
+    assert all(done.is_complete for done in again.values())
+    # Another rule is another place: what the first has had, it has not.
+    emulator.service.dcr_id = "dcr-1"
+    assert post_to(emulator, tables, files=files, dcr_id="dcr-1") == first
+
+
+def test_a_rule_that_lacks_a_column_is_an_error_before_the_first_byte(
+    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
+) -> None:
+    rule = json.loads(RULE.read_text(encoding="utf-8"))
+    assert all(done.is_complete for done in post_to(emulator, tables, rule=str(RULE)).values())
+    requests, _ = emulator.traffic
+    columns = rule["resources"][0]["properties"]["streamDeclarations"]["Custom-AlertGraphRuns_CL"]["columns"]
+    columns[:] = [column for column in columns if column["name"] != "Engine"]
+    older = tmp_path / "older.json"
+    older.write_text(json.dumps(rule), encoding="utf-8")
+    with pytest.raises(SchemaError, match="Custom-AlertGraphRuns_CL: Engine: not declared"):
+        post_to(emulator, tables, rule=str(older))
+    older.write_text("{", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"post\.rule: .*older\.json cannot be read as JSON"):
+        post_to(emulator, tables, rule=str(older))
+    assert emulator.traffic[0] == requests
 
 
 def test_a_task_carries_the_reference_and_not_the_token() -> None:

@@ -249,7 +249,9 @@ def test_it_tells_each_step_in_order_and_where_to_look(done: Done) -> None:
     assert steps == ["read", *done.record["seconds"], "save", "log", "post"]
     assert any(line.startswith(balance) for line in lines)
     assert f"results   {done.folder}" in lines
-    assert re.search(r"^   1  0\.\d{3}  yes    plant-north    2026-03-03 \d\d:\d\d  IT→OT pivot", done.out, re.M)
+    assert re.search(
+        r"^   1  0\.\d{3}  yes    plant-north    2026-03-03 \d\d:\d\d  OT action after crossing", done.out, re.M
+    )
 
 
 def test_the_readme_shows_this_very_run(done: Done) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import itertools
@@ -19,15 +20,18 @@ import pytest
 
 from alertgraph_spark.errors import ConfigError, PublishError, SchemaError
 from alertgraph_spark.io.log_analytics import post_results, stream_declarations
-from alertgraph_spark.io.log_analytics.credentials import AzureToken, Secret, token_provider, token_scope
+from alertgraph_spark.io.log_analytics.batches import Receipt, batch_body, batches
+from alertgraph_spark.io.log_analytics.credentials import AzureToken, Secret, StoredToken, token_provider, token_scope
+from alertgraph_spark.io.log_analytics.rate import RateLimiter
 from alertgraph_spark.io.log_analytics.rows import CUT_MARK, MAX_FIELD_BYTES, EncodedRow, RowEncoder, iso_utc, row_id
-from alertgraph_spark.io.log_analytics.sender import Receipt, Sender, batch_body, batches, retry_after_seconds
-from alertgraph_spark.io.log_analytics.streams import STREAMS, column_name, column_type
+from alertgraph_spark.io.log_analytics.sender import Sender, retry_after_seconds
+from alertgraph_spark.io.log_analytics.streams import STREAMS, Stream, check_declared, column_name, column_type
 from alertgraph_spark.io.log_analytics.transport import Response, ingestion_url
+from alertgraph_spark.table import table
 
 UTC = timezone.utc
 RUN_TIME = datetime(2026, 11, 24, 5, 6, 7, tzinfo=UTC)
-NODES, EDGES, SUBGRAPHS = STREAMS
+MEMBERS, NODES, EDGES, SUBGRAPHS, RUNS = STREAMS
 ENDPOINT, DCR = "https://soc.westeurope-1.ingest.monitor.azure.com", "dcr-0123456789abcdef"
 
 
@@ -63,9 +67,11 @@ def test_types_of_log_analytics() -> None:
 def test_declarations_are_legal_and_complete() -> None:
     declared = stream_declarations()
     assert list(declared) == [
+        "Custom-AlertGraphMembers_CL",
         "Custom-AlertGraphNodes_CL",
         "Custom-AlertGraphEdges_CL",
-        "Custom-AlertGraphSubgraphs_CL",  # last, see STREAMS
+        "Custom-AlertGraphSubgraphs_CL",  # after what it leads to, see STREAMS
+        "Custom-AlertGraphRuns_CL",
     ]
     for stream in STREAMS:
         columns = declared[stream.name]["columns"]
@@ -77,6 +83,39 @@ def test_declarations_are_legal_and_complete() -> None:
         assert set(stream.keys) <= set(stream.table.names)
     assert {"name": "Contributions", "type": "dynamic"} in declared["Custom-AlertGraphSubgraphs_CL"]["columns"]
     assert {"name": "FirstSeen", "type": "datetime"} in declared["Custom-AlertGraphNodes_CL"]["columns"]
+
+
+def test_a_name_or_type_that_the_service_would_refuse_is_found() -> None:
+    def problems(*columns: tuple[str, str, str]) -> list[str]:
+        return Stream(table("t", "one thing", *columns), ()).check()
+
+    assert problems(("a" * 45, "string", "")) == []
+    assert "not a legal column name" in problems(("a" * 46, "string", ""))[0]
+    assert "not a legal column name" in problems(("1st", "string", ""))[0]
+    assert problems(("a_b", "string", ""), ("aB", "string", "")) == ["Custom-AlertGraphT_CL: two columns have one name"]
+    assert problems(*((f"c{i}", "string", "") for i in range(497))) == []  # and the three of the run
+    assert problems(*((f"c{i}", "string", "") for i in range(498))) == [
+        "Custom-AlertGraphT_CL: 501 columns; 500 are allowed"
+    ]
+
+
+def test_a_column_that_the_deployed_rule_lacks_is_an_error_whatever_the_rule_is_wrapped_in() -> None:
+    declared = stream_declarations()
+    check_declared({"properties": {"streamDeclarations": declared}})
+    check_declared({"resources": [{"tags": {}}, {"properties": {"streamDeclarations": declared}}]})
+
+    older = json.loads(json.dumps(declared))
+    del older["Custom-AlertGraphRuns_CL"]
+    nodes = older["Custom-AlertGraphNodes_CL"]["columns"]
+    nodes[:] = [{**c, "type": "string"} if c["name"] == "NAlerts" else c for c in nodes if c["name"] != "Zone"]
+    nodes.append({"name": "Extra", "type": "string"})  # the service fills it with nulls: no harm
+    with pytest.raises(SchemaError) as caught:
+        check_declared({"streamDeclarations": older})
+    assert str(caught.value) == (
+        "nothing was posted: Custom-AlertGraphNodes_CL: Zone: not declared, the service would drop it; "
+        "Custom-AlertGraphNodes_CL: NAlerts: declared as string, sent as long; "
+        "Custom-AlertGraphRuns_CL: the rule does not declare this stream; redeploy the rule and its tables from deploy/"
+    )
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -154,6 +193,47 @@ def test_an_array_over_64_kb_keeps_the_elements_that_fit_and_stays_json() -> Non
     assert len(json.loads(one_letter_more.body)["Names"]) == 3 + 1
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("n_alerts", "3", "NAlerts: str is no long"),
+        ("n_alerts", True, "NAlerts: bool is no long"),
+        ("n_alerts", 1 << 63, "NAlerts: int is no long"),
+        ("max_severity", "0.5", "MaxSeverity: str is no real"),
+        ("source", 7, "Source: int is no string"),
+        ("first_seen", "2026-11-24", "FirstSeen: str is no datetime"),
+        ("last_seen", datetime(2026, 11, 24), "LastSeen: datetime is no datetime"),  # without a zone
+        ("names", [b"Stop"], "Names: list is no dynamic"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_name_and_never_by_what_it_holds(
+    column: str, value: Any, said: str
+) -> None:
+    with pytest.raises(SchemaError, match=f"^{said}$"):
+        encode(**{column: value})
+    first, refused, last = RowEncoder(EDGES, "run-7", RUN_TIME).encode_all(
+        [EDGE | {"target": "a"}, EDGE | {column: value}, EDGE | {"target": "z"}]
+    )
+    assert (first.refusal, refused.refusal, last.refusal) == ("", said, "")
+
+
+def test_the_widest_values_of_a_type_pass() -> None:
+    for n in (-(1 << 63), (1 << 63) - 1):
+        assert json.loads(encode(n_alerts=n).body)["NAlerts"] == n
+    assert json.loads(encode(max_severity=1).body)["MaxSeverity"] == 1
+    assert json.loads(encode(n_alerts=None).body)["NAlerts"] is None
+
+
+def test_rows_of_one_key_stay_two_rows() -> None:
+    other = EDGE | {"target": "host:plc8"}
+    one, two, third = RowEncoder(EDGES, "run-7", RUN_TIME).encode_all([EDGE, EDGE | {"n_alerts": 4}, other])
+    assert len({one.row_id, two.row_id, third.row_id}) == 3
+    assert (one, third) == (
+        encode(),
+        encode(target="host:plc8"),
+    )  # the first of a key has the id that it would have alone
+
+
 # --- batches ---------------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +290,7 @@ class Service:
         self.now += seconds
 
     def sender(self, **settings: Any) -> Sender:
+        settings.setdefault("limiter", RateLimiter(clock=lambda: self.now, sleep=lambda seconds: None))
         tokens = lambda *, fresh=False: Secret(FRESH_TOKEN if fresh else TOKEN)  # noqa: E731 - a protocol of one call
         return Sender(
             "https://x/",
@@ -226,7 +307,7 @@ def test_each_batch_gives_a_receipt() -> None:
     service = Service()
     receipts = list(service.sender(max_body_bytes=23).send(rows_of(10, 10, 10)))  # [ 10 , 10 ] = 23
     assert [(r.n_rows, r.n_bytes) for r in receipts] == [(2, 23), (1, 12)]
-    assert receipts[0].batch_id == hashlib.sha256(b"row0\nrow1").hexdigest()
+    assert receipts[0].batch_id == hashlib.sha256(b'["xxxxxxxx","xxxxxxxx"]').hexdigest()[:32]
     assert [json.loads(body) for body in service.bodies] == [["x" * 8] * 2, ["x" * 8]]
     assert service.tokens == [f"Bearer {TOKEN}"] * 2
 
@@ -276,15 +357,16 @@ def test_retry_after_as_a_date_is_read_against_the_answers_own_clock() -> None:
 
 def test_the_deadline_ends_the_repetitions() -> None:
     service = Service([Response(503)] * 99)
-    with pytest.raises(PublishError, match=r"503 after 5 attempts.*deadline of 10 s"):
-        list(service.sender(deadline_seconds=10).send(rows_of(10)))
+    (receipt,) = service.sender(deadline_seconds=10).send(rows_of(10))
+    assert re.search(r"503 after 5 attempts.*deadline of 10 s", str(receipt.error))
+    assert (receipt.n_rows, receipt.letters) == (0, ()), "not delivered, and not undeliverable"
     assert service.naps == [0.5, 1, 2, 4]  # 7.5 s; 8 more would pass 10
 
 
 def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
     service = Service([Response(429, {"retry-after": "301"})])
-    with pytest.raises(PublishError, match="429"):
-        list(service.sender(deadline_seconds=300).send(rows_of(10)))
+    (receipt,) = service.sender(deadline_seconds=300).send(rows_of(10))
+    assert "429" in str(receipt.error)
     assert service.naps == []
 
 
@@ -297,12 +379,25 @@ def test_413_splits_until_it_fits_and_refuses_the_row_that_never_does() -> None:
     sender.transport = transport
     receipts = list(sender.send(rows_of(10, 10, 40, 10)))
     # All four are 75 bytes, the first two 23: taken. The second half, 53, is split: 40 alone is 42, 10 alone is 12.
-    assert [(r.n_rows, r.n_bytes, r.refused) for r in receipts] == [(2, 23, ()), (0, 0, ("row2",)), (1, 12, ())]
+    assert [(r.n_rows, r.n_bytes, r.refused, r.is_split) for r in receipts] == [
+        *((0, 0, (), True), (2, 23, (), False), (0, 0, (), True)),
+        *((0, 0, ("row2",), False), (1, 12, (), False)),
+    ]
+    assert [json.loads(letter) for r in receipts for letter in r.letters] == [
+        {"RowId": "row2", "answer": "Logs Ingestion API: 413", "row": "x" * 38}
+    ]
+    # Taken up again: what the ledger knows to be split and delivered is neither sent nor tried.
+    known, split = ({r.batch_id for r in receipts if r.n_rows}, {r.batch_id for r in receipts if r.is_split})
+    asked: list[bytes] = []
+    again = service.sender(known=known, split=split)
+    again.transport = lambda url, headers, body, timeout: asked.append(gzip.decompress(body)) or Response(204)
+    assert [(r.n_rows, r.n_known) for r in again.send(rows_of(10, 10, 40, 10))] == [(0, 2), (1, 0), (0, 1)]
+    assert asked == [b'["' + b"x" * 38 + b'"]']
 
 
 def test_connection_abort_of_a_large_body_is_a_413() -> None:
     service = Service([Response(400, code="ReadyBody_ClientConnectionAbort")])
-    assert [r.n_rows for r in service.sender().send(rows_of(10, 10))] == [1, 1]
+    assert [r.n_rows for r in service.sender().send(rows_of(10, 10))] == [0, 1, 1]
 
 
 def test_a_row_over_the_limit_is_refused_unsent_and_its_neighbours_go() -> None:
@@ -317,8 +412,8 @@ def test_401_fetches_a_fresh_token_once() -> None:
     assert [r.n_rows for r in service.sender().send(rows_of(10))] == [1]
     assert service.tokens == [f"Bearer {TOKEN}", f"Bearer {FRESH_TOKEN}"]
     service = Service([Response(401), Response(401)])
-    with pytest.raises(PublishError, match="also a fresh one"):
-        list(service.sender().send(rows_of(10)))
+    (receipt,) = service.sender().send(rows_of(10))
+    assert "also a fresh one" in str(receipt.error)
     assert len(service.tokens) == 2
 
 
@@ -334,18 +429,56 @@ def test_401_fetches_a_fresh_token_once() -> None:
 )
 def test_a_refusal_says_what_to_do_and_is_not_repeated(status: int, remedy: str) -> None:
     service = Service([Response(status, code="SomeCode")])
-    with pytest.raises(PublishError, match=rf"{status} \(SomeCode\).*{remedy}"):
-        list(service.sender().send(rows_of(10)))
+    (receipt,) = service.sender().send(rows_of(10))
+    assert re.search(rf"{status} \(SomeCode\).*{remedy}", str(receipt.error))
     assert len(service.bodies) == 1
+    letters = [json.loads(letter) for letter in receipt.letters]
+    assert [letter["row"] for letter in letters] == (["x" * 8] if status == 400 else []), (
+        "of a 400 the rows are at fault"
+    )
+    assert [letter["answer"] for letter in letters] == ([receipt.error] if status == 400 else [])
 
 
 def test_receipts_before_a_failure_are_not_lost() -> None:
     service = Service([Response(204), Response(403)])
     receipts: Iterator[Receipt] = service.sender(max_body_bytes=12).send(rows_of(10, 10, 10))
     assert next(receipts).n_rows == 1
-    with pytest.raises(PublishError):
-        next(receipts)
+    assert next(receipts).error
+    assert list(receipts) == []
     assert len(service.bodies) == 2  # the third batch is not tried
+
+
+def test_a_400_on_one_half_makes_dead_letters_of_that_half_alone() -> None:
+    service = Service([Response(413), Response(204), Response(400)])
+    receipts = list(service.sender().send(rows_of(10, 11, 12, 13)))
+    assert [r.n_rows for r in receipts] == [0, 2, 0]
+    assert [json.loads(letter)["RowId"] for letter in receipts[-1].letters] == ["row2", "row3"]
+
+
+def test_no_minute_holds_more_than_the_service_takes() -> None:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    def most_in_a_minute(n_bytes: int, share: float = 1.0) -> int:
+        """Requests in the fullest of the minutes that begin with one."""
+        nonlocal now
+        limiter = RateLimiter(share, clock=lambda: now, sleep=sleep)
+        times: list[float] = []
+        for _ in range(25_000):
+            limiter.wait(n_bytes)
+            times.append(now)
+        return max(sum(1 for t in times[i : i + 12_500] if t < times[i] + 60) for i in range(0, 12_500, 2500))
+
+    assert 10_700 < most_in_a_minute(100) <= 12_000
+    assert 1_900 < most_in_a_minute(900_000) <= 2_222  # 2 GB
+    assert 5_300 < most_in_a_minute(100, share=0.5) <= 6_000
+    service = Service()
+    limiter = RateLimiter(clock=lambda: service.now, sleep=service.sleep)
+    list(service.sender(limiter=limiter, max_body_bytes=12).send(rows_of(10, 10)))
+    assert service.naps == [pytest.approx(60 / 10_800)]
 
 
 # --- secrets and settings --------------------------------------------------------------------------------------------
@@ -355,9 +488,9 @@ def test_receipts_before_a_failure_are_not_lost() -> None:
 def test_no_token_and_no_payload_in_a_message_or_a_log_line(status: int, caplog: pytest.LogCaptureFixture) -> None:
     service = Service([Response(status)] * 99)
     caplog.set_level("DEBUG")
-    with pytest.raises(PublishError) as caught:
-        list(service.sender().send([EncodedRow("row0", b'"PAYLOAD"')]))
-    said = f"{caught.value!r} {caught.value.__context__!r} {caplog.text}"
+    (receipt,) = service.sender().send([EncodedRow("row0", b'"PAYLOAD"')])
+    assert receipt.error
+    said = f"{receipt.error} {caplog.text}"
     assert "SECRET" not in said
     assert "PAYLOAD" not in said
     assert "SECRET" in service.tokens[0]  # it was there to be said
@@ -394,25 +527,52 @@ def test_the_azure_token_is_kept_until_a_fresh_one_is_asked_for(monkeypatch: pyt
         def __init__(self) -> None:
             made.append(self)
 
+        def __enter__(self) -> Credential:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
         def get_token(self, scope: str) -> Any:
             if scope != "scope-1":
                 raise ClientAuthenticationError("AADSTS7000215 for tok-SECRET-1")
-            return SimpleNamespace(token=f"token-{len(made)}")
+            return SimpleNamespace(token=f"token-{len(made)}", expires_on=now + 3600)
 
     monkeypatch.setattr(identity, "DefaultAzureCredential", Credential)
-    provider = AzureToken("scope-1")
+    now = 1_000_000.0
+    provider = AzureToken("scope-1", now=lambda: now)
     assert [provider().reveal(), provider().reveal(), provider(fresh=True).reveal()] == [
         "token-1",
         "token-1",
         "token-2",
     ]
+    now += 3600 - 601
+    assert provider().reveal() == "token-2"
+    now += 2
+    assert provider().reveal() == "token-3", "renewed ten minutes before it ends, not after"
     with pytest.raises(PublishError, match=r"ClientAuthenticationError.*managed identity") as caught:
         AzureToken("scope-2")()
     assert "AADSTS" not in str(caught.value)
     assert TOKEN not in str(caught.value)
     monkeypatch.setitem(sys.modules, "azure.identity", None)  # as if it were not installed
     with pytest.raises(PublishError, match=r"alertgraph-spark\[azure\]"):
-        provider()
+        provider(fresh=True)
+
+
+def test_a_stored_token_is_asked_for_again_before_it_ends_by_its_own_word() -> None:
+    def token(ends_at: int) -> Secret:
+        claims = base64.urlsafe_b64encode(json.dumps({"exp": ends_at}).encode()).decode().rstrip("=")
+        return Secret(f"eyJ0.{claims}.c2ln")
+
+    now = 1_000_000.0
+    kept = [token(1_000_000 + 3600), token(1_000_000 + 7200)]
+    provider = StoredToken("dbx://soc/token", lambda _: kept.pop(0), now=lambda: now)
+    first = provider().reveal()
+    now += 3600 - 601
+    assert provider().reveal() == first
+    now += 2
+    assert provider().reveal() != first
+    assert kept == []
 
 
 def test_the_scope_follows_the_cloud() -> None:

@@ -13,6 +13,9 @@ from pyspark.sql import DataFrame, SparkSession
 from alertgraph_spark.errors import ResultsError
 from alertgraph_spark.schemas import RESULTS
 
+_NEW = ".new"
+"""What a file is called until it is whole."""
+
 PARALLEL_WRITES = 4
 """Tables written at a time: most are small, and their cost is planning, not data."""
 
@@ -52,17 +55,69 @@ def read_tables(spark: SparkSession, folder: str) -> dict[str, DataFrame]:
     return {table.name: spark.read.parquet(f"{folder}/{table.name}") for table in RESULTS}
 
 
-def save_run(spark: SparkSession, folder: str, record: Mapping[str, Any]) -> None:
-    """Write `run.json` last: a results folder without it is of a run that did not finish.
+class RunFolder:
+    """The folder of one run through Hadoop's file system, so that a lake path works like a local one."""
 
-    Goes through Hadoop's file system, so that a lake path works like a local one.
+    def __init__(self, spark: SparkSession, folder: str) -> None:
+        """Take the run's folder, which need not be there yet."""
+        self._jvm: Any = spark._jvm
+        self._system, self._root = _hadoop(spark, folder)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the files in `folder` below the run's; none where there is no such folder."""
+        path = self._path(folder)
+        if not self._system.exists(path):
+            return []
+        return [str(status.getPath().getName()) for status in self._system.listStatus(path) if status.isFile()]
+
+    def read(self, name: str) -> bytes | None:
+        """Return what a file holds, None where there is none."""
+        for path in (self._path(name), self._path(f"{name}{_NEW}")):
+            if self._system.exists(path):
+                stream = self._system.open(path)
+                try:
+                    return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
+                finally:
+                    stream.close()
+        return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole: at every moment the old or the new content can be read."""
+        path, new = self._path(name), self._path(f"{name}{_NEW}")
+        stream = self._system.create(new, True)
+        try:
+            stream.write(bytearray(content))
+        finally:
+            stream.close()
+        self._system.delete(path, False)
+        self._system.rename(new, path)
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there."""
+        self._system.delete(self._path(name), False)
+
+    def _path(self, name: str) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(self._root, name)
+
+
+def save_run(spark: SparkSession, folder: str, record: Mapping[str, Any]) -> None:
+    """Write `run.json` last: a results folder without it is of a run that did not finish."""
+    RunFolder(spark, folder).write("run.json", json.dumps(record, indent=2, default=str).encode())
+
+
+def read_run(spark: SparkSession, folder: str) -> dict[str, Any]:
+    """Return what `run.json` holds.
+
+    Raises
+    ------
+    ResultsError
+        If the folder is not that of a run that was saved.
     """
-    system, path = _hadoop(spark, f"{folder}/run.json")
-    stream = system.create(path, True)
     try:
-        stream.write(bytearray(json.dumps(record, indent=2, default=str).encode()))
-    finally:
-        stream.close()
+        record: dict[str, Any] = json.loads(RunFolder(spark, folder).read("run.json") or b"")
+    except (Py4JJavaError, ValueError):
+        raise ResultsError(f"{folder} holds no run.json: no such run, or one whose results were not saved") from None
+    return record
 
 
 def _hadoop(spark: SparkSession, place: str) -> tuple[Any, Any]:

@@ -4,6 +4,8 @@
 
 prints its address on the first line: set `post.endpoint` to it and `post.credential` to `env:TOKEN`. In Python:
 `with LogsIngestionEmulator("rows.sqlite", token) as emulator: ... emulator.url ...`
+
+It declares what `deploy/data_collection_rule.json` declares. With `--faults SEED` a third of the requests meets a fault.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import re
 import sqlite3
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,8 +28,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from alertgraph_spark.io.log_analytics import stream_declarations
+if __package__:
+    from emulator.faults import Fault, FaultPlan
+else:  # run as a script
+    from faults import Fault, FaultPlan
 
+RULE = Path(__file__).resolve().parent.parent.parent / "deploy" / "data_collection_rule.json"
 API_VERSION = "2023-01-01"
 DCR_ID = "dcr-00000000000000000000000000000000"
 MAX_BODY_BYTES = 1024 * 1024  # documented for the compressed and the uncompressed body alike
@@ -53,6 +60,14 @@ class Answer:
     status: int
     code: str = ""
     message: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def declarations(rule: Path = RULE) -> Declarations:
+    """The streams that a rule's template declares."""
+    (resource,) = json.loads(rule.read_text(encoding="utf-8"))["resources"]
+    declared: Declarations = resource["properties"]["streamDeclarations"]
+    return declared
 
 
 class RowStore:
@@ -65,6 +80,7 @@ class RowStore:
         """Open or create `db` and the streams' tables."""
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(db, check_same_thread=False)  # the lock keeps the request threads apart
+        self._connection.execute("PRAGMA synchronous = OFF")  # a machine that fails takes the emulator with it
         with self._lock, self._connection as connection:
             for stream, declared in streams.items():
                 columns = ", ".join(f'"{c["name"]}" {_SQL_TYPES.get(c["type"], "TEXT")}' for c in declared["columns"])
@@ -162,6 +178,12 @@ def _refuse_constant(name: str) -> NoReturn:
 
 class _Server(ThreadingHTTPServer):
     service: LogsIngestion
+    faults: FaultPlan
+    n_requests = 0
+    n_bytes = 0
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Stay silent: a client that was killed or gave up is what faults are for."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -170,16 +192,41 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length") or ""
-        if length.isdecimal() and int(length) <= 64 * MAX_BODY_BYTES:
-            self._reply(self.server.service.answer(self.path, dict(self.headers), self.rfile.read(int(length))))
-        else:
+        if not length.isdecimal() or int(length) > 64 * MAX_BODY_BYTES:
             self.close_connection = True  # what was not read would be taken for the next request
             self._reply(Answer(413 if length else 411, "InvalidContentLength", "give the length, at most 1 MB"))
+            return
+        body = self.rfile.read(int(length))
+        self.server.n_requests += 1
+        self.server.n_bytes += len(body)
+        fault = self.server.faults.next()
+        if fault is None or fault.is_stored or not (fault.status or fault.ends):
+            time.sleep(fault.seconds if fault else 0)
+            answer = self.server.service.answer(self.path, dict(self.headers), body)
+        if fault and fault.status:
+            answer = Answer(fault.status, fault.code, "a fault of the plan", fault.headers)
+        if fault and fault.ends:
+            self._end(fault)
+        else:
+            self._reply(answer)
+
+    def _end(self, fault: Fault) -> None:
+        """End a request without an answer."""
+        self.close_connection = True
+        if fault.ends == "kill":
+            self.server.faults.kill()
+        if fault.ends == "torn":
+            self.wfile.write(b"HTTP/1.1 20")
+        if fault.ends == "hang":
+            self.connection.settimeout(60)
+            self.connection.recv(1)  # returns when the client has closed
 
     def _reply(self, answer: Answer) -> None:
         error = {"error": {"code": answer.code, "message": answer.message}}
         body = b"" if answer.status == 204 else json.dumps(error).encode()
         self.send_response(answer.status)
+        for name, value in answer.headers:
+            self.send_header(name, value)
         if body:
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -193,19 +240,36 @@ class _Handler(BaseHTTPRequestHandler):
 class LogsIngestionEmulator:
     """Runs the emulator on 127.0.0.1 while the `with` block lasts; `db` keeps the rows afterwards."""
 
-    def __init__(self, db: str | Path, token: str, *, port: int = 0, dcr_id: str = DCR_ID) -> None:
+    def __init__(
+        self, db: str | Path, token: str, *, port: int = 0, dcr_id: str = DCR_ID, faults: FaultPlan | None = None
+    ) -> None:
         """Take the port, 0 for a free one, and open `db`."""
-        streams = stream_declarations()
+        streams = declarations()
         self.dcr_id = dcr_id
         self.service = LogsIngestion(RowStore(db, streams), token, dcr_id, streams)
         self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.service = self.service
+        self._server.faults = faults or FaultPlan()
         self.thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
     def url(self) -> str:
         """The endpoint, with the port that was taken."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def faults(self) -> FaultPlan:
+        """What goes wrong; set another plan while it runs."""
+        return self._server.faults
+
+    @faults.setter
+    def faults(self, plan: FaultPlan) -> None:
+        self._server.faults = plan
+
+    @property
+    def traffic(self) -> tuple[int, int]:
+        """Requests so far, and their bytes as they came over the wire."""
+        return self._server.n_requests, self._server.n_bytes
 
     def __enter__(self) -> LogsIngestionEmulator:
         """Start to answer."""
@@ -226,12 +290,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     parser.add_argument("--token-env", required=True, metavar="NAME", help="environment variable with the bearer token")
     parser.add_argument("--dcr-id", default=DCR_ID, help="immutable id of the data collection rule")
+    parser.add_argument("--faults", type=int, metavar="SEED", help="let a third of the requests meet a fault")
     options = parser.parse_args(arguments)
     token = os.environ.get(options.token_env, "")
     if not token:
         print(f"the environment variable {options.token_env} is empty", file=sys.stderr)
         return 2
-    with LogsIngestionEmulator(options.db, token, port=options.port, dcr_id=options.dcr_id) as emulator:
+    plan = None if options.faults is None else FaultPlan.seeded(options.faults, 1 / 3)
+    with LogsIngestionEmulator(options.db, token, port=options.port, dcr_id=options.dcr_id, faults=plan) as emulator:
         print(emulator.url, f"rule {emulator.dcr_id}, rows in {options.db}; stop with Ctrl-C", sep="\n", flush=True)
         try:
             emulator.thread.join()

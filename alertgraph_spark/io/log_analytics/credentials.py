@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from alertgraph_spark.errors import ConfigError, PublishError
 from alertgraph_spark.secret import REFERENCE_WORDS, Reference, Secret, parse_reference
+
+# A token is renewed so long before it ends: longer than one batch may be tried.
+_SPARE_SECONDS = 600.0
 
 
 class TokenProvider(Protocol):
@@ -43,24 +49,32 @@ class StoredToken:
 
     reference: str
     resolve: Callable[[str], Secret]
+    now: Callable[[], float] = time.time
     _token: Secret | None = None
 
     def __call__(self, *, fresh: bool = False) -> Secret:
-        """Return the token, asked for once unless a fresh one is wanted."""
-        if fresh or self._token is None:
+        """Return the token, asked for once unless a fresh one is wanted or it says that it is about to end."""
+        if fresh or self._token is None or _ends_at(self._token) < self.now() + _SPARE_SECONDS:
             self._token = _bearer(self.resolve(self.reference), self.reference)
         return self._token
 
 
 @dataclass
 class AzureToken:
-    """Takes the token from `DefaultAzureCredential`: environment, managed identity, az login."""
+    """Takes the token from `DefaultAzureCredential`: environment, managed identity, az login.
+
+    The token is kept here: of the chain's members `az login` keeps none and starts a process for each.
+    """
 
     scope: str
-    _credential: Any = None
+    now: Callable[[], float] = time.time
+    _token: Secret | None = None
+    _ends_at: float = 0.0
 
     def __call__(self, *, fresh: bool = False) -> Secret:
-        """Return a token, from the credential's own cache unless a fresh one is asked for."""
+        """Return the token, a new one where a fresh one is asked for or it is about to end."""
+        if not fresh and self._token is not None and self.now() + _SPARE_SECONDS < self._ends_at:
+            return self._token
         try:
             from azure.core.exceptions import AzureError  # noqa: PLC0415 - an extra that only this credential needs
             from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - the same
@@ -68,15 +82,25 @@ class AzureToken:
             raise PublishError(
                 "post.credential: azure-identity is missing where the rows are sent; install alertgraph-spark[azure]"
             ) from None
-        if fresh or self._credential is None:
-            self._credential = DefaultAzureCredential()  # the cache lives in the object
         try:
-            return Secret(self._credential.get_token(self.scope).token)
+            with DefaultAzureCredential() as credential:  # its cache lives in the object: a new one asks anew
+                given = credential.get_token(self.scope)
         except AzureError as error:
             raise PublishError(
                 f"post.credential: DefaultAzureCredential gave no token ({type(error).__name__}); give the cluster a "
                 "managed identity, or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET in its environment"
             ) from None
+        self._token, self._ends_at = Secret(given.token), float(given.expires_on)
+        return self._token
+
+
+def _ends_at(token: Secret) -> float:
+    """Return when a token ends by its own word, in seconds since 1970; never, for one that does not say."""
+    try:
+        body = token.reveal().split(".")[1]
+        return float(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["exp"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        return float("inf")
 
 
 def _bearer(token: Secret, name: str) -> Secret:

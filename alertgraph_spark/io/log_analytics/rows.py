@@ -1,15 +1,16 @@
-"""Turns one row of a results table into the JSON object that is posted."""
+"""Turns the rows of a results table into the JSON objects that are posted, and checks each on the way."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from alertgraph_spark.errors import SchemaError
 from alertgraph_spark.io.log_analytics.streams import Stream
 
 # The service truncates a longer field, which leaves a dynamic one as broken JSON: cut it ourselves, with a mark.
@@ -21,11 +22,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 @dataclass(frozen=True)
 class EncodedRow:
-    """One row ready to post: its id, its JSON in UTF-8, and how many of its fields were cut."""
+    """One row ready to post: its id, its JSON in UTF-8, and how many of its fields were cut.
+
+    A row with a `refusal` did not pass the check and is not posted; its body is what there is of it.
+    """
 
     row_id: str
     body: bytes
     n_fields_cut: int = 0
+    refusal: str = ""
 
 
 def row_id(run_id: str, table: str, keys: list[Any]) -> str:
@@ -63,26 +68,68 @@ class RowEncoder:
     run_id: str
     time_generated: datetime
 
-    def encode(self, row: Mapping[str, Any]) -> EncodedRow:
-        """Return `row`, keyed by the names in `schemas`, as one JSON object of the stream's columns in their order."""
-        key = row_id(self.run_id, self.stream.table.name, [row[name] for name in self.stream.keys])
+    def encode_all(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[EncodedRow]:
+        """Encode rows that are sorted by key; rows of one key are told apart by their number in it.
+
+        A row that fails the check becomes one with a refusal: it must not take the others with it.
+        """
+        before, repeat = None, 0
+        for row in rows:
+            keys = [row[name] for name in self.stream.keys]
+            repeat = repeat + 1 if keys == before else 0
+            before = keys
+            try:
+                yield self.encode(row, repeat)
+            except SchemaError as error:
+                text = json.dumps(dict(row), ensure_ascii=False, default=str).encode("utf-8", "replace")
+                yield EncodedRow(self._row_id(keys, repeat), text, refusal=str(error))
+
+    def encode(self, row: Mapping[str, Any], repeat: int = 0) -> EncodedRow:
+        """Return `row`, keyed by the names in `schemas`, as one JSON object of the stream's columns in their order.
+
+        Raises
+        ------
+        SchemaError
+            If a value does not have its column's type, which the service would store as null without a word. Names the
+            column and both types, never the value.
+        """
+        key = self._row_id([row[name] for name in self.stream.keys], repeat)
         record = {"TimeGenerated": iso_utc(self.time_generated), "RunId": self.run_id, "RowId": key}
         n_cut = 0
         for source, target, kind in self.stream.columns:
-            value, is_cut = _field(row[source], kind)
+            try:
+                value, is_cut = _field(row[source], kind)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise SchemaError(f"{target}: {type(row[source]).__name__} is no {kind}") from error
             record[target] = value
             n_cut += is_cut
         return EncodedRow(key, _json(record), n_cut)
+
+    def _row_id(self, keys: list[Any], repeat: int) -> str:
+        return row_id(self.run_id, self.stream.table.name, [*keys, repeat] if repeat else keys)
 
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
+_PYTHON_TYPES: Mapping[str, tuple[Any, ...]] = {
+    "string": (str,),
+    "int": (int,),
+    "long": (int,),
+    "real": (int, float),
+    "boolean": (bool,),
+    "datetime": (datetime, int),
+    "dynamic": (list, tuple, Mapping, str, int, float),
+}
+_BITS = {"int": 32, "long": 64}
+
+
 def _field(value: Any, kind: str) -> tuple[Any, bool]:
-    """Return the JSON value of a field and whether it was cut."""
+    """Return the JSON value of a field and whether it was cut; TypeError or ValueError if it is none of this kind."""
     if value is None:
         return None, False
+    _check_type(value, kind)
     if kind == "datetime":
         return iso_utc(value), False
     if kind == "string":
@@ -90,6 +137,15 @@ def _field(value: Any, kind: str) -> tuple[Any, bool]:
     if kind == "dynamic":
         return _cut_dynamic(_plain(value))
     return _plain(value), False
+
+
+def _check_type(value: Any, kind: str) -> None:
+    is_flag = isinstance(value, bool) and kind not in ("boolean", "dynamic")
+    if is_flag or not isinstance(value, _PYTHON_TYPES[kind]):
+        raise TypeError
+    half = 1 << _BITS.get(kind, 1) - 1
+    if kind in _BITS and not -half <= value < half:
+        raise OverflowError
 
 
 def _plain(value: Any) -> Any:
@@ -102,6 +158,8 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
+    if value is not None and not isinstance(value, (str, int, float)):
+        raise TypeError
     return value
 
 

@@ -1,30 +1,43 @@
 """Delivers encoded rows to one stream of the Logs Ingestion API in bounded batches, with retries; plain Python.
 
-The promise is at least once: a batch that was repeated after a broken connection may be stored twice, and readers fold
-it by RowId. Limits and statuses: Azure Monitor, "Logs Ingestion API" and its service limits.
+The promise is at least once: a batch whose answer was lost is sent again and may be stored twice, each row with the RowId
+it had, and readers fold it. Limits and statuses: Azure Monitor, "Logs Ingestion API" and its service limits.
+
+`azure-identity` signs in; `azure-monitor-ingestion` 1.1.0 is not used, because its `LogsIngestionClient.upload`
+
+- counts a chunk without separators, so that its chunk of 1 MiB is larger than the 1 MB that the service documents, and sends
+  a row above it as it is;
+- repeats a 429 only where the answer has Retry-After, and neither 408 nor 502 nor a 413 in smaller parts;
+- writes NaN, which is no JSON, and fails on a datetime;
+- has no deadline, no rate limit and no id of a batch that a ledger could remember.
 """
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import itertools
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
 from alertgraph_spark.errors import PublishError
+from alertgraph_spark.io.log_analytics.batches import (
+    MAX_BODY_BYTES,
+    Receipt,
+    batch_body,
+    batch_id_of,
+    batches,
+    dead_letter,
+)
 from alertgraph_spark.io.log_analytics.credentials import TokenProvider
+from alertgraph_spark.io.log_analytics.rate import RateLimiter
 from alertgraph_spark.io.log_analytics.rows import EncodedRow
 from alertgraph_spark.io.log_analytics.transport import Response, Transport, post
 
 logger = logging.getLogger(__name__)
-
-# The service takes 1 MB a call, and its pages leave open whether that is counted before or after compression.
-MAX_BODY_BYTES = 900_000
 
 _FIRST_WAIT_SECONDS = 1.0
 _MAX_WAIT_SECONDS = 60.0
@@ -37,108 +50,98 @@ _REMEDIES = {
 }
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """What became of one batch: rows and uncompressed bytes delivered, fields cut, ids of rows too large to deliver.
+class _Stopped(PublishError):
+    """Raised at an answer that ends the delivery: the service's status, and the rows that it was about."""
 
-    `batch_id` depends on the rows' ids alone. A receipt with an `error` stands for a batch that was not delivered; none
-    was tried after it.
-    """
-
-    batch_id: str
-    n_rows: int = 0
-    n_bytes: int = 0
-    n_fields_cut: int = 0
-    refused: tuple[str, ...] = ()
-    error: str | None = None
-
-
-def batches(rows: Iterable[EncodedRow], limit: int = MAX_BODY_BYTES) -> Iterator[list[EncodedRow]]:
-    """Group rows, in their order, so that `[` + rows joined by `,` + `]` has at most `limit` bytes.
-
-    A row that is too large by itself comes as a batch of its own.
-    """
-    batch: list[EncodedRow] = []
-    size = 1  # the opening bracket; each row then adds itself and a comma, the last a bracket
-    for row in rows:
-        added = len(row.body) + 1
-        if batch and size + added > limit:
-            yield batch
-            batch, size = [], 1
-        batch.append(row)
-        size += added
-    if batch:
-        yield batch
-
-
-def batch_body(batch: list[EncodedRow]) -> bytes:
-    """Return the batch as one JSON array in UTF-8."""
-    return b"[" + b",".join(row.body for row in batch) + b"]"
+    def __init__(self, message: str, status: int, rows: list[EncodedRow]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.rows = rows
 
 
 @dataclass
 class Sender:
-    """Sends to one stream, one request at a time.
+    """Sends batches one after the other and waits as often as the service asks it to.
 
-    `deadline_seconds` bounds one batch with all its repetitions. The first batch that fails ends the sending, so an
-    outage costs one deadline, not one a batch.
+    `known` are the ids of batches that were delivered before and are not sent again, `split` those that are to be sent in
+    halves. `clock` is monotonic and `jitter` in [0, 1): both and `sleep` are parameters so that a test can take their place.
     """
 
     url: str
     tokens: TokenProvider
+    known: Collection[str] = frozenset()
+    split: Collection[str] = frozenset()
     transport: Transport = post
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
+    limiter: RateLimiter = field(default_factory=RateLimiter)
     deadline_seconds: float = 300.0
     timeout_seconds: float = 60.0
     max_body_bytes: int = MAX_BODY_BYTES
 
     def send(self, rows: Iterable[EncodedRow]) -> Iterator[Receipt]:
-        """Deliver `rows` lazily and yield a receipt for each batch.
+        """Deliver `rows` lazily and yield a receipt for each batch, as soon as it is answered.
 
-        Raises
-        ------
-        PublishError
-            At the first batch that the service refuses or that is not delivered by the deadline; says what to do.
+        At the first batch that the service refuses, or that is not delivered by the deadline, the last receipt has an
+        `error` that says what to do. Of a 400 its rows are undeliverable, as they are; of anything else they are only not
+        yet delivered.
         """
         for batch in batches(rows, self.max_body_bytes):
-            yield from self._deliver(batch)
+            try:
+                yield from self._deliver(batch)
+            except PublishError as error:
+                bad = error.rows if isinstance(error, _Stopped) and error.status == 400 else []
+                letters = tuple(dead_letter(row, str(error)) for row in bad)
+                yield Receipt(batch_id_of(batch_body(batch)), letters=letters, error=str(error))
+                return
 
     def _deliver(self, batch: list[EncodedRow]) -> Iterator[Receipt]:
         body = batch_body(batch)
-        batch_id = hashlib.sha256("\n".join(row.row_id for row in batch).encode()).hexdigest()
-        if len(body) <= self.max_body_bytes and self._is_taken(body):
-            yield Receipt(batch_id, len(batch), len(body), sum(row.n_fields_cut for row in batch))
-        elif len(batch) == 1:
-            yield Receipt(batch_id, refused=(batch[0].row_id,))
-        else:
+        batch_id = batch_id_of(body)
+        if batch_id in self.known:
+            yield Receipt(batch_id, n_known=len(batch))
+            return
+        is_split = batch_id in self.split
+        refusal = "" if is_split else batch[0].refusal or self._refusal(batch, body)
+        if is_split or (refusal and len(batch) > 1):
+            if not is_split:
+                yield Receipt(batch_id, is_split=True)
             half = len(batch) // 2
             yield from self._deliver(batch[:half])
             yield from self._deliver(batch[half:])
+        elif refusal:
+            yield Receipt(batch_id, refused=(batch[0].row_id,), letters=(dead_letter(batch[0], refusal),))
+        else:
+            yield Receipt(batch_id, len(batch), len(body), sum(row.n_fields_cut for row in batch))
 
-    def _is_taken(self, body: bytes) -> bool:
-        """Post one body until it is taken (True) or found too large (False)."""
+    def _refusal(self, batch: list[EncodedRow], body: bytes) -> str:
+        """Post one body until it is taken, and return nothing, or found too large, and return who says so."""
+        if len(body) > self.max_body_bytes:
+            return f"not sent: over {self.max_body_bytes} bytes"
         packed = gzip.compress(body, mtime=0)  # no clock in the bytes
         give_up_at = self.clock() + self.deadline_seconds
-        token, is_fresh = self.tokens(), False
+        is_refused = is_fresh = False
         for attempt in itertools.count():
-            timeout = max(1.0, min(self.timeout_seconds, give_up_at - self.clock()))
+            token = self.tokens(fresh=is_refused and not is_fresh)
+            is_fresh = is_refused
+            self.limiter.wait(len(body))
+            timeout = max(0.1, min(self.timeout_seconds, give_up_at - self.clock()))
             response = self.transport(self.url, _headers(token.reveal()), packed, timeout)
             if response.status == 204:
-                return True
+                return ""
             if response.status == 413 or response.code == "ReadyBody_ClientConnectionAbort":
-                return False
-            if response.status == 401 and not is_fresh:
-                token, is_fresh = self.tokens(fresh=True), True
+                return _named(response)
+            if response.status == 401 and not is_refused:
+                is_refused = True
                 continue
             if not _is_passing(response):
-                raise PublishError(f"{_named(response)}: {_remedy(response.status)}")
+                raise _Stopped(f"{_named(response)}: {_remedy(response.status)}", response.status, batch)
             wait = self._wait_seconds(response, attempt)
             if self.clock() + wait > give_up_at:
                 raise PublishError(
                     f"{_named(response)} after {attempt + 1} attempts; the next one, in {wait:.0f} s, would pass the "
-                    f"deadline of {self.deadline_seconds:.0f} s; the results are saved: post them again later"
+                    f"deadline of {self.deadline_seconds:.0f} s; the results are saved: post the rest later"
                 )
             logger.warning("%s, attempt %d; next in %.1f s", _named(response), attempt + 1, wait)
             self.sleep(wait)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from alertgraph_spark.errors import PublishError
+from alertgraph_spark.errors import SchemaError
+from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
 from alertgraph_spark.io.log_analytics.credentials import TokenProvider, token_provider
+from alertgraph_spark.io.log_analytics.rate import process_limiter
 from alertgraph_spark.io.log_analytics.rows import RowEncoder
-from alertgraph_spark.io.log_analytics.sender import Receipt, Sender
+from alertgraph_spark.io.log_analytics.sender import Sender
 
-RECEIPT_DDL = "batch_id string, n_rows bigint, n_bytes bigint, n_fields_cut bigint, refused array<string>, error string"
+RECEIPT_DDL = (
+    "batch_id string, n_rows bigint, n_bytes bigint, n_fields_cut bigint, n_known bigint, refused array<string>, "
+    "letters array<string>, is_split boolean, error string"
+)
 
 _RECEIPT_ARROW = pa.schema(
     [
         ("batch_id", pa.string()),
-        ("n_rows", pa.int64()),
-        ("n_bytes", pa.int64()),
-        ("n_fields_cut", pa.int64()),
-        ("refused", pa.list_(pa.string())),
+        *((name, pa.int64()) for name in ("n_rows", "n_bytes", "n_fields_cut", "n_known")),
+        *((name, pa.list_(pa.string())) for name in ("refused", "letters")),
+        ("is_split", pa.bool_()),
         ("error", pa.string()),
     ]
 )
@@ -29,23 +34,35 @@ _RECEIPT_ARROW = pa.schema(
 
 @dataclass(frozen=True)
 class Delivery:
-    """All that a task needs to send: plain values, and the credential's reference for the process that sends."""
+    """All that a task needs to send: plain values, and the credential's reference for the process that sends.
+
+    `known` and `split` are what the ledger says of the table's batches, `share` the part of the service's limits that is
+    this process's.
+    """
 
     encoder: RowEncoder
     url: str
     credential: str
     scope: str
+    known: frozenset[str] = frozenset()
+    split: frozenset[str] = frozenset()
+    share: float = 1.0
+    max_body_bytes: int = MAX_BODY_BYTES
 
     def receipts(self, rows: Iterable[Mapping[str, Any]], tokens: TokenProvider | None = None) -> Iterator[Receipt]:
-        """Send `rows` and yield a receipt for each batch; if the service refuses, the last one says why.
+        """Send `rows`, which are sorted by key, and yield a receipt for each batch; the last may have an error.
 
         `tokens` is what the driver has resolved; it is no field, since fields travel to the executors.
         """
-        try:
-            sender = Sender(self.url, tokens or token_provider(self.credential, self.scope))
-            yield from sender.send(map(self.encoder.encode, rows))
-        except PublishError as error:
-            yield Receipt("", error=str(error))
+        sender = Sender(
+            self.url,
+            tokens or token_provider(self.credential, self.scope),
+            known=self.known,
+            split=self.split,
+            limiter=process_limiter(self.share),
+            max_body_bytes=self.max_body_bytes,
+        )
+        yield from sender.send(self.encoder.encode_all(rows))
 
 
 def send_batches(delivery: Delivery, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -57,6 +74,10 @@ def send_batches(delivery: Delivery, batches: Iterable[pa.RecordBatch]) -> Itera
 
 def encode_batches(encoder: RowEncoder, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Return the rows of one partition as JSON lines in a column `value`."""
-    for batch in batches:
-        lines = [encoder.encode(row).body.decode() for row in batch.to_pylist()]
-        yield pa.RecordBatch.from_pydict({"value": lines})
+    rows = (row for batch in batches for row in batch.to_pylist())
+    encoded = encoder.encode_all(rows)
+    while lines := list(itertools.islice(encoded, 1000)):
+        refusal = next((line.refusal for line in lines if line.refusal), "")
+        if refusal:
+            raise SchemaError(refusal)
+        yield pa.RecordBatch.from_pydict({"value": [line.body.decode() for line in lines]})

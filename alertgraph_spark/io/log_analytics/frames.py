@@ -1,0 +1,114 @@
+"""What Spark does to deliver a table: cut it into partitions, send them from the executors, or write them to a folder.
+
+Rows leave from the executors through `mapInArrow`, which returns a receipt for each batch: it works on Spark 3.5, 4.x
+and Connect alike, whereas `foreachPartition` hands nothing back but accumulators, which Connect lacks. The map is lazy
+and would send again with every action, so its receipts are fetched once, and the frame is kept by nobody. They are fetched
+partition by partition, a few batches each, and marked in the ledger before the one after the next is begun: that many, at
+most, a killed driver does not know of. A refusal by the service comes back as a receipt too: raised in the task, it would
+make Spark run the task again and send its first batches twice.
+
+The plan carries the credential's reference only. The token is resolved in the process that sends and never leaves it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial, reduce
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from alertgraph_spark.errors import PublishError
+from alertgraph_spark.io.log_analytics.batches import Receipt
+from alertgraph_spark.io.log_analytics.credentials import StoredToken
+from alertgraph_spark.io.log_analytics.ledger import PostCounts, TablePlan
+from alertgraph_spark.io.log_analytics.rows import RowEncoder
+from alertgraph_spark.io.log_analytics.streams import Stream
+from alertgraph_spark.io.log_analytics.tasks import RECEIPT_DDL, Delivery, encode_batches, send_batches
+
+logger = logging.getLogger(__name__)
+
+BATCHES_A_PARTITION = 4
+"""What one partition holds, and so what is marked at a time: fewer cost more jobs, more are sent again after a kill."""
+
+_PARTITIONS_AT_A_TIME = 2
+
+
+def measured(frames: Mapping[str, DataFrame], max_body_bytes: int) -> dict[str, TablePlan]:
+    """Count rows and bytes of all tables in one job, and cut each into partitions of a few batches."""
+    sizes = [
+        frame.select(F.lit(name).alias("name"), F.length(F.to_json(F.struct(*frame.columns))).alias("size"))
+        for name, frame in frames.items()
+    ]
+    found = reduce(DataFrame.unionAll, sizes).groupBy("name").agg(F.count("size").alias("n"), F.sum("size").alias("b"))
+    measured = {row["name"]: (row["n"], row["b"]) for row in found.collect()}
+    cut = BATCHES_A_PARTITION * max_body_bytes
+    return {name: TablePlan(n, 1 + size // cut) for name in frames for n, size in [measured.get(name, (0, 0))]}
+
+
+def _sorted_rows(frame: DataFrame, stream: Stream, n_partitions: int) -> DataFrame:
+    """Put the rows into partitions by key, sorted by key: the same rows make the same batches in every attempt.
+
+    Rows of one key, which should not be, are sorted by all they hold.
+    """
+    names = stream.table.names
+    keyed = frame.withColumn("_order", F.xxhash64(*names))
+    spread = keyed.repartition(n_partitions, *stream.keys) if n_partitions > 1 else keyed.coalesce(1)
+    return spread.sortWithinPartitions(*stream.keys, "_order").select(
+        *[_posted_col(source, kind) for source, _, kind in stream.columns]
+    )
+
+
+def _posted_col(name: str, kind: str) -> Column:
+    # Microseconds since 1970 mean the same in Arrow, in a Row and in every session time zone; a timestamp does not.
+    return F.unix_micros(name).alias(name) if kind == "datetime" else F.col(name)
+
+
+def sent(
+    frame: DataFrame, delivery: Delivery, plan: TablePlan, from_driver: bool, stored: StoredToken | None
+) -> Iterator[Receipt]:
+    """Send a table and yield a receipt for each batch, partition by partition."""
+    rows = _sorted_rows(frame, delivery.encoder.stream, plan.n_partitions)
+    if from_driver or stored:
+        yield from delivery.receipts((row.asDict(recursive=True) for row in rows.toLocalIterator()), stored)
+        return
+    _warn_of_speculation(rows)
+    at_a_time = min(_PARTITIONS_AT_A_TIME, plan.n_partitions)
+    sender = replace(delivery, share=1 / at_a_time)
+    receipts = rows.mapInArrow(partial(send_batches, sender), RECEIPT_DDL)
+    for row in receipts.toLocalIterator(prefetchPartitions=at_a_time > 1):
+        yield Receipt(**row.asDict())
+
+
+def _warn_of_speculation(frame: DataFrame) -> None:
+    try:
+        is_on = frame.sparkSession.conf.get("spark.speculation", "false")
+    except PySparkException:  # a platform that does not show the setting
+        return
+    if str(is_on).lower() == "true":
+        logger.warning("spark.speculation is on: a second copy of a slow task posts its rows again; set it to false")
+
+
+def written(frame: DataFrame, encoder: RowEncoder, path: str) -> PostCounts:
+    """Write a table's rows as JSON lines, in place of what is there.
+
+    Raises
+    ------
+    PublishError
+        If the folder cannot be written.
+    """
+    n_rows = frame.count()
+    lines = _sorted_rows(frame, encoder.stream, 1).mapInArrow(partial(encode_batches, encoder), "value string")
+    try:
+        lines.write.mode("overwrite").text(path)
+    except (PySparkException, Py4JJavaError) as error:
+        java = getattr(error, "java_exception", None)  # says more than the name of its wrapper
+        reason = type(error).__name__ if java is None else java.getClass().getSimpleName()
+        raise PublishError(
+            f"post.folder: {path} cannot be written ({reason}); check the path and the rights"
+        ) from error
+    return PostCounts(n_rows, n_sent=n_rows)

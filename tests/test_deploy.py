@@ -1,0 +1,83 @@
+"""What is deployed is what is made from `schemas`, and the functions fold what arrived twice."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alertgraph_spark.io.log_analytics.streams import STREAMS, stream_declarations
+
+DEPLOY = Path(__file__).parent.parent / "deploy"
+FIVE = [f"AlertGraph{name}_CL" for name in ("Members", "Nodes", "Edges", "Subgraphs", "Runs")]
+
+
+def load_maker() -> Any:
+    spec = importlib.util.spec_from_file_location("make_deploy", DEPLOY / "make_deploy.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+MAKER = load_maker()
+
+
+@pytest.mark.parametrize("name", MAKER.files())
+def test_a_file_is_what_the_schemas_make_of_it(name: str) -> None:
+    assert (DEPLOY / name).read_text(encoding="utf-8") == MAKER.files()[name], "run `make docs`"
+
+
+def test_nothing_else_is_deployed() -> None:
+    there = {p.relative_to(DEPLOY).as_posix() for p in DEPLOY.rglob("*") if p.suffix in (".json", ".kql", ".bicep")}
+    assert there == set(MAKER.files())
+
+
+def test_tables_and_rule_have_the_same_columns() -> None:
+    tables = {
+        resource["properties"]["schema"]["name"]: [
+            (column["name"], column["type"].lower()) for column in resource["properties"]["schema"]["columns"]
+        ]
+        for resource in json.loads((DEPLOY / "workspace.json").read_text(encoding="utf-8"))["resources"]
+        if resource["type"].endswith("/tables")
+    }
+    (rule,) = json.loads((DEPLOY / "data_collection_rule.json").read_text(encoding="utf-8"))["resources"]
+    declared = rule["properties"]["streamDeclarations"]
+
+    assert list(tables) == FIVE
+    assert declared == stream_declarations()
+    assert {
+        stream.removeprefix("Custom-"): [(c["name"], c["type"]) for c in declared[stream]["columns"]]
+        for stream in declared
+    } == tables
+    assert [(f["streams"], f["outputStream"]) for f in rule["properties"]["dataFlows"]] == [
+        ([f"Custom-{table}"], f"Custom-{table}") for table in FIVE
+    ]
+    assert ("FirstSeen", "datetime") in tables["AlertGraphNodes_CL"], (
+        "its own column: the service may replace TimeGenerated"
+    )
+
+
+def test_every_column_says_what_it_means() -> None:
+    for stream in STREAMS:
+        for column in MAKER.table_columns(stream):
+            assert column["description"], column
+
+
+def test_each_table_has_a_function_that_folds_by_row_id() -> None:
+    for stream in STREAMS:
+        name = stream.table_name.removesuffix("_CL")
+        lines = (DEPLOY / "functions" / f"{name}.kql").read_text(encoding="utf-8").splitlines()
+        assert lines[1:] == [stream.table_name, "| summarize arg_max(TimeGenerated, *) by RowId"]
+
+
+def test_the_page_names_every_table_and_function() -> None:
+    page = (DEPLOY / "README.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `(\w+_CL)` \| `(\w+)` ", page, re.M)) == sorted(
+        (t, t.removesuffix("_CL")) for t in FIVE
+    )
