@@ -94,7 +94,7 @@ def post_again(settings: Settings, run_id: str, console: Console) -> int:
     """Post what of a saved run has not been delivered; nothing is computed."""
     folder = f"{settings.results.path.rstrip('/')}/{run_id}"
     console.say(f"run {run_id}")
-    spark = session.start_session("alertgraph-spark", **asdict(settings.spark))
+    spark = session.start_session("alertgraph-spark", jars=settings.graph.jars, **asdict(settings.spark))
     record = results.read_run(spark, folder)
     with console.stage("post"):
         posted = post_saved(spark, settings, folder, record)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from alertgraph_spark.cli import Console, arguments, exit_code, remarks
+from alertgraph_spark.cli import Console, arguments, check_posted, exit_code, posted_words, remarks
 from alertgraph_spark.errors import (
     AlertGraphError,
     ConfigError,
@@ -21,6 +21,7 @@ from alertgraph_spark.errors import (
     SourceError,
     TrackingError,
 )
+from alertgraph_spark.io.log_analytics import PostCounts
 
 UTC = timezone.utc
 LOGGERS = ("alertgraph_spark", "alertgraph_spark.io", "py4j")
@@ -237,3 +238,28 @@ def test_a_stage_is_a_line_with_rows_and_seconds() -> None:
         "  save                           12.0 s",
         "  read                            0.0 s",
     ]
+
+
+def test_what_was_posted_is_said_in_words_and_what_was_not_ends_the_run() -> None:
+    nodes, edges = PostCounts(1200, n_sent=1200), PostCounts(30, n_sent=10, n_before=20)
+    assert posted_words({}, None) == "nothing (post.mode: none)"
+    assert posted_words({"nodes": nodes}, "https://x") == "1,200 nodes to https://x"
+    assert posted_words({"nodes": nodes, "edges": edges}, "x") == "1,200 nodes, 10 edges to x; 20 had been before"
+    check_posted({"nodes": nodes, "edges": edges}, "run-1", "results/run-1")
+
+    refused, broken = PostCounts(9, n_sent=8, n_refused=1), PostCounts(5, n_sent=2, error="503 after 9 attempts")
+    assert posted_words({"nodes": refused, "edges": broken}, "x") == "8 nodes, 2 edges to x; 4 NOT delivered"
+    with pytest.raises(PublishError) as caught:
+        check_posted({"nodes": refused, "edges": broken}, "run-1", "results/run-1")
+    assert str(caught.value) == (
+        "4 rows were not delivered: table edges: 503 after 9 attempts; 1 rows are refused as they are; each with the answer"
+        " in results/run-1/posted/dead_letters; the results are saved; --post-only run-1 sends the rest"
+    )
+    assert caught.value.exit_code == 2
+
+
+def test_a_saved_run_is_posted_without_a_window(capsys: pytest.CaptureFixture[str]) -> None:
+    assert arguments("", ["--config", "x", "--post-only", "run-1"]).post_only == "run-1"
+    with pytest.raises(SystemExit):
+        arguments("", ["--config", "x", "--post-only", "run-1", "--last", "24h"])
+    assert "--post-only goes without a window" in capsys.readouterr().err

@@ -234,8 +234,24 @@ def test_what_was_posted_is_what_was_saved(done: Done) -> None:
     (rows, shown), *_ = database.execute("SELECT count(*), sum(IsShown) FROM AlertGraphSubgraphs_CL")
     assert rows == done.record["counts"]["subgraphs"]
     assert shown == sum(row["is_shown"] for row in done.ranked)
-    for name, table in (("AlertGraphNodes_CL", "nodes"), ("AlertGraphEdges_CL", "edges")):
+    for name, table in (
+        *(("AlertGraphNodes_CL", "nodes"), ("AlertGraphEdges_CL", "edges")),
+        ("AlertGraphMembers_CL", "members"),
+    ):
         assert next(database.execute(f"SELECT count(*) FROM {name}"))[0] == done.tables[table].count()
+
+
+def test_the_run_itself_is_posted_last_and_its_record_says_what_arrived(done: Done) -> None:
+    database = sqlite3.connect(done.home / "posted.sqlite")
+    (row,) = database.execute("SELECT RunId, Engine, ConfigDigest, WindowStart, Counts FROM AlertGraphRuns_CL")
+
+    assert row[:3] == (done.record["run_id"], "driver", done.record["config_digest"])
+    assert row[3] == "2026-03-02T00:00:00.000000Z"
+    assert {count["name"]: count["n"] for count in json.loads(row[4])} == done.record["counts"]
+    assert list(done.record["posted"]) == ["members", "nodes", "edges", "subgraphs", "runs"]
+    for name, counts in done.record["posted"].items():
+        n_rows = 1 if name == "runs" else done.tables[name].count()
+        assert (counts["n_rows"], counts["n_sent"], counts["n_refused"], counts["error"]) == (n_rows, n_rows, 0, "")
 
 
 def test_it_tells_each_step_in_order_and_where_to_look(done: Done) -> None:
@@ -373,6 +389,56 @@ def test_tables_that_a_site_does_not_have_are_no_hindrance(
         ("torn {", "plant"),
     ]
     assert [row["is_shown"] for row in run.ranked] == [False], "the first hours of a site show nothing"
+
+
+def test_what_could_not_be_posted_ends_with_2_and_is_posted_from_what_was_saved(
+    spark: SparkSession, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The rule refuses the first run; `--post-only` delivers it, a second one has nothing to do, an unknown run is told."""
+    match = json.dumps({"timestamp": "2026-03-02T10:00:00", "rule_title": "Admin Share", "event": {"Hostname": "fs01"}})
+    put_lines(tmp_path / "lake", "SigmaAlerts_CL", "2026-03-02T10:01", [row_line("2026-03-02T10:01", RawData=match)])
+    with LogsIngestionEmulator(tmp_path / "posted.sqlite", "another token") as emulator:
+        post = {"mode": "logs_ingestion", "endpoint": emulator.url, "dcr_id": emulator.dcr_id}
+        post["credential"] = f"env:{TOKEN_VARIABLE}"
+        config = write_config(tmp_path, tmp_path / "lake", [("SigmaAlerts_CL", "sigma")], post=post)
+
+        first = left_by(tmp_path, run_job(config), "", spark)
+        out, err = capfd.readouterr()
+        run_id = first.record["run_id"]
+        n_rows = {name: counts["n_rows"] for name, counts in first.record["posted"].items()}
+        assert first.code == 2
+        assert f"{sum(n_rows.values())} NOT delivered" in out
+        assert re.search(
+            rf"^PublishError: {sum(n_rows.values())} rows were not delivered: table members: .*403.*", err, re.M
+        )
+        assert f"--post-only {run_id} sends the rest" in err
+        assert n_rows["subgraphs"] == n_rows["members"] == n_rows["runs"] == 1
+
+        emulator.service.token = TOKEN
+        again = ["--config", str(config), "--post-only", run_id]
+        levels = {name: logging.getLogger(name).level for name in LOGGERS}
+        codes = [exit_code(lambda: JOB.main(again)) for _ in range(2)]
+        requests, _ = emulator.traffic
+        unknown = exit_code(lambda: JOB.main(["--config", str(config), "--post-only", "20260101T000000-00000000"]))
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+    out, err = capfd.readouterr()
+    assert (codes, unknown) == ([0, 0], 2)
+    assert "normalise" not in out
+    assert f"posted    1 members, {n_rows['nodes']} nodes, {n_rows['edges']} edges, 1 subgraphs, 1 runs to" in out
+    assert f"; {sum(n_rows.values())} had been before" in out
+    assert requests == 1 + sum(n > 0 for n in n_rows.values()), "the refused one, and one a table"
+    assert "ResultsError" in err
+    assert "no such run" in err
+    record = json.loads((first.folder / "run.json").read_text(encoding="utf-8"))
+    assert {name: counts["n_before"] for name, counts in record["posted"].items()} == n_rows
+    assert {k: v for k, v in record.items() if k != "posted"} == {
+        k: v for k, v in first.record.items() if k != "posted"
+    }
+    database = sqlite3.connect(tmp_path / "posted.sqlite")
+    for table, n in n_rows.items():
+        assert next(database.execute(f"SELECT count(*) FROM AlertGraph{table.capitalize()}_CL"))[0] == n
 
 
 @pytest.mark.lake

@@ -23,7 +23,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from alertgraph_spark.errors import PublishError
-from alertgraph_spark.io.log_analytics.batches import Receipt
+from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
 from alertgraph_spark.io.log_analytics.credentials import StoredToken
 from alertgraph_spark.io.log_analytics.ledger import PostCounts, TablePlan
 from alertgraph_spark.io.log_analytics.rows import RowEncoder
@@ -37,17 +37,26 @@ BATCHES_A_PARTITION = 4
 
 _PARTITIONS_AT_A_TIME = 2
 
+_SMALL_ROWS = 5000
+_ROWS_A_FILE = 50_000
+
 
 def measured(frames: Mapping[str, DataFrame], max_body_bytes: int) -> dict[str, TablePlan]:
-    """Count rows and bytes of all tables in one job, and cut each into partitions of a few batches."""
-    sizes = [
-        frame.select(F.lit(name).alias("name"), F.length(F.to_json(F.struct(*frame.columns))).alias("size"))
-        for name, frame in frames.items()
-    ]
-    found = reduce(DataFrame.unionAll, sizes).groupBy("name").agg(F.count("size").alias("n"), F.sum("size").alias("b"))
-    measured = {row["name"]: (row["n"], row["b"]) for row in found.collect()}
-    cut = BATCHES_A_PARTITION * max_body_bytes
-    return {name: TablePlan(n, 1 + size // cut) for name in frames for n, size in [measured.get(name, (0, 0))]}
+    """Count the rows of all tables, and cut each into partitions of a few batches; a few thousand rows are one.
+
+    Small tables are counted in one job that reads none of their columns; a large one is measured as JSON.
+    """
+    names = [frame.select(F.lit(name).alias("name")) for name, frame in frames.items()]
+    counted = {row["name"]: row["count"] for row in reduce(DataFrame.unionAll, names).groupBy("name").count().collect()}
+    plans = {}
+    for name, frame in frames.items():
+        n_rows = counted.get(name, 0)
+        n_bytes = 0
+        if n_rows > _SMALL_ROWS * max_body_bytes / MAX_BODY_BYTES:
+            size = F.sum(F.length(F.to_json(F.struct(*frame.columns))))
+            n_bytes = frame.agg(size).collect()[0][0]
+        plans[name] = TablePlan(n_rows, 1 + n_bytes // (BATCHES_A_PARTITION * max_body_bytes))
+    return plans
 
 
 def _sorted_rows(frame: DataFrame, stream: Stream, n_partitions: int) -> DataFrame:
@@ -77,10 +86,9 @@ def sent(
         yield from delivery.receipts((row.asDict(recursive=True) for row in rows.toLocalIterator()), stored)
         return
     _warn_of_speculation(rows)
-    at_a_time = min(_PARTITIONS_AT_A_TIME, plan.n_partitions)
-    sender = replace(delivery, share=1 / at_a_time)
+    sender = replace(delivery, share=1 / _PARTITIONS_AT_A_TIME)
     receipts = rows.mapInArrow(partial(send_batches, sender), RECEIPT_DDL)
-    for row in receipts.toLocalIterator(prefetchPartitions=at_a_time > 1):
+    for row in receipts.toLocalIterator(prefetchPartitions=plan.n_partitions > 1):
         yield Receipt(**row.asDict())
 
 
@@ -102,7 +110,8 @@ def written(frame: DataFrame, encoder: RowEncoder, path: str) -> PostCounts:
         If the folder cannot be written.
     """
     n_rows = frame.count()
-    lines = _sorted_rows(frame, encoder.stream, 1).mapInArrow(partial(encode_batches, encoder), "value string")
+    lines = _sorted_rows(frame, encoder.stream, 1 + n_rows // _ROWS_A_FILE)
+    lines = lines.mapInArrow(partial(encode_batches, encoder), "value string")
     try:
         lines.write.mode("overwrite").text(path)
     except (PySparkException, Py4JJavaError) as error:

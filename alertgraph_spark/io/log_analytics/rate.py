@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 # A tenth below the limits (Azure Monitor service limits, "Logs Ingestion API"): the service counts by its own clock.
@@ -20,14 +21,17 @@ class RateLimiter:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _free_at: float = float("-inf")
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def wait(self, n_bytes: int) -> None:
         """Wait until a request of so many bytes, before compression, may be sent."""
-        now = self.clock()
-        if self._free_at > now:
-            self.sleep(self._free_at - now)
         costs = 60 * max(1 / REQUESTS_A_MINUTE, n_bytes / BYTES_A_MINUTE) / self.share
-        self._free_at = max(now, self._free_at) + costs
+        with self._lock:
+            now = self.clock()
+            begins = max(now, self._free_at)
+            self._free_at = begins + costs
+        if begins > now:
+            self.sleep(begins - now)
 
 
 @lru_cache(maxsize=4)
