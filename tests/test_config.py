@@ -157,7 +157,7 @@ def test_every_key_with_bounds_is_tested_at_them() -> None:
         ("budget_per_day=2", "budget_per_day: no such key; did you mean ranking.budget_per_day?"),
         (
             "post.zzz=1",
-            "post.zzz: no such key; allowed: post.mode, post.endpoint, post.dcr_id, post.credential, post.folder",
+            "post.zzz: no such key; allowed: post.mode, post.endpoint, post.dcr_id, post.credential, post.rule, post.folder",
         ),
         ("post.mode=logs_ingest", "did you mean logs_ingestion?"),
         ("graph.engine=GraphFrames", "did you mean graphframes?"),
