@@ -3,8 +3,8 @@
 python benchmarks/delivery.py [--rows 100000] [--rounds 3]
 
 Ours begins with rows as Spark hands them over, checks and encodes them; theirs is given records that are ready to send, since
-it would fail on the times. The emulator runs in a process of its own and stores what it takes. Its limit is raised for this: it
-counts 1 MB as 1,048,576 bytes, and the other's chunks, counted without their commas, are larger and would be refused.
+it would fail on the times. The emulator runs in a process of its own and stores what it takes. Its limit is raised for this:
+it counts 1 MB as 1,048,576 bytes, and the other's chunks, counted without their commas, are larger and would be refused.
 """
 
 from __future__ import annotations
