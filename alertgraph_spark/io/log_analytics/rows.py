@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from typing import Any
 
 from alertgraph_spark.errors import SchemaError
@@ -95,7 +96,7 @@ class RowEncoder:
             column and both types, never the value.
         """
         key = self._row_id([row[name] for name in self.stream.keys], repeat)
-        record = {"TimeGenerated": iso_utc(self.time_generated), "RunId": self.run_id, "RowId": key}
+        record: dict[str, Any] = {"TimeGenerated": self._run_time, "RunId": self.run_id, "RowId": key}
         n_cut = 0
         for source, target, kind in self.stream.columns:
             try:
@@ -105,6 +106,10 @@ class RowEncoder:
             record[target] = value
             n_cut += is_cut
         return EncodedRow(key, _json(record), n_cut)
+
+    @cached_property
+    def _run_time(self) -> str:
+        return iso_utc(self.time_generated)
 
     def _row_id(self, keys: list[Any], repeat: int) -> str:
         return row_id(self.run_id, self.stream.table.name, [*keys, repeat] if repeat else keys)
