@@ -7,7 +7,7 @@ AZURITE := $(VENV)/azurite/.ready
 LAKES ?= .lakes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench-speed faults formats-table clean
+.PHONY: help demo test lint docs bench-speed bench-delivery faults formats-table clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ docs: $(STAMP) ## make the generated pages and the files in deploy/ anew
 
 bench-speed: $(STAMP) ## the whole run against a bare Spark scan of the same lake, as a ratio
 	@$(BIN)/python benchmarks/speed.py
+
+bench-delivery: $(STAMP) ## rows a second to the emulator, against azure-monitor-ingestion
+	@$(BIN)/python benchmarks/delivery.py
 
 faults: $(STAMP) ## 1,000 faults between a saved run and its tables, and a count of what they did
 	@$(BIN)/python tests/faults.py

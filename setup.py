@@ -46,6 +46,7 @@ setup(
         "azure": ["azure-identity>=1.17", "azure-keyvault-secrets>=4.8", "azure-storage-blob>=12.20"],
         "mlflow": ["mlflow>=2.13,<4"],
         "dev": [
+            "azure-monitor-ingestion>=1.1",  # the benchmark's other side
             "chispa>=0.10",
             "import-linter>=2.1",
             "mypy>=1.11",

@@ -8,9 +8,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
 from alertgraph_spark import __version__
 from alertgraph_spark.io.safe_csv import csv_text
 from alertgraph_spark.pipeline import Ranking
+from alertgraph_spark.schemas import RUNS
 from alertgraph_spark.scoring import TERMS, scorer_weights
 
 _CSV_COLUMNS = ("rank", "subgraph_id", "site", "score", "is_shown", "first_seen", "last_seen", "n_alerts", "summary")
@@ -38,11 +42,15 @@ def run_record(
     }
 
 
-def run_row(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The row of `schemas.RUNS` that tells of a run, from its `run.json`."""
-    window = [datetime.fromisoformat(record["window"][end]) for end in ("start", "end")]
-    lists = [list(record[key].items()) for key in ("versions", "counts", "rejected_by_reason")]
-    return (*window, record["config_digest"], record["engine"], *lists)
+def run_frame(spark: SparkSession, record: Mapping[str, Any]) -> DataFrame:
+    """The table `schemas.RUNS` of one run, from its `run.json`: one row, an expression, so that no Python starts for it."""
+    lists = {"versions": "version", "counts": "n", "rejected_by_reason": "n"}
+    row = {
+        **{"window_start": record["window"]["start"], "window_end": record["window"]["end"]},
+        **{"config_digest": record["config_digest"], "engine": record["engine"]},
+        **{key: [{"name": name, value: what} for name, what in record[key].items()] for key, value in lists.items()},
+    }
+    return spark.range(1).select(F.from_json(F.lit(json.dumps(row)), RUNS.ddl).alias("run")).select("run.*")
 
 
 def tracked_run(

@@ -135,7 +135,7 @@ class Tracking:
 class Post:
     """Where the ranked subgraphs are sent."""
 
-    mode: str = key("how the tables are sent", "none", choices=("logs_ingestion", "file", "none"))
+    mode: str = key("how the tables are sent", "none", choices=("logs_ingestion", "data_collector", "file", "none"))
     endpoint: str | None = key("`logs_ingestion`: https URL of the DCE or the DCR; http on loopback only", None)
     dcr_id: str | None = key("`logs_ingestion`: immutable id of the data collection rule", None)
     credential: str = key(
@@ -150,8 +150,8 @@ class Post:
 
     def conflicts(self) -> Iterator[tuple[str, str]]:
         """Yield the key and the problem for everything that does not fit together."""
-        wanted = {"logs_ingestion": ("endpoint", "dcr_id"), "file": ("folder",)}.get(self.mode, ())
-        for name in wanted:
+        needs = {"logs_ingestion": ("endpoint", "dcr_id"), "data_collector": ("endpoint",), "file": ("folder",)}
+        for name in needs.get(self.mode, ()):
             if getattr(self, name) is None:
                 yield name, f"required where post.mode is {self.mode}"
         if self.endpoint is not None and not _is_safe_url(self.endpoint):

@@ -30,8 +30,7 @@ from alertgraph_spark.io import (
 )
 from alertgraph_spark.io.secrets import resolve
 from alertgraph_spark.pipeline import Knobs, rank_subgraphs
-from alertgraph_spark.run_record import run_record, run_row, tracked_run
-from alertgraph_spark.schemas import RUNS
+from alertgraph_spark.run_record import run_frame, run_record, tracked_run
 from alertgraph_spark.settings import Settings
 from alertgraph_spark.source_format import Format
 
@@ -109,7 +108,7 @@ def post_saved(
     """Post a run as it was saved, and add to its `run.json` what became of the rows."""
     if settings.post.mode == "none":
         return {}
-    saved = results.read_tables(spark, folder) | {"runs": spark.createDataFrame([run_row(record)], RUNS.ddl)}
+    saved = results.read_tables(spark, folder) | {"runs": run_frame(spark, record)}
     posted = log_analytics.post_results(
         saved,
         run_id=record["run_id"],

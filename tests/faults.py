@@ -416,6 +416,7 @@ def main() -> int:
         for seed, found in run_until(options.faults, Path(home)):
             total += found
             bad += [] if found.is_clean else [seed]
+        print(f"on the plain sender: {total}", flush=True)
         if options.spark:
             on_spark = run_spark(options.spark, Path(home))
             total += on_spark

@@ -622,7 +622,7 @@ def test_all_settings_that_are_wrong_are_named_at_once_and_no_value_that_may_be_
     assert "SECRET" not in message
     with pytest.raises(ConfigError, match=r"post\.folder is missing"):
         post_results({}, mode="file", run_id="run-1", time_generated=RUN_TIME)
-    with pytest.raises(ConfigError, match="'kafka'; allowed: logs_ingestion, file, none"):
+    with pytest.raises(ConfigError, match="'kafka'; allowed: logs_ingestion, data_collector, file, none"):
         post_results({}, mode="kafka", run_id="run-1", time_generated=RUN_TIME)
 
 

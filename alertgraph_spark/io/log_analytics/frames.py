@@ -24,11 +24,10 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.errors import PublishError
 from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
-from alertgraph_spark.io.log_analytics.credentials import StoredToken
 from alertgraph_spark.io.log_analytics.ledger import PostCounts, TablePlan
 from alertgraph_spark.io.log_analytics.rows import RowEncoder
 from alertgraph_spark.io.log_analytics.streams import Stream
-from alertgraph_spark.io.log_analytics.tasks import RECEIPT_DDL, Delivery, encode_batches, send_batches
+from alertgraph_spark.io.log_analytics.tasks import RECEIPT_DDL, Delivery, Edges, encode_batches, send_batches
 
 logger = logging.getLogger(__name__)
 
@@ -77,13 +76,11 @@ def _posted_col(name: str, kind: str) -> Column:
     return F.unix_micros(name).alias(name) if kind == "datetime" else F.col(name)
 
 
-def sent(
-    frame: DataFrame, delivery: Delivery, plan: TablePlan, from_driver: bool, stored: StoredToken | None
-) -> Iterator[Receipt]:
-    """Send a table and yield a receipt for each batch, partition by partition."""
+def sent(frame: DataFrame, delivery: Delivery, plan: TablePlan, edges: Edges | None = None) -> Iterator[Receipt]:
+    """Send a table and yield a receipt for each batch, partition by partition; with `edges` it leaves from the driver."""
     rows = _sorted_rows(frame, delivery.encoder.stream, plan.n_partitions)
-    if from_driver or stored:
-        yield from delivery.receipts((row.asDict(recursive=True) for row in rows.toLocalIterator()), stored)
+    if edges is not None:
+        yield from delivery.receipts((row.asDict(recursive=True) for row in rows.toLocalIterator()), edges)
         return
     _warn_of_speculation(rows)
     sender = replace(delivery, share=1 / _PARTITIONS_AT_A_TIME)

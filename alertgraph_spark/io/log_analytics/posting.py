@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,17 @@ from pyspark.sql import DataFrame
 
 from alertgraph_spark.errors import ConfigError, SchemaError
 from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES
-from alertgraph_spark.io.log_analytics.credentials import StoredToken, check_credential, token_scope
 from alertgraph_spark.io.log_analytics.frames import measured, sent, written
 from alertgraph_spark.io.log_analytics.ledger import Files, Ledger, MemoryFiles, PostCounts
 from alertgraph_spark.io.log_analytics.rows import RowEncoder
 from alertgraph_spark.io.log_analytics.streams import STREAMS, check_declared
-from alertgraph_spark.io.log_analytics.tasks import Delivery
-from alertgraph_spark.io.log_analytics.transport import ingestion_url
-from alertgraph_spark.secret import Secret, parse_reference
+from alertgraph_spark.io.log_analytics.target import NETWORK_MODES, Target
+from alertgraph_spark.secret import Secret
 from alertgraph_spark.table import conform
 
 logger = logging.getLogger(__name__)
 
-MODES = ("logs_ingestion", "file", "none")
+MODES = (*NETWORK_MODES, "file", "none")
 
 
 def post_results(
@@ -58,8 +55,9 @@ def post_results(
     tables
         Tables by name; others than those of `STREAMS` are left alone.
     mode
-        `logs_ingestion` posts, `file` writes the same rows as JSON lines to `folder/run_id/<Log Analytics table>/`
-        (overwritten by a repetition), `none` does nothing and returns nothing.
+        `logs_ingestion` posts; `data_collector` does so from the driver, to the API that is out of support; `file` writes
+        the same rows as JSON lines to `folder/run_id/<Log Analytics table>/` (overwritten by a repetition); `none` does
+        nothing and returns nothing.
     run_id
         Letters, digits, `.`, `_` and `-`.
     time_generated
@@ -69,7 +67,8 @@ def post_results(
         Address of the data collection endpoint (or of the rule itself) and immutable id of the rule.
     credential
         `default` for azure-identity's DefaultAzureCredential or `env:NAME` for a token in an environment variable, both
-        resolved where the rows are sent; or what `resolve` turns into a token on the driver, which then sends.
+        resolved where the rows are sent; or what `resolve` turns into a token on the driver, which then sends. For
+        `data_collector` what it turns into the workspace's key.
     folder
         Folder or URL that Spark can write.
     rule
@@ -95,8 +94,8 @@ def post_results(
         problems.append("time_generated has no time zone")
     if mode == "file" and not folder:
         problems.append("post.folder is missing")
-    if mode == "logs_ingestion":
-        problems += _check_address(endpoint, dcr_id, credential, can_resolve=resolve is not None)
+    target = Target(mode, endpoint or "", dcr_id or "", credential, resolve)
+    problems += target.problems() if mode in NETWORK_MODES else []
     if problems:
         raise ConfigError("; ".join(problems))
     if mode == "none":
@@ -111,9 +110,8 @@ def post_results(
             )
             for s in STREAMS
         }
-    reference = parse_reference(credential)
-    stored = StoredToken(credential, resolve) if resolve and reference and reference.is_for_the_driver else None
-    ledger = Ledger.open(files or MemoryFiles(), f"{endpoint} {dcr_id}")
+    edges_of = target.edges(from_driver)
+    ledger = Ledger.open(files or MemoryFiles(), target.name)
     ledger.clear_letters()
     planned = ledger.plan()
     if planned is None:
@@ -126,17 +124,10 @@ def post_results(
         if any(not done.is_complete and done.error for done in counts.values()):
             counts[name] = PostCounts(plan.n_rows, error="not tried after the one before it")
             continue
-        delivery = Delivery(
-            RowEncoder(stream, run_id, time_generated),
-            ingestion_url(str(endpoint), str(dcr_id), stream.name),
-            credential,
-            token_scope(str(endpoint)),
-            frozenset(ledger.known),
-            frozenset(ledger.split),
-            max_body_bytes=max_body_bytes,
-        )
+        encoder = RowEncoder(stream, run_id, time_generated)
+        delivery = target.delivery(encoder, frozenset(ledger.known), frozenset(ledger.split), max_body_bytes)
         started = time.monotonic()
-        receipts = sent(frames[name], delivery, plan, from_driver, stored) if plan.n_rows else ()
+        receipts = sent(frames[name], delivery, plan, edges_of(stream)) if plan.n_rows else ()
         done = counts[name] = ledger.record_all(name, plan.n_rows, receipts)
         logger.info(
             "post %s: %d of %d rows in %d batches, %d before, %d refused, %d fields cut, %.1f s",
@@ -151,20 +142,6 @@ def _read_rule(file: str) -> Any:
         return json.loads(Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"post.rule: {file} cannot be read as JSON ({type(error).__name__})") from None
-
-
-def _check_address(endpoint: str | None, dcr_id: str | None, credential: str, can_resolve: bool) -> list[str]:
-    """Return what is wrong with where the rows go and who sends them."""
-    problems = [f"post.{k} is missing" for k, v in (("endpoint", endpoint), ("dcr_id", dcr_id)) if not v]
-    checks: list[Callable[[], object]] = [partial(check_credential, credential, can_resolve)]
-    if endpoint and dcr_id:
-        checks.append(partial(ingestion_url, endpoint, dcr_id, STREAMS[0].name))
-    for check in checks:
-        try:
-            check()
-        except ConfigError as error:
-            problems.append(str(error))
-    return problems
 
 
 def _conformed(tables: Mapping[str, DataFrame]) -> dict[str, DataFrame]:

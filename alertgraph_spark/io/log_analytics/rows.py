@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from typing import Any
 
 from alertgraph_spark.errors import SchemaError
@@ -67,6 +68,7 @@ class RowEncoder:
     stream: Stream
     run_id: str
     time_generated: datetime
+    max_field_bytes: int = MAX_FIELD_BYTES
 
     def encode_all(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[EncodedRow]:
         """Encode rows that are sorted by key; rows of one key are told apart by their number in it.
@@ -94,16 +96,20 @@ class RowEncoder:
             column and both types, never the value.
         """
         key = self._row_id([row[name] for name in self.stream.keys], repeat)
-        record = {"TimeGenerated": iso_utc(self.time_generated), "RunId": self.run_id, "RowId": key}
+        record: dict[str, Any] = {"TimeGenerated": self._run_time, "RunId": self.run_id, "RowId": key}
         n_cut = 0
         for source, target, kind in self.stream.columns:
             try:
-                value, is_cut = _field(row[source], kind)
+                value, is_cut = _field(row[source], kind, self.max_field_bytes)
             except (TypeError, ValueError, OverflowError) as error:
                 raise SchemaError(f"{target}: {type(row[source]).__name__} is no {kind}") from error
             record[target] = value
             n_cut += is_cut
         return EncodedRow(key, _json(record), n_cut)
+
+    @cached_property
+    def _run_time(self) -> str:
+        return iso_utc(self.time_generated)
 
     def _row_id(self, keys: list[Any], repeat: int) -> str:
         return row_id(self.run_id, self.stream.table.name, [*keys, repeat] if repeat else keys)
@@ -125,7 +131,7 @@ _PYTHON_TYPES: Mapping[str, tuple[Any, ...]] = {
 _BITS = {"int": 32, "long": 64}
 
 
-def _field(value: Any, kind: str) -> tuple[Any, bool]:
+def _field(value: Any, kind: str, limit: int) -> tuple[Any, bool]:
     """Return the JSON value of a field and whether it was cut; TypeError or ValueError if it is none of this kind."""
     if value is None:
         return None, False
@@ -133,9 +139,9 @@ def _field(value: Any, kind: str) -> tuple[Any, bool]:
     if kind == "datetime":
         return iso_utc(value), False
     if kind == "string":
-        return _cut_text(value)
+        return _cut_text(value, limit)
     if kind == "dynamic":
-        return _cut_dynamic(_plain(value))
+        return _cut_dynamic(_plain(value), limit)
     return _plain(value), False
 
 
@@ -163,22 +169,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _cut_text(value: str) -> tuple[str, bool]:
+def _cut_text(value: str, limit: int) -> tuple[str, bool]:
     encoded = value.encode("utf-8", "replace")
-    if len(encoded) <= MAX_FIELD_BYTES:
+    if len(encoded) <= limit:
         return value, False
-    kept = encoded[: MAX_FIELD_BYTES - len(CUT_MARK.encode())]
+    kept = encoded[: limit - len(CUT_MARK.encode())]
     return kept.decode("utf-8", "ignore") + CUT_MARK, True
 
 
-def _cut_dynamic(value: Any) -> tuple[Any, bool]:
-    if len(_json(value)) <= MAX_FIELD_BYTES:
+def _cut_dynamic(value: Any, limit: int) -> tuple[Any, bool]:
+    if len(_json(value)) <= limit:
         return value, False
     kept: list[Any] = []
     size = len(_json([CUT_MARK]))
     for element in value if isinstance(value, list) else []:
         size += len(_json(element)) + 1  # the comma
-        if size > MAX_FIELD_BYTES:
+        if size > limit:
             break
         kept.append(element)
     return [*kept, CUT_MARK], True

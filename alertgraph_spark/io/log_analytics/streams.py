@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from alertgraph_spark.errors import SchemaError
@@ -78,7 +79,7 @@ class Stream:
         """The stream in the data collection rule."""
         return f"Custom-{self.table_name}"
 
-    @property
+    @cached_property
     def columns(self) -> tuple[tuple[str, str, str], ...]:
         """Each column of the table as (its name in `schemas`, its name in the stream, its type in the stream)."""
         return tuple((c.name, column_name(c.name), column_type(c.type)) for c in self.table.columns)

@@ -15,6 +15,7 @@ from alertgraph_spark.io.log_analytics.credentials import TokenProvider, token_p
 from alertgraph_spark.io.log_analytics.rate import process_limiter
 from alertgraph_spark.io.log_analytics.rows import RowEncoder
 from alertgraph_spark.io.log_analytics.sender import Sender
+from alertgraph_spark.io.log_analytics.transport import Transport, post
 
 RECEIPT_DDL = (
     "batch_id string, n_rows bigint, n_bytes bigint, n_fields_cut bigint, n_known bigint, refused array<string>, "
@@ -30,6 +31,14 @@ _RECEIPT_ARROW = pa.schema(
         ("error", pa.string()),
     ]
 )
+
+
+@dataclass(frozen=True)
+class Edges:
+    """What the driver has resolved, where it sends by itself; no part of a `Delivery`, which travels to the executors."""
+
+    tokens: TokenProvider | None = None
+    transport: Transport = post
 
 
 @dataclass(frozen=True)
@@ -49,14 +58,12 @@ class Delivery:
     share: float = 1.0
     max_body_bytes: int = MAX_BODY_BYTES
 
-    def receipts(self, rows: Iterable[Mapping[str, Any]], tokens: TokenProvider | None = None) -> Iterator[Receipt]:
-        """Send `rows`, which are sorted by key, and yield a receipt for each batch; the last may have an error.
-
-        `tokens` is what the driver has resolved; it is no field, since fields travel to the executors.
-        """
+    def receipts(self, rows: Iterable[Mapping[str, Any]], edges: Edges = Edges()) -> Iterator[Receipt]:
+        """Send `rows`, which are sorted by key, and yield a receipt for each batch; the last may have an error."""
         sender = Sender(
             self.url,
-            tokens or token_provider(self.credential, self.scope),
+            edges.tokens or token_provider(self.credential, self.scope),
+            transport=edges.transport,
             known=self.known,
             split=self.split,
             limiter=process_limiter(self.share),
