@@ -24,6 +24,7 @@ from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.format_check import check_rows, lines_of, sample_differences
 from alertgraph_spark.format_report import columns_text, rows_text, samples_text, summary_text
 from alertgraph_spark.io import export, format_files, samples, session
+from alertgraph_spark.shipped import shipped_formats
 from alertgraph_spark.source_format import Format
 
 
@@ -48,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         " counts, the share of alerts that fill each field, and whether the format's own samples hold.",
         epilog="Ends with 0, or with 2 if the format or a file cannot be used or one of the format's own samples fails.",
     )
-    check.add_argument("format", metavar="FORMAT", help=f"{', '.join(format_files.shipped())}, or a YAML file")
+    check.add_argument("format", metavar="FORMAT", help=f"{', '.join(shipped_formats())}, or a YAML file")
     check.add_argument(
         "sample",
         metavar="SAMPLE",

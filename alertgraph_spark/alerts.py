@@ -28,9 +28,10 @@ outside these bounds (azure monitor docs, log-standard-columns); so do we, or a 
 def normalise_alerts(raw_alerts: DataFrame, formats: Mapping[str, Format], assets: Sequence[Asset] = ()) -> DataFrame:
     """Give every exported line the shape of an alert, and a reason where it is none.
 
-    One input and one output row is one exported line. The output has the columns of `schemas.ALERTS`, then `file`, `table`,
-    `line` (evidence for a refusal), `reason` (null for an alert), `file_id` (a hash) and `unknown` (words of severity,
-    tactic or technique that no table knows). Nothing is dropped.
+    One input and one output row is one exported line. The output has the columns of `schemas.ALERTS`, then `named`
+    (addresses, and the host that the line says has each), `file`, `table`, `line` (evidence for a refusal), `reason` (null
+    for an alert), `file_id` (a hash) and `unknown` (words of severity, tactic or technique that no table knows). Nothing is
+    dropped.
 
     Parameters
     ----------

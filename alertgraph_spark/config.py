@@ -5,14 +5,11 @@ Nothing here knows a single key: types, defaults and ranges come from the declar
 
 from __future__ import annotations
 
-import atexit
-import difflib
 import re
 import typing
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import is_dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ import yaml
 from alertgraph_spark.config_keys import ANY, Key, keys_of, nearest_key, split_key
 from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.settings import Settings
+from alertgraph_spark.shipped import nearest_words, shipped_file, shipped_formats
 
 __all__ = ["Settings", "load_settings"]
 
@@ -33,10 +31,6 @@ _SECRET = re.compile(
 )
 _SECRET_CONF = re.compile(r"account\.key|client\.secret|secret\.key|password|fixed\.token", re.IGNORECASE)
 _NO_SECRET = "looks like a secret; a file holds references to secrets only"
-
-_FORMATS = resources.files("alertgraph_spark") / "formats"
-_extracted = ExitStack()  # holds the formats that had to be copied out of a zip, until the process ends
-atexit.register(_extracted.close)
 
 
 def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> Settings:
@@ -183,17 +177,15 @@ class _Reader:
 
     def find_files(self, settings: Settings) -> Settings:
         """Find every file that the settings name: beside the configuration, then in the working directory."""
-        entries = _FORMATS.iterdir() if _FORMATS.is_dir() else ()
-        shipped = {entry.name.removesuffix(".yaml"): entry for entry in entries if entry.name.endswith(".yaml")}
-        known = f"; shipped formats: {', '.join(sorted(shipped)) or 'none'}"
+        shipped = shipped_formats()
+        known = f"; shipped formats: {', '.join(shipped) or 'none'}"
         sources = list(settings.sources)
         for number, source in enumerate(sources):
             file = source.file
             if source.format in shipped:
-                file = _extracted.enter_context(resources.as_file(shipped[source.format]))
+                file = shipped_file(source.format)
             elif source.format:  # else it is refused already
-                close = difflib.get_close_matches(source.format, shipped, 1)
-                hint = known + (f"; did you mean {close[0]}?" if close else "")
+                hint = known + nearest_words(source.format)
                 file = self.look_up(source.format, f"sources.{number}.format", hint)
             sources[number] = replace(source, file=file)
         assets_file = self.look_up(settings.assets, "assets") if settings.assets else None

@@ -137,15 +137,12 @@ def sample_differences(lines: DataFrame, samples: Sequence[Mapping[str, Any]]) -
     accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
     times = {at: F.col(at).cast("string") for at in ("observed_at", "received_at")}
     found = {int(row["item_id"]): row for row in lines.withColumn("accounts", accounts).withColumns(times).collect()}
-    differences = []
-    for number, sample in enumerate(samples, 1):
-        row = found[number].asDict()
-        promised = {**sample.get("gives", {}), "reason": sample.get("rejected")}
-        differences.append(
-            [
-                f"{name}: {row.get(name)!r} instead of {want!r}"
-                for name, want in promised.items()
-                if row.get(name) != want
-            ]
-        )
-    return differences
+    return [differences(sample, found[number].asDict()) for number, sample in enumerate(samples, 1)]
+
+
+def differences(sample: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+    """Every column in which a row is not what its sample promises; a column that the row does not have is None."""
+    promised = {**sample.get("gives", {}), "reason": sample.get("rejected")}
+    return [
+        f"{name}: {row.get(name)!r} instead of {want!r}" for name, want in promised.items() if row.get(name) != want
+    ]

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from alertgraph_spark import __main__ as command
 from alertgraph_spark.io import format_files
-from alertgraph_spark.io.format_files import find_format, load_format, shipped
+from alertgraph_spark.io.format_files import find_format, load_format
 from alertgraph_spark.motif_records import MOTIFS, Motif
+from alertgraph_spark.shipped import shipped_formats
 from alertgraph_spark.source_format import Format
 
 DOCS = Path(__file__).resolve().parent
@@ -144,7 +145,7 @@ def formats_page(output: str, measured: str) -> str:
         columns=", ".join(f"`{column}`" for column in format_files.COLUMNS),
         command=CHECK,
         output=output.rstrip(),
-        shipped="\n".join(["| format | reads | rows of |", "|---|---|---|", *map(_shipped, shipped())]),
+        shipped="\n".join(["| format | reads | rows of |", "|---|---|---|", *map(_shipped, shipped_formats())]),
         measured=f"{BEGIN}\n{measured}\n{END}",
     )
 

@@ -16,8 +16,9 @@ from pyspark.sql import SparkSession
 from alertgraph_spark.__main__ import laid_out, main
 from alertgraph_spark.format_check import Check, check_rows, lines_of
 from alertgraph_spark.format_report import WIDTH, rows_text, share
-from alertgraph_spark.io.format_files import find_format, load_format, shipped
+from alertgraph_spark.io.format_files import find_format, load_format
 from alertgraph_spark.io.samples import TABLE, Shape
+from alertgraph_spark.shipped import shipped_formats
 
 REPO = Path(__file__).parent.parent
 DATA = "parser_samples/azure_sentinel"
@@ -274,7 +275,7 @@ def test_a_name_that_is_no_format_is_told_the_nearest(run: Run) -> None:
 
     assert code == 2
     assert err.strip().endswith("did you mean suricata_eve?")
-    assert all(name in err for name in shipped())
+    assert all(name in err for name in shipped_formats())
 
 
 def test_a_sample_that_is_not_there_ends_with_2(run: Run) -> None:
@@ -314,6 +315,6 @@ def test_real_samples_are_read_whole_within_the_width(
 
 
 def test_every_shipped_format_is_found_by_its_name() -> None:
-    assert shipped() == sorted(file.stem for file in (REPO / "alertgraph_spark/formats").glob("*.yaml"))
-    for name in shipped():
+    assert shipped_formats() == sorted(file.stem for file in (REPO / "alertgraph_spark/formats").glob("*.yaml"))
+    for name in shipped_formats():
         assert load_format(find_format(name)).name == name

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.alerts import normalise_alerts
 from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.format_check import differences
 from alertgraph_spark.io.format_files import load_format
 from alertgraph_spark.schemas import ALERTS
 from alertgraph_spark.source_format import Format
@@ -37,15 +38,6 @@ def found(spark: SparkSession) -> dict[str, Found]:
     accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
     times = {at: F.col(at).cast("string") for at in ("observed_at", "received_at")}
     return {row["item_id"]: row.asDict() for row in lines.withColumn("accounts", accounts).withColumns(times).collect()}
-
-
-def differences(sample: dict[str, Any], row: Found) -> list[str]:
-    """Every column in which a row differs from what its sample promises."""
-    gives = sample.get("gives", {})
-    promised = {**gives, "reason": sample.get("rejected")}
-    return [
-        f"{column}: {row[column]!r} instead of {want!r}" for column, want in promised.items() if row[column] != want
-    ]
 
 
 @pytest.mark.parametrize(("name", "number"), SAMPLES, ids=str)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.shipped import nearest_words, shipped_file, shipped_formats
 from alertgraph_spark.source_format import ENTITY_KINDS, Format, JsonColumn
 
 COLUMNS = ("alert_id", "product", "name", "rule_id", "observed_at", "severity", "tactics", "techniques")
@@ -19,12 +19,6 @@ _LISTS = ("reads", "samples")
 _MAPPINGS = ("json", "let", "columns", "severity_scale", "source", "target", "other")
 _END_FACTS = ("source_zone", "target_zone", "source_level", "target_level")
 _KEYS = {*_LISTS, *_MAPPINGS, *_END_FACTS, "format", "where"}
-_SHIPPED = Path(__file__).parent.parent / "formats"
-
-
-def shipped() -> list[str]:
-    """Names of the formats that come with the package."""
-    return sorted(file.stem for file in _SHIPPED.glob("*.yaml"))
 
 
 def find_format(name: str) -> Path:
@@ -35,13 +29,12 @@ def find_format(name: str) -> Path:
     ConfigError
         If it is neither; says which are shipped and which comes nearest.
     """
-    if name in shipped():
-        return _SHIPPED / f"{name}.yaml"
+    if name in shipped_formats():
+        return shipped_file(name)
     if Path(name).is_file():
         return Path(name)
-    close = difflib.get_close_matches(name, shipped(), 1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    raise ConfigError(f"{name}: no such file and no shipped format ({', '.join(shipped())}){hint}")
+    known = ", ".join(shipped_formats())
+    raise ConfigError(f"{name}: no such file and no shipped format ({known}){nearest_words(name)}")
 
 
 def load_format(path: Path) -> Format:
