@@ -1,0 +1,126 @@
+"""Which measures are taken on which lake, with their aims, of which rankings: the job's, simple orders and peers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from quality import lakes, measures, peers
+from quality.bootstrap import Figure
+from quality.judge import Ranking, load, read_truth, save
+from quality.runs import run_job
+from quality.table import Measure, Row
+
+Figures = dict[str, Figure]
+Taken = Callable[[lakes.Lake, pd.DataFrame, pd.DataFrame, Ranking], Figures]
+
+AIT = (
+    Measure("ap", "AP, all subgraphs", ">= .85"),
+    Measure("steps", "steps in the top 5 of a network", ">= .97"),
+    Measure("lenient", "purity lenient, top 5", ">= .90"),
+    Measure("strict", "purity strict, top 5", ">= .55"),
+    Measure("bearing", "shown: attack-bearing", ">= .70"),
+    Measure("shown_steps", "shown: steps", ">= .85"),
+    Measure("a_day", "shown a day and network", "<= 1", ".2f"),
+    Measure("mixed", "subgraphs of two networks", "0", ".0f"),
+)
+CPTC = (
+    Measure("largest", "largest subgraph's share of episodes, worst network", "<= .10"),
+    Measure("hops", "nearest-predecessor hops a->b->c inside one subgraph", ">= .95"),
+    Measure("two_hops", "two such hops in a row inside one subgraph"),
+)
+
+
+def _group(site: str, rank: str, words: str, purity: str = "-") -> tuple[Measure, ...]:
+    return (
+        Measure(f"{site} rank", f"rank of {words}", rank, ".1f"),
+        Measure(f"{site} of", ".. of so many subgraphs", "-", ".0f"),
+        Measure(f"{site} purity", ".. its purity", purity),
+        Measure(f"{site} held", ".. share of the attack's alerts in it"),
+        Measure(f"{site} top", "attack alerts in the top 10"),
+    )
+
+
+def take_judged(lake: lakes.Lake, truth: pd.DataFrame, alerts: pd.DataFrame, ranking: Ranking) -> Figures:
+    """The judge's figures."""
+    return measures.judged(truth, ranking, lake.warm_up_hours)
+
+
+def take_connected(lake: lakes.Lake, truth: pd.DataFrame, alerts: pd.DataFrame, ranking: Ranking) -> Figures:
+    """Episodes of the largest subgraph and hops kept."""
+    return measures.connected(alerts, ranking)
+
+
+def take_groups(lake: lakes.Lake, truth: pd.DataFrame, alerts: pd.DataFrame, ranking: Ranking) -> Figures:
+    """Where the one true group of each network came."""
+    found = {}
+    for network, rows in truth.groupby("network"):
+        attack = rows.loc[is_true(rows), "item_id"]
+        here = measures.of_network(ranking, str(network))
+        told = measures.true_group(here, attack)._asdict() | {"top": measures.in_top(here, attack)}
+        found |= {f"{network} {key}": Figure(float(value)) for key, value in told.items()}
+    return found
+
+
+def is_true(rows: pd.DataFrame) -> pd.Series:
+    """Alerts of the attack; of the benign captures in the mix none is labelled."""
+    return rows["strict"].ne("-")
+
+
+PARTS: dict[str, tuple[str, str, tuple[Measure, ...], Taken]] = {
+    "ait": ("ait_ads", "AIT-ADS, 4 networks", AIT, take_judged),
+    "cptc": ("cptc", "CPTC 2017, 5 networks", CPTC, take_connected),
+    "modbus": (
+        "modbus",
+        "modbus",
+        (
+            *_group("CnC", "1", "the subgraph with the three true alerts, CnC"),
+            *_group("characterization", "-", "the true subgraph, characterization"),
+        ),
+        take_groups,
+    ),
+    "mix": ("mix", "CPTC team01 among ITI's benign OT alerts", _group("mix", "1", "the attack's subgraph", "1.0"), take_groups),
+}
+
+NOTES = ""
+
+
+def rows_of(part: str, settings: Sequence[str], results: Path, *, with_peers: bool = True) -> list[Row]:
+    """Run the job on the part's lake, and measure it and what it must beat."""
+    name, on, wanted, take = PARTS[part]
+    lake = lakes.ALL[name]
+    if not lake.is_there():
+        return [Row(on, measure, {}, f"not there: {lakes.SHARED}") for measure in wanted]
+    folder, file = run_job(lake, settings, results)
+    alerts, truth = pd.read_parquet(file), read_truth(lake.folder)
+    figures = {
+        column: take(lake, truth, alerts, ranking)
+        for column, ranking in rankings(load(folder), alerts, results / name, with_peers=with_peers).items()
+    }
+    random = [take(lake, truth, alerts, peers.at_random(load(folder), seed)) for seed in range(5)]
+    figures["random"] = {key: _mean([one[key] for one in random]) for key in random[0]}
+    return [
+        Row(on, measure, {column: told[measure.key] for column, told in figures.items() if measure.key in told})
+        for measure in wanted
+    ]
+
+
+def rankings(ours: Ranking, alerts: pd.DataFrame, folder: Path, *, with_peers: bool) -> Mapping[str, Ranking]:
+    """The job's ranking and the others by column; peers are left as results folders that the judge can read."""
+    found = {"ours": ours, "count": peers.by_count(ours)}
+    if (severity := peers.by_severity(ours, alerts)) is not None:
+        found["severity"] = severity
+    if with_peers:
+        for column, rank in (("RT-KCSM", peers.rt_kcsm), ("risk sum", peers.risk_sum), ("damped risk", peers.risk_damped)):
+            found[column] = rank(alerts)
+            save(found[column], folder / rank.__name__)
+    return found
+
+
+def _mean(figures: Sequence[Figure]) -> Figure:
+    values = [one.value for one in figures if not math.isnan(one.value)]
+    return Figure(float(np.mean(values))) if values else Figure(math.nan)
