@@ -4,6 +4,7 @@
 
 OUT/lake/            the alerts as Log Analytics exports them, each site a workspace
 OUT/truth.csv.gz     item_id,network,time,host,name,strict,lenient: campaign and step of each row, or -
+OUT/routines.csv.gz  item_id,network,chain,crosses: alerts of benign chains, and whether one crosses into operations
 OUT/campaigns.json   the campaigns step by step, and the character of each site
 OUT/assets.csv       what the sites believe of their hosts; OUT/maintenance.csv the windows they announced
 OUT/lake.json        rows and time span of each table
@@ -37,10 +38,19 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--sites", type=int, default=2)
     parser.add_argument("--desks", type=int, help="workstations a site; drawn if not given")
+    parser.add_argument("--first", type=int, default=0, help="number of the first site: others can lie in one lake")
+    parser.add_argument(
+        "--family", action="append", default=[], help="intrusions of this family alone; may be repeated"
+    )
     parser.add_argument("--shape", action="store_true", help="print the shape report of the new set as well")
     args = parser.parse_args(argv)
     try:
-        note = generate(args.out, args.seed, alerts=args.alerts, days=args.days, sites=args.sites, desks=args.desks)
+        note = generate(
+            args.out,
+            args.seed,
+            **{"alerts": args.alerts, "days": args.days, "sites": args.sites, "desks": args.desks},
+            **{"first": args.first, "families": args.family},
+        )
     except (ValueError, FileExistsError) as error:
         print(error, file=sys.stderr)
         return 2

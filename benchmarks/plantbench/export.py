@@ -28,6 +28,7 @@ WORKSPACES = (
 )
 TENANT = "11111111-1111-1111-1111-111111111111"
 TRUTH = ("item_id", "network", "time", "host", "name", "strict", "lenient")
+ROUTINES = ("item_id", "network", "chain", "crosses")
 ASSETS = ("asset", "name", "zone", "purdue_level", "criticality", "role")
 WINDOWS = ("site", "from", "to", "host", "what")
 ROLES = {
@@ -70,15 +71,15 @@ def guids(rng: np.random.Generator, n: int) -> Iterator[str]:
 
 
 @contextmanager
-def truth_file(path: Path) -> Iterator[csv.writer]:  # type: ignore[valid-type]
-    """The truth's CSV writer; the compressed file carries no time of its own."""
+def packed_table(path: Path, header: tuple[str, ...]) -> Iterator[csv.writer]:  # type: ignore[valid-type]
+    """A CSV writer of a compressed table; the compressed file carries no time of its own."""
     with (
         path.open("wb") as raw,
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as packed,
         io.TextIOWrapper(packed, encoding="utf-8", newline="") as text,
     ):
         rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(TRUTH)
+        rows.writerow(header)
         yield rows
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,10 +13,11 @@ import numpy as np
 from plantbench import VERSION, export
 from plantbench.acts import Alerts, Watch
 from plantbench.catalogue import Rule, load_rules
+from plantbench.intrusions import INTRUSIONS
 from plantbench.noise import Columns, background
 from plantbench.render import Raw, Writer, user
 from plantbench.site import DAY, build_site
-from plantbench.unfold import Campaign, campaigns, routines
+from plantbench.unfold import ROUTINE, Campaign, campaigns, crosses, routines
 
 DELAY = {
     "ids": 4,
@@ -114,9 +115,11 @@ def _write_site(
     told: Told,
     watch: Watch,
     labels: list[str],
+    benign: list[Campaign],
     *,
     out: Path,
     truth: RowWriter,
+    routine: RowWriter,
     tables: Tables,
     rng: np.random.Generator,
 ) -> tuple[int, Counter[str]]:
@@ -132,6 +135,9 @@ def _write_site(
         host = site.hosts[about].name if about >= 0 else user(watch, raw.account)[0]
         strict, lenient = (labels[n] if n >= 0 else "-" for n in (told.step[alert], told.lenient[alert]))
         counts[strict] += 1
+        if (chain := ROUTINE - int(told.step[alert])) >= 0:
+            crossing = str(int(crosses(benign[chain], site)))
+            routine.writerow((item_id, site.name, f"r{chain:03d}-{benign[chain].story.name}", crossing))
         when = f"{raw.received}0Z"
         truth.writerow((item_id, site.name, when, host, rule.name, strict, lenient))
         table = tables.setdefault(rule.table, {"rows": 0, "start": when, "end": when})
@@ -142,9 +148,20 @@ def _write_site(
 
 
 def generate(
-    out: Path, seed: int, *, alerts: int = 200_000, days: int = 21, sites: int = 2, desks: int | None = None
+    out: Path,
+    seed: int,
+    *,
+    alerts: int = 200_000,
+    days: int = 21,
+    sites: int = 2,
+    desks: int | None = None,
+    first: int = 0,
+    families: Sequence[str] = (),
 ) -> Note:
     """Write a set of about `alerts` rows under `out` and return the note of `lake.json`.
+
+    Sites are numbered from `first` on: sets of other numbers can lie side by side in one lake, with one asset list. Intrusions
+    are of these `families`, of all where none is named.
 
     Raises
     ------
@@ -159,6 +176,9 @@ def generate(
         )
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} is not empty: name a new folder")
+    stories = [story for story in INTRUSIONS if not families or story.family in families]
+    if not stories:
+        raise ValueError(f"no intrusion is of the families {', '.join(families)}")
     out.mkdir(parents=True, exist_ok=True)
     rules, span = load_rules(), days * DAY
     shares = np.random.default_rng([VERSION, seed]).dirichlet(np.full(sites, 5.0))
@@ -166,18 +186,23 @@ def generate(
     tables: Tables = {}
     notes: list[dict[str, object]] = []
     characters, assets, windows, files, labelled = [], list(export.OUTSIDE), [], 0, 0
-    with export.truth_file(out / "truth.csv.gz") as truth:
-        for number in range(sites):
+    with (
+        export.packed_table(out / "truth.csv.gz", export.TRUTH) as truth,
+        export.packed_table(out / "routines.csv.gz", export.ROUTINES) as routine,
+    ):
+        for number in range(first, first + sites):
             rngs = [np.random.default_rng([VERSION, seed, number, part]) for part in range(6)]
             site = build_site(rngs[0], number, span, desks)
-            watch, wanted = Watch(site, rules, rngs[1]), int(alerts * shares[number])
-            chosen, attack = campaigns(watch, wanted, rngs[2])
+            watch, wanted = Watch(site, rules, rngs[1]), int(alerts * shares[number - first])
+            chosen, attack = campaigns(watch, wanted, rngs[2], stories)
             chains, benign = routines(watch, int(ROUTINE_SHARE * wanted), rngs[3])
             rest = wanted - len(benign) - sum(map(len, attack))
             told = Told([*background(watch, rest, rngs[4]), benign, *attack], rules, span, rngs[5])
             told.mark_windows(chosen)
             names, labels = _labels(chosen, len(notes) + 1)
-            written, counts = _write_site(told, watch, labels, out=out, truth=truth, tables=tables, rng=rngs[5])
+            written, counts = _write_site(
+                told, watch, labels, chains, out=out, truth=truth, routine=routine, tables=tables, rng=rngs[5]
+            )
             files, labelled = files + written, labelled + sum(n for label, n in counts.items() if label != "-")
             places = iter(labels)
             for name, campaign in zip(names, chosen, strict=True):

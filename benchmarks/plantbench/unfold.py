@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ SHARE = (0.0002, 0.0008)  # attack alerts of all alerts, drawn log-uniform; the 
 MOST = 0.0009
 PAUSE = 600.0  # acts further apart than this are two windows of one step
 DWELL_MOST = 14 * DAY
+ROUTINE = -2  # the step of the first benign chain
 MONDAY_FIRST = 0  # the period begins on a Monday
 
 
@@ -39,6 +41,13 @@ class Campaign:
     story: Story
     steps: tuple[PlayedStep, ...]
     span: tuple[float, float]
+
+
+def crosses(campaign: Campaign, site: Site) -> bool:
+    """Whether somebody in it acts from outside of operations upon a host in operations."""
+    ends = ((act.source, act.target) for step in campaign.steps for act in step.acts)
+    zones = ((site.hosts[a].zone, site.hosts[b].zone) for a, b in ends if min(a, b) >= 0)
+    return any(a != "ot" and b == "ot" for a, b in zones)
 
 
 def _reachable(site: Site, group: str, near: int, at: float) -> np.ndarray:
@@ -135,7 +144,9 @@ def _at_clock(story: Story, site: Site, day: int, rng: np.random.Generator) -> f
     return day * DAY + (local - site.offset_hours) * HOUR
 
 
-def campaigns(watch: Watch, wanted: int, rng: np.random.Generator) -> tuple[list[Campaign], list[Alerts]]:
+def campaigns(
+    watch: Watch, wanted: int, rng: np.random.Generator, stories: Sequence[Story] = INTRUSIONS
+) -> tuple[list[Campaign], list[Alerts]]:
     """The intrusions of a site, until they hold the drawn share of `wanted` alerts; each leaves two alerts at least.
 
     The first is taken whatever it holds, so that a small set may have more than its share.
@@ -148,7 +159,7 @@ def campaigns(watch: Watch, wanted: int, rng: np.random.Generator) -> tuple[list
         have = sum(map(len, told))
         if have >= share * wanted:
             break
-        story = INTRUSIONS[int(rng.integers(len(INTRUSIONS)))]
+        story = stories[int(rng.integers(len(stories)))]
         least, most = min(story.hours[0] * HOUR, 0.4 * room), min(story.hours[1] * HOUR, DWELL_MOST, 0.85 * room)
         dwell = float(np.exp(rng.uniform(np.log(least), np.log(most))))
         begins = WARM_UP + rng.uniform(0, max(room - dwell - 3 * HOUR, HOUR))
@@ -169,7 +180,10 @@ def campaigns(watch: Watch, wanted: int, rng: np.random.Generator) -> tuple[list
 
 
 def routines(watch: Watch, room: int, rng: np.random.Generator) -> tuple[list[Campaign], Alerts]:
-    """The benign chains of a site in random order, as long as their alerts stay within `room`."""
+    """The benign chains of a site in random order, as long as their alerts stay within `room`.
+
+    The alerts of the n-th bear the step `ROUTINE - n`: no step of an attack, and not the -1 of noise.
+    """
     site, days = watch.site, int(watch.site.span // DAY)
     plan = []
     for story in ROUTINES:
@@ -187,7 +201,7 @@ def routines(watch: Watch, room: int, rng: np.random.Generator) -> tuple[list[Ca
             continue
         batch = Alerts()
         for act in (act for step in chain.steps for act in step.acts):
-            batch.extend(watch.alerts(act, -1, rng))
+            batch.extend(watch.alerts(act, ROUTINE - len(played), rng))
         if len(found) + len(batch) <= room:
             found.extend(batch)
             played.append(chain)

@@ -56,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.write:
         settings = f" with `{' '.join(f'--set {one}' for one in args.set)}`" if args.set else ""
         day = f"{datetime.now(timezone.utc):%d %B %Y}"
-        text = PAGE.format(settings=settings, day=day, commit=commit(), table=table.as_markdown(found), notes=rows.NOTES)
+        text = PAGE.format(
+            settings=settings, day=day, commit=commit(), table=table.as_markdown(found), notes=rows.NOTES
+        )
         args.write.write_text(text, encoding="utf-8")
     return 0
 

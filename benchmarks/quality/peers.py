@@ -32,6 +32,8 @@ PRECEDING = {
     **{"O": ("L", "P", "D1", "D2", "O", "E", "X"), "X": ("L", "P", "D1", "D2", "O", "E", "X")},
 }
 BEFORE = {stage: sorted({p for s in of for p in PRECEDING[s]}) for stage, (_, of) in STAGES.items()}
+PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+"""What Go's `IsPrivate` means; Python's `is_private` means more, test networks among it."""
 DAMPING, CAP = 1.5, 10_000
 
 
@@ -39,7 +41,7 @@ def rt_kcsm(alerts: pd.DataFrame) -> Ranking:
     """RT-KCSM: an alert joins every graph that saw its internal source in an earlier stage; overlaps merge.
 
     Score is the sum over stages of weight times the highest severity; confidence and the risk of hosts are 1. An alert that
-    names one host only is of the stage `host`. What happens between two external ends is dropped, as it is there.
+    names one host only is of the stage `host`. Dropped, as they are there: two external ends, and no end at all.
     """
     rows = ordered(alerts)
     graphs: list[int] = []  # union-find: the parent of each graph
@@ -120,24 +122,28 @@ def stage_of(source: str, target: str, source_zone: str, target_zone: str) -> st
 
 @lru_cache(maxsize=1 << 16)
 def is_internal(entity: str, zone: str) -> bool:
-    """A private address; of what is no address, whatever is not known to be outside."""
-    kind, _, value = entity.partition(":")
-    try:
-        return ipaddress.ip_address(value).is_private if kind == "ip" else zone != "external"
-    except ValueError:
-        return zone != "external"
+    """A private address; of what is no address, whatever is not known to be outside. What is not named is not inside."""
+    address = address_of(entity)
+    if address is None:
+        return bool(entity) and zone != "external"
+    return any(address in network for network in PRIVATE if network.version == address.version)
 
 
 def zone_of(entity: str, zone: str) -> str:
     """The /24 of an IPv4 address, the /64 of an IPv6 one, else the zone."""
-    kind, _, value = entity.partition(":")
-    try:
-        address = ipaddress.ip_address(value) if kind == "ip" else None
-    except ValueError:
-        address = None
+    address = address_of(entity)
     if address is None:
         return zone
     return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+
+
+def address_of(entity: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that an entity key names."""
+    kind, _, value = entity.partition(":")
+    try:
+        return ipaddress.ip_address(value) if kind == "ip" else None
+    except ValueError:
+        return None
 
 
 def risk_sum(alerts: pd.DataFrame) -> Ranking:
@@ -171,7 +177,9 @@ def ordered(alerts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ranking(rows: pd.DataFrame, unit: pd.Series, scores: tuple[pd.Index, np.ndarray]) -> Ranking:
-    held = pd.DataFrame({"subgraph_id": unit, "item_id": rows["item_id"], "site": rows["site"], "at": rows["observed_at"]})
+    held = pd.DataFrame(
+        {"subgraph_id": unit, "item_id": rows["item_id"], "site": rows["site"], "at": rows["observed_at"]}
+    )
     facts = held.groupby("subgraph_id").agg(site=("site", "first"), first_seen=("at", "min"))
     facts["score"] = pd.Series(scores[1], index=scores[0])
     return Ranking(with_shown(facts.reset_index()), held[["subgraph_id", "item_id"]])

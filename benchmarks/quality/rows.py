@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from quality import lakes, measures, peers
+from quality import generated, hubs, judge, lakes, measures, peers
 from quality.bootstrap import Figure
 from quality.judge import Ranking, load, read_truth, save
 from quality.runs import run_job
@@ -43,6 +43,37 @@ def _group(site: str, rank: str, words: str, purity: str = "-") -> tuple[Measure
         Measure(f"{site} held", ".. share of the attack's alerts in it"),
         Measure(f"{site} top", "attack alerts in the top 10"),
     )
+
+
+PLANT = (
+    Measure("pivots", "pivot campaigns that show two steps or more", "-", ".0f"),
+    Measure("whole all", "chain whole in one shown subgraph", ">= .90"),
+    Measure("whole day", ".. dwell up to 1 day"),
+    Measure("whole week", ".. dwell 1 to 7 days"),
+    Measure("whole fortnight", ".. dwell 7 to 14 days", ">= .75"),
+    Measure("whole any", "chain whole in one subgraph, shown or not"),
+    Measure("steps shown", "share of a chain's steps in its best shown subgraph"),
+    Measure("maintenance pivots", "benign maintenance pivots", "-", ".0f"),
+    Measure("maintenance", ".. ranked under every attack of the network", ">= .95"),
+    *(Measure(one.key, one.words, style=one.style) for one in AIT),
+)
+HUBS = (
+    *(Measure(f"hub-{degree} kept", f"chains kept, degree {degree:,}") for degree in hubs.DEGREES),
+    Measure("kept", "chains through the compromised controller kept", ">= .99"),
+    Measure("largest", "largest subgraph's share of episodes, worst network"),
+)
+
+
+def take_plant(lake: lakes.Lake, truth: pd.DataFrame, alerts: pd.DataFrame, ranking: Ranking) -> Figures:
+    """Chains and maintenance; the judge's figures where the judge is there."""
+    found = generated.chains(truth, generated.read_campaigns(lake.folder), ranking)
+    found |= generated.maintenance(truth, generated.read_routines(lake.folder), ranking)
+    return found | (measures.judged(truth, ranking, lake.warm_up_hours) if judge.TOOL.exists() else {})
+
+
+def take_hubs(lake: lakes.Lake, truth: pd.DataFrame, alerts: pd.DataFrame, ranking: Ranking) -> Figures:
+    """Chains kept by degree."""
+    return generated.hub_chains(truth, ranking) | measures.connected(alerts, ranking)
 
 
 def take_judged(lake: lakes.Lake, truth: pd.DataFrame, alerts: pd.DataFrame, ranking: Ranking) -> Figures:
@@ -83,10 +114,19 @@ PARTS: dict[str, tuple[str, str, tuple[Measure, ...], Taken]] = {
         ),
         take_groups,
     ),
-    "mix": ("mix", "CPTC team01 among ITI's benign OT alerts", _group("mix", "1", "the attack's subgraph", "1.0"), take_groups),
+    "mix": (
+        "mix",
+        "CPTC team01 among ITI's benign OT alerts",
+        _group("mix", "1", "the attack's subgraph", "1.0"),
+        take_groups,
+    ),
+    "generated": ("generated", "20 generated networks, seeds 1001-1020", PLANT, take_plant),
+    "crossings": ("crossings", "20 generated networks, seeds 1101-1120, crossings alone", PLANT, take_plant),
+    "hubs": ("hubs", "generated hubs", HUBS, take_hubs),
 }
 
 NOTES = ""
+RANDOM_DRAWS = 3
 
 
 def rows_of(part: str, settings: Sequence[str], results: Path, *, with_peers: bool = True) -> list[Row]:
@@ -101,7 +141,7 @@ def rows_of(part: str, settings: Sequence[str], results: Path, *, with_peers: bo
         column: take(lake, truth, alerts, ranking)
         for column, ranking in rankings(load(folder), alerts, results / name, with_peers=with_peers).items()
     }
-    random = [take(lake, truth, alerts, peers.at_random(load(folder), seed)) for seed in range(5)]
+    random = [take(lake, truth, alerts, peers.at_random(load(folder), seed)) for seed in range(RANDOM_DRAWS)]
     figures["random"] = {key: _mean([one[key] for one in random]) for key in random[0]}
     return [
         Row(on, measure, {column: told[measure.key] for column, told in figures.items() if measure.key in told})
@@ -115,7 +155,11 @@ def rankings(ours: Ranking, alerts: pd.DataFrame, folder: Path, *, with_peers: b
     if (severity := peers.by_severity(ours, alerts)) is not None:
         found["severity"] = severity
     if with_peers:
-        for column, rank in (("RT-KCSM", peers.rt_kcsm), ("risk sum", peers.risk_sum), ("damped risk", peers.risk_damped)):
+        for column, rank in (
+            ("RT-KCSM", peers.rt_kcsm),
+            ("risk sum", peers.risk_sum),
+            ("damped risk", peers.risk_damped),
+        ):
             found[column] = rank(alerts)
             save(found[column], folder / rank.__name__)
     return found
