@@ -160,8 +160,8 @@ def generate(
 ) -> Note:
     """Write a set of about `alerts` rows under `out` and return the note of `lake.json`.
 
-    Sites are numbered from `first` on: sets of other numbers can lie side by side in one lake, with one asset list. Intrusions
-    are of these `families`, of all where none is named.
+    Sites are numbered from `first` on: sets of other numbers can lie side by side in one lake, with one asset list.
+    Intrusions are of these `families`, of all where none is named.
 
     Raises
     ------

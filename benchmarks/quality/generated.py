@@ -49,7 +49,7 @@ def steps_held(truth: pd.DataFrame, campaigns: pd.DataFrame, ranking: Ranking) -
 
 
 def chains(truth: pd.DataFrame, campaigns: pd.DataFrame, ranking: Ranking) -> dict[str, Figure]:
-    """Pivot campaigns whose chain is whole in one shown subgraph, by dwell; whole in any; share of steps in the best shown."""
+    """Pivot campaigns whose chain is whole in one shown subgraph, by dwell; whole in any; steps in the best shown."""
     held = steps_held(truth, campaigns, ranking)
     found = {"pivots": Figure(float(len(held)))}
     for name, (least, most) in {"all": (0.0, math.inf), **DWELL}.items():

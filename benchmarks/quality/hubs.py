@@ -60,7 +60,7 @@ def make(folder: Path) -> None:
                 when, n = BEGIN + timedelta(seconds=at), n + 1
                 stamp, item_id = f"{when:%Y-%m-%dT%H:%M:%S.%f}0Z", f"hubs/{n:07d}"
                 days.setdefault(f"{when:y=%Y/m=%m/d=%d}", []).append(
-                    _line(stamp, item_id, source, target, name, severity)
+                    _line(stamp, item_id, (source, target, name, severity))
                 )
                 truth.writerow((item_id, site, stamp, target, name, mark, mark))
             for day, lines in days.items():
@@ -70,7 +70,8 @@ def make(folder: Path) -> None:
     (folder / "lake.json").write_text(json.dumps({"rows": n, "degrees": DEGREES}) + "\n", encoding="utf-8")
 
 
-def _line(stamp: str, item_id: str, source: str, target: str, name: str, severity: int) -> str:
+def _line(stamp: str, item_id: str, facts: tuple[str, str, str, int]) -> str:
+    source, target, name, severity = facts
     event = {
         **{"timestamp": f"{stamp[:26]}+0000", "event_type": "alert", "proto": "TCP"},
         **{"src_ip": source, "dest_ip": target, "src_port": 40_000, "dest_port": 445},

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plantbench.generate import generate
+
 from quality import hubs
 
 REPO = Path(__file__).resolve().parents[2]

@@ -1,7 +1,7 @@
-"""What a ranking must beat, on the same normalised alerts and in the same tables: simple orders, and two re-implemented peers.
+"""What a ranking must beat, on the same normalised alerts: simple orders of its own units, and two re-implemented peers.
 
-RT-KCSM (UHH-ISS, BSD-3) is written anew after its public description; Splunk's and Elastic's risk after theirs. Each gets what its
-own input would give it: sites kept apart, episodes not folded, the best of a site and day shown.
+RT-KCSM (UHH-ISS, BSD-3) is written anew after how it behaves; Splunk's and Elastic's risk after their documentation. Each
+is better off than as it comes: sites are kept apart, and the best of a site and day is shown.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def rt_kcsm(alerts: pd.DataFrame) -> Ranking:
     seen: dict[tuple[str, str, str], set[int]] = defaultdict(set)
     stages = list(_stages(rows))
     joined = [
-        -1 if stage is None else _join(graphs, seen, site, source, target, stage)
-        for (site, source, target), stage in zip(_ends(rows), stages, strict=True)
+        -1 if stage is None else _join(graphs, seen, ends, stage)
+        for ends, stage in zip(_ends(rows), stages, strict=True)
     ]
     group = pd.Series([_root(graphs, graph) if graph >= 0 else -1 for graph in joined], index=rows.index)
     severity = rows["severity"].fillna(UNKNOWN_SEVERITY)
@@ -59,10 +59,9 @@ def rt_kcsm(alerts: pd.DataFrame) -> Ranking:
     return _ranking(told, "kcsm-" + told["group"].astype(str), ("kcsm-" + score.index.astype(str), score.to_numpy()))
 
 
-def _join(
-    graphs: list[int], seen: dict[tuple[str, str, str], set[int]], site: str, source: str, target: str, stage: str
-) -> int:
-    """The graph of one alert; graphs that it joins are merged into the oldest."""
+def _join(graphs: list[int], seen: dict[tuple[str, str, str], set[int]], ends: tuple[str, str, str], stage: str) -> int:
+    """The graph of one alert between `ends` (site, source, target); graphs that it joins are merged into the oldest."""
+    site, source, target = ends
     found: set[int] = set()
     if source:
         for before in BEFORE[stage]:

@@ -1,0 +1,351 @@
+"""The harness that judges the ranking: each measure and each peer against a case worked by hand."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+REPO = Path(__file__).parent.parent
+sys.path.insert(0, str(REPO / "benchmarks"))
+
+from quality import bootstrap, choose, generated, hubs, lakes, measures, peers, rows, runs, table  # noqa: E402
+from quality.bootstrap import Figure  # noqa: E402
+from quality.judge import Ranking  # noqa: E402
+
+BEGIN = pd.Timestamp("2026-03-02", tz="UTC")
+
+
+def alerts(*told: tuple[Any, ...], site: str = "plant") -> pd.DataFrame:
+    """Alerts as (second, source, target, name, severity); items are numbered from a0."""
+    ends = pd.DataFrame([one[:5] for one in told], columns=["at", "source_entity", "target_entity", "name", "severity"])
+    zones = {"source_zone": "unknown", "target_zone": "unknown", "site": site}
+    times = BEGIN + pd.to_timedelta(ends.pop("at"), unit="s")
+    return ends.assign(**zones, observed_at=times, item_id=[f"a{n}" for n in range(len(told))])
+
+
+def ranking(
+    groups: dict[str, Sequence[str]], scores: dict[str, float], shown: Sequence[str] = (), site: str = "plant"
+) -> Ranking:
+    subgraphs = pd.DataFrame(
+        [(g, site, scores[g], g in shown, BEGIN) for g in groups],
+        columns=["subgraph_id", "site", "score", "is_shown", "first_seen"],
+    )
+    members = [(g, item) for g, items in groups.items() for item in items]
+    return Ranking(subgraphs, pd.DataFrame(members, columns=["subgraph_id", "item_id"]))
+
+
+def truth(*told: tuple[str, str], network: str = "plant") -> pd.DataFrame:
+    return pd.DataFrame(told, columns=["item_id", "strict"]).assign(network=network)
+
+
+# ---- episodes and hops
+
+A, B, C, D = (f"ip:10.0.0.{n}" for n in (1, 2, 3, 4))
+
+
+def test_a_pause_of_300_seconds_ends_an_episode_and_not_one_second_less() -> None:
+    folded = measures.fold(alerts((0, A, B, "x", 1), (300, A, B, "x", 1), (601, A, B, "x", 1), (0, A, B, "y", 1)))
+
+    episodes = folded.set_index("item_id")["episode"]
+
+    assert episodes["a0"] == episodes["a1"]
+    assert len({episodes[item] for item in ("a1", "a2", "a3")}) == 3
+
+
+def test_the_hop_is_from_the_latest_that_reached_the_source() -> None:
+    folded = measures.fold(
+        alerts((0, A, B, "early", 1), (60, C, B, "late", 1), (120, B, D, "on", 1), (120, A, B, "same time", 1))
+    )
+    item = folded.set_index("episode")["item_id"]
+
+    found = measures.hops(folded)
+
+    assert [(item[one.a], item[one.b]) for one in found.itertuples()] == [("a1", "a2")]
+
+
+@pytest.mark.parametrize(("gap", "n"), [(1800, 1), (1801, 0)])
+def test_a_hop_waits_half_an_hour_at_most(gap: int, n: int) -> None:
+    assert len(measures.hops(measures.fold(alerts((0, A, B, "x", 1), (gap, B, C, "y", 1))))) == n
+
+
+def test_hops_are_kept_where_one_subgraph_holds_both_ends() -> None:
+    told = alerts((0, A, B, "x", 1), (60, B, C, "y", 1), (120, C, D, "z", 1))
+    cut = ranking({"s": ["a0", "a1"], "t": ["a2"]}, {"s": 1, "t": 0})
+    whole = ranking({"s": ["a0", "a1", "a2"]}, {"s": 1})
+
+    found, best = measures.connected(told, cut), measures.connected(told, whole)
+
+    assert (found["hops"].value, found["two_hops"].value, found["largest"].value) == (0.5, 0.0, pytest.approx(2 / 3))
+    assert (best["hops"].value, best["two_hops"].value, best["largest"].value) == (1.0, 1.0, 1.0)
+
+
+def test_an_episode_outside_of_every_subgraph_loses_its_hop() -> None:
+    told = alerts((0, A, B, "x", 1), (60, B, C, "y", 1))
+
+    assert measures.connected(told, ranking({"s": ["a1"]}, {"s": 1}))["hops"].value == 0.0
+
+
+# ---- one true group
+
+
+def test_the_rank_counts_false_subgraphs_above_and_half_of_those_that_tie() -> None:
+    groups = {"true": ["a0", "a1", "b"], "piece": ["a2"], "f1": ["c"], "f2": ["d"], "f3": ["e"]}
+    scores = {"true": 0.5, "piece": 0.9, "f1": 0.8, "f2": 0.5, "f3": 0.1}
+
+    found = measures.true_group(ranking(groups, scores), pd.Series(["a0", "a1", "a2", "a3"]))
+
+    assert found == measures.Group(rank=2.5, of=5, purity=2 / 3, held=0.5)
+
+
+def test_an_attack_in_no_subgraph_has_no_rank() -> None:
+    found = measures.true_group(ranking({"f": ["c"]}, {"f": 1.0}), pd.Series(["a0"]))
+
+    assert math.isnan(found.rank)
+    assert found.held == 0.0
+
+
+def test_the_top_ten_hold_what_they_hold() -> None:
+    groups = {f"s{n:02d}": [f"i{n}"] for n in range(12)}
+    scores = {name: 1.0 - n / 100 for n, name in enumerate(groups)}
+
+    assert measures.in_top(ranking(groups, scores), pd.Series(["i9", "i10"])) == 0.5
+
+
+# ---- generated networks
+
+
+def campaign(*told: tuple[str, str, float]) -> pd.DataFrame:
+    return pd.DataFrame(told, columns=["campaign", "family", "dwell_hours"]).assign(network="plant")
+
+
+STEPS = (("i0", "c1/1-in"), ("i1", "c1/2-over"), ("i2", "c1/2-over"), ("i3", "c1/3-act"))
+
+
+def test_a_chain_is_whole_if_one_shown_subgraph_has_an_alert_of_each_visible_step() -> None:
+    told, known = truth(*STEPS, ("n", "-")), campaign(("c1", "it_to_ot", 200.0))
+    whole = ranking({"s": ["i0", "i2", "i3", "n"]}, {"s": 1}, shown=["s"])
+    unseen = ranking({"s": ["i0", "i2", "i3"]}, {"s": 1})
+    parted = ranking({"s": ["i0", "i1", "i2"], "t": ["i3"]}, {"s": 1, "t": 1}, shown=["s", "t"])
+
+    found = [generated.chains(told, known, one) for one in (whole, unseen, parted)]
+
+    assert [one["whole all"].value for one in found] == [1.0, 0.0, 0.0]
+    assert [one["whole any"].value for one in found] == [1.0, 1.0, 0.0]
+    assert [one["steps shown"].value for one in found] == [1.0, 0.0, pytest.approx(2 / 3)]
+
+
+def test_chains_are_counted_by_dwell_and_only_pivots_that_show_two_steps() -> None:
+    told = truth(*STEPS, ("j", "c2/1-in"), ("k", "c3/1-in"), ("m", "c3/2-out"))
+    known = campaign(("c1", "it_to_ot", 24.0), ("c2", "it_to_ot", 100.0), ("c3", "worm", 100.0))
+
+    found = generated.chains(told, known, ranking({"s": ["i0", "i1", "i3"]}, {"s": 1}, shown=["s"]))
+
+    assert found["pivots"].value == 1
+    assert found["whole day"].value == 1.0
+    assert math.isnan(found["whole week"].value)
+
+
+def test_maintenance_is_under_every_attack_or_it_is_not() -> None:
+    told = truth(("i", "c1/1-in"), ("j", "c2/1-in"))
+    benign = pd.DataFrame(
+        [("m", "plant", "under"), ("n", "plant", "between"), ("o", "plant", "nowhere"), ("p", "plant", "with")],
+        columns=["item_id", "network", "chain"],
+    )
+    groups = {"high": ["i", "p"], "low": ["j"], "u": ["m"], "b": ["n"]}
+
+    found = generated.maintenance(told, benign, ranking(groups, {"high": 0.9, "low": 0.5, "u": 0.4, "b": 0.5}))
+
+    assert found["maintenance pivots"].value == 4
+    assert found["maintenance"].value == 0.5  # `under` and `nowhere`
+
+
+def test_a_chain_through_a_hub_is_kept_only_whole() -> None:
+    told = truth(*((f"{chain}{n}", f"{chain}/{n}") for chain in ("x", "y", "z") for n in range(3)), ("n", "-"))
+    groups = {"s": ["x0", "x1", "x2", "n"], "t": ["y0", "y1"], "u": ["y2"]}
+
+    assert generated.hub_chains(told, ranking(groups, dict.fromkeys(groups, 1.0)))["kept"].value == pytest.approx(1 / 3)
+
+
+def test_planted_chains_run_through_the_controller_in_order() -> None:
+    told = list(hubs.rows(50, hubs.np.random.default_rng(1)))
+    marked = [row for row in told if row[5] != "-"]
+
+    assert len({row[1] for row in told if row[5] == "-"}) == 50
+    assert len(marked) == 3 * hubs.CHAINS
+    for place in range(0, len(marked), 3):
+        one, two, three = marked[place : place + 3]
+        assert one[2] == two[1] == hubs.CONTROLLER
+        assert two[2] == three[1]
+        assert one[0] < two[0] < three[0] <= one[0] + 3600
+
+
+# ---- peers
+
+
+def groups_of(found: Ranking) -> dict[str, set[str]]:
+    return {str(name): set(rows["item_id"]) for name, rows in found.members.groupby("subgraph_id")}
+
+
+OUTSIDE, INSIDE, NEXT, FAR = "ip:8.8.8.8", "ip:10.0.0.1", "ip:10.0.0.2", "ip:10.9.0.1"
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "stage"),
+    [
+        (OUTSIDE, INSIDE, "incoming"),
+        (INSIDE, OUTSIDE, "outgoing"),
+        (INSIDE, NEXT, "same_zone"),
+        (INSIDE, FAR, "other_zone"),
+        (INSIDE, INSIDE, "host"),
+        (OUTSIDE, "ip:198.51.100.7", None),  # which Python calls private
+        ("", "", None),
+    ],
+)
+def test_the_stage_is_that_of_the_direction(source: str, target: str, stage: str | None) -> None:
+    assert peers.stage_of(source, target, "unknown", "unknown") == stage
+
+
+def test_rt_kcsm_joins_what_its_source_was_reached_by_and_nothing_later() -> None:
+    told = alerts(
+        (0, OUTSIDE, INSIDE, "in", 1.0),
+        (10, INSIDE, FAR, "on", 0.5),  # joins: its source was reached before
+        (20, FAR, OUTSIDE, "out", 1.0),
+        (30, OUTSIDE, NEXT, "in", 0.8),  # joins nothing: its source is outside
+        (40, OUTSIDE, "ip:9.9.9.9", "by", 1.0),  # dropped
+    )
+
+    found = peers.rt_kcsm(told)
+
+    assert sorted(map(sorted, groups_of(found).values())) == [["a0", "a1", "a2"], ["a3"]]
+    scores = found.subgraphs.set_index("subgraph_id")["score"]
+    (whole,) = [name for name, items in groups_of(found).items() if len(items) == 3]
+    assert scores[whole] == pytest.approx(0.1 * 1.0 + 0.3 * 0.5 + 0.35 * 1.0)
+
+
+def test_rt_kcsm_merges_graphs_that_meet_and_counts_a_stage_once() -> None:
+    told = alerts((0, OUTSIDE, INSIDE, "in", 0.4), (1, OUTSIDE, INSIDE, "in", 0.9), (2, INSIDE, NEXT, "on", 1.0))
+
+    apart, met = peers.rt_kcsm(told.head(2)), peers.rt_kcsm(told)
+
+    assert len(apart.subgraphs) == 2
+    assert list(groups_of(met).values()) == [{"a0", "a1", "a2"}]
+    assert met.subgraphs["score"].tolist() == [pytest.approx(0.1 * 0.9 + 0.25 * 1.0)]
+
+
+def test_risk_counts_a_name_once_and_damped_risk_each_alert_less() -> None:
+    told = alerts(
+        (0, A, B, "x", 0.2), (1, C, B, "x", 0.6), (2, A, B, "y", 0.4), (3, B, None, "z", None), (4, None, None, "w", 1)
+    )
+
+    plain, damped = peers.risk_sum(told), peers.risk_damped(told)
+
+    of_b = f"plant/{B}/2026-03-02"
+    assert groups_of(plain) == groups_of(damped) == {of_b: {"a0", "a1", "a2", "a3"}}
+    assert plain.subgraphs["score"].tolist() == [pytest.approx(0.6 + 0.4 + peers.UNKNOWN_SEVERITY)]
+    by_size = (0.6, 0.5, 0.4, 0.2)
+    assert damped.subgraphs["score"].tolist() == [pytest.approx(sum(s / (n + 1) ** 1.5 for n, s in enumerate(by_size)))]
+
+
+def test_risk_of_another_day_or_site_is_another() -> None:
+    days = alerts((0, A, B, "x", 1.0), (86_400, A, B, "x", 1.0))
+    sites = pd.concat([alerts((0, A, B, "x", 1.0)), alerts((0, A, B, "x", 1.0), site="other").assign(item_id="b0")])
+
+    assert len(peers.risk_sum(days).subgraphs) == 2
+    assert len(peers.risk_sum(sites).subgraphs) == 2
+
+
+def test_other_orders_keep_the_units_and_show_one_a_site_and_day() -> None:
+    ours = ranking({"s": ["a0"], "t": ["a1", "a2"]}, {"s": 0.9, "t": 0.1}, shown=["s"])
+    told = alerts((0, A, B, "x", 0.9), (0, A, B, "x", 0.1), (0, A, B, "x", 0.2))
+
+    count, severity = peers.by_count(ours), peers.by_severity(ours, told)
+
+    assert count.subgraphs.set_index("subgraph_id")["score"].to_dict() == {"s": 1, "t": 2}
+    assert count.subgraphs.set_index("subgraph_id")["is_shown"].to_dict() == {"s": False, "t": True}
+    assert severity is not None
+    assert severity.subgraphs.set_index("subgraph_id")["score"].to_dict() == {"s": 0.9, "t": 0.2}
+    assert peers.by_severity(ours, told.assign(severity=None)) is None
+
+
+# ---- intervals, choice, table, lakes
+
+
+def test_an_interval_is_over_networks() -> None:
+    same = bootstrap.ratio({"a": (1, 2), "b": (2, 4)})
+    mixed = bootstrap.ratio({"a": (0, 1), "b": (3, 3)})
+
+    assert (same.value, same.low, same.high) == (0.5, 0.5, 0.5)
+    assert (mixed.value, mixed.low, mixed.high) == (0.75, 0.0, 1.0)
+    assert math.isnan(bootstrap.ratio({"a": (1, 2)}).low)
+
+
+def test_the_choice_for_a_network_does_not_look_at_it() -> None:
+    def flat(value: float) -> dict[str, float]:
+        return dict.fromkeys(choose.OBJECTIVE, value)
+
+    figures = {
+        "p": {"fox": flat(1.0), "santos": flat(0.2), "wheeler": flat(0.2)},
+        "q": {"fox": flat(0.0), "santos": flat(0.3), "wheeler": flat(0.3)},
+    }
+
+    assert choose.choice(figures, "fox") == "q"
+    assert choose.choice(figures, "santos") == "p"
+    assert "leave-one-out, worth 0.133" in choose.as_text(figures)
+
+
+def test_a_real_set_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(lakes, "SHARED", tmp_path / "shared")
+
+    found = rows.rows_of("ait", [], tmp_path)
+
+    assert [row.measure for row in found] == list(rows.AIT)
+    assert all("not there" in table.cells(row)[3] for row in found)
+    assert lakes.ALL["generated"].is_there()
+
+
+def test_a_figure_is_written_with_its_interval_and_absence_with_a_word() -> None:
+    assert table.written_figure(Figure(0.5, 0.25, 1.0), ".2f") == "0.50 [0.25, 1.00]"
+    assert table.written_figure(Figure(3.0), ".1f") == "3.0"
+    assert table.written_figure(Figure(math.nan), ".1f") == "none"
+    assert table.written_figure(None, ".1f") == "-"
+
+
+def test_generated_networks_lie_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lakes, "ALERTS", 3000)
+    monkeypatch.setattr(lakes, "DAYS", 5)
+
+    lakes.generated([1, 2], ["it_to_ot"])(tmp_path / "two")
+
+    with gzip.open(tmp_path / "two" / "truth.csv.gz", "rt") as file:
+        told = pd.read_csv(file, dtype=str)
+    lines = [line for blob in (tmp_path / "two" / "lake").rglob("*.json") for line in blob.read_text().splitlines()]
+    campaigns = generated.read_campaigns(tmp_path / "two")
+    routines = pd.read_csv(tmp_path / "two" / "routines.csv.gz", dtype=str)
+    assert told["network"].nunique() == 2
+    assert told["item_id"].is_unique
+    assert len(told) == len(lines)
+    assert set(campaigns["family"]) == {"it_to_ot"}
+    assert set(routines["crosses"]) == {"0", "1"}
+    assert not routines["item_id"].isin(told.loc[told["strict"] != "-", "item_id"]).any()
+    crossing = set(routines.loc[routines["crosses"] == "1", "chain"].str.partition("-")[2])
+    assert crossing <= {"controller_maintenance", "engineer_from_the_desk", "patch_night", "vulnerability_scan"}
+
+
+def test_a_finished_run_is_taken_again_until_something_that_decides_it_changes(tmp_path: Path) -> None:
+    alerts_file = tmp_path / "alerts.parquet"
+    (tmp_path / "run1").mkdir()
+    assert runs.finished(tmp_path, alerts_file) is None
+    (tmp_path / "run1" / "run.json").touch()
+    assert runs.finished(tmp_path, alerts_file) is None
+    alerts_file.touch()
+
+    assert runs.finished(tmp_path, alerts_file) == tmp_path / "run1"
+    assert runs.digest(["jobs/*.py"], "a=1") == runs.digest(["jobs/*.py"], "a=1")
+    assert len({runs.digest(["jobs/*.py"], s) for s in ("a=1", "a=2")} | {runs.digest(["setup.py"], "a=1")}) == 3
