@@ -307,7 +307,7 @@ def test_a_real_set_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch, t
 
     assert [row.measure for row in found] == list(rows.AIT)
     assert all("not there" in table.cells(row)[3] for row in found)
-    assert lakes.ALL["generated"].is_there()
+    assert lakes.ALL["generated-1"].is_there()
 
 
 def test_a_figure_is_written_with_its_interval_and_absence_with_a_word() -> None:
@@ -333,6 +333,7 @@ def test_generated_networks_lie_side_by_side(tmp_path: Path, monkeypatch: pytest
     assert len(told) == len(lines)
     assert set(campaigns["family"]) == {"it_to_ot"}
     assert set(routines["crosses"]) == {"0", "1"}
+    assert [lake.name for lake in lakes.in_fives("g", range(1, 8))] == ["g-1", "g-2"]
     assert not routines["item_id"].isin(told.loc[told["strict"] != "-", "item_id"]).any()
     crossing = set(routines.loc[routines["crosses"] == "1", "chain"].str.partition("-")[2])
     assert crossing <= {"controller_maintenance", "engineer_from_the_desk", "patch_night", "vulnerability_scan"}

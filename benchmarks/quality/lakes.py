@@ -102,11 +102,11 @@ def make_mix(folder: Path) -> None:
     shutil.rmtree(data)
 
 
-def generated(seeds: Sequence[int], families: Sequence[str] = ()) -> Callable[[Path], None]:
-    """One network a seed, side by side in one lake: each is a site with names and addresses of its own."""
+def generated(seeds: Sequence[int], families: Sequence[str] = (), first: int = 0) -> Callable[[Path], None]:
+    """One network a seed, side by side in one lake: each is a site with names and addresses of its own, from `first` on."""
 
     def make(folder: Path) -> None:
-        for number, seed in enumerate(seeds):
+        for number, seed in enumerate(seeds, first):
             part = folder / f"seed-{seed}"
             generate(part, seed, alerts=ALERTS, days=DAYS, sites=1, first=number, families=families)
             join_days(part / "lake", folder / "lake")
@@ -135,19 +135,22 @@ def join_days(lake: Path, into: Path) -> None:
                 file.write(blob.read_bytes())
 
 
+def in_fives(name: str, seeds: Sequence[int], families: Sequence[str] = ()) -> list[Lake]:
+    """Lakes of five networks: the job's plan grows with the address blocks of the asset list."""
+    places = range(0, len(seeds), 5)
+    return [Lake(f"{name}-{n // 5 + 1}", PLANT, generated(seeds[n : n + 5], families, n)) for n in places]
+
+
 def join_tables(parts: Sequence[Path], into: Path) -> None:
-    """Join CSV files of one header."""
+    """Join CSV files of one header; a line that several have alike, as the asset list's outside blocks, is kept once."""
 
     def rows() -> Iterator[str]:
-        for number, part in enumerate(parts):
+        for part in parts:
             with _open(part, "rt") as file:
-                header = next(file)
-                if not number:
-                    yield header
                 yield from file
 
     with _open(into, "wt") as file:
-        file.writelines(rows())
+        file.writelines(dict.fromkeys(rows()))
 
 
 def _open(path: Path, mode: str):  # type: ignore[no-untyped-def]
@@ -166,8 +169,8 @@ ALL = {
         Lake("cptc", EVE, shared_lake(*(f"cptc2017/{team}" for team in CPTC)), is_shared=True, warm_up_hours=0),
         Lake("modbus", EVE, shared_lake(*(f"modbus_lemay/{one}" for one in MODBUS)), is_shared=True, warm_up_hours=0),
         Lake("mix", EVE, make_mix, is_shared=True, warm_up_hours=0),
-        Lake("generated", PLANT, generated(SEEDS)),
-        Lake("crossings", PLANT, generated(CROSSING_SEEDS, ("it_to_ot",))),
+        *in_fives("generated", SEEDS),
+        *in_fives("crossings", CROSSING_SEEDS, ("it_to_ot",)),
         Lake("hubs", EVE, hubs.make, warm_up_hours=0),
     )
 }

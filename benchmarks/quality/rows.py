@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from quality.runs import run_job
 from quality.table import Measure, Row
 
 Figures = dict[str, Figure]
-Taken = Callable[[lakes.Lake, pd.DataFrame, pd.DataFrame, Ranking], Figures]
+Taken = Callable[["Judged", Ranking], Figures]
 
 AIT = (
     Measure("ap", "AP, all subgraphs", ">= .85"),
@@ -64,42 +65,51 @@ HUBS = (
 )
 
 
-def take_plant(lake: lakes.Lake, truth: pd.DataFrame, alerts: pd.DataFrame, ranking: Ranking) -> Figures:
+class Judged(NamedTuple):
+    """What the rankings of a part are measured on: its lakes together."""
+
+    lakes: Sequence[lakes.Lake]
+    truth: pd.DataFrame
+    alerts: pd.DataFrame
+
+    @property
+    def warm_up_hours(self) -> float:
+        """What the judge leaves out at a network's start."""
+        return self.lakes[0].warm_up_hours
+
+
+def take_plant(on: Judged, ranking: Ranking) -> Figures:
     """Chains and maintenance; the judge's figures where the judge is there."""
-    found = generated.chains(truth, generated.read_campaigns(lake.folder), ranking)
-    found |= generated.maintenance(truth, generated.read_routines(lake.folder), ranking)
-    return found | (measures.judged(truth, ranking, lake.warm_up_hours) if judge.TOOL.exists() else {})
+    campaigns = pd.concat([generated.read_campaigns(lake.folder) for lake in on.lakes])
+    routines = pd.concat([generated.read_routines(lake.folder) for lake in on.lakes])
+    found = generated.chains(on.truth, campaigns, ranking) | generated.maintenance(on.truth, routines, ranking)
+    return found | (take_judged(on, ranking) if judge.TOOL.exists() else {})
 
 
-def take_hubs(lake: lakes.Lake, truth: pd.DataFrame, alerts: pd.DataFrame, ranking: Ranking) -> Figures:
+def take_hubs(on: Judged, ranking: Ranking) -> Figures:
     """Chains kept by degree."""
-    return generated.hub_chains(truth, ranking) | measures.connected(alerts, ranking)
+    return generated.hub_chains(on.truth, ranking) | measures.connected(on.alerts, ranking)
 
 
-def take_judged(lake: lakes.Lake, truth: pd.DataFrame, alerts: pd.DataFrame, ranking: Ranking) -> Figures:
+def take_judged(on: Judged, ranking: Ranking) -> Figures:
     """The judge's figures."""
-    return measures.judged(truth, ranking, lake.warm_up_hours)
+    return measures.judged(on.truth, ranking, on.warm_up_hours)
 
 
-def take_connected(lake: lakes.Lake, truth: pd.DataFrame, alerts: pd.DataFrame, ranking: Ranking) -> Figures:
+def take_connected(on: Judged, ranking: Ranking) -> Figures:
     """Episodes of the largest subgraph and hops kept."""
-    return measures.connected(alerts, ranking)
+    return measures.connected(on.alerts, ranking)
 
 
-def take_groups(lake: lakes.Lake, truth: pd.DataFrame, alerts: pd.DataFrame, ranking: Ranking) -> Figures:
-    """Where the one true group of each network came."""
+def take_groups(on: Judged, ranking: Ranking) -> Figures:
+    """Where the one true group of each network came; of the benign captures in the mix none is labelled."""
     found = {}
-    for network, rows in truth.groupby("network"):
-        attack = rows.loc[is_true(rows), "item_id"]
+    for network, rows in on.truth.groupby("network"):
+        attack = rows.loc[rows["strict"].ne("-"), "item_id"]
         here = measures.of_network(ranking, str(network))
         told = measures.true_group(here, attack)._asdict() | {"top": measures.in_top(here, attack)}
         found |= {f"{network} {key}": Figure(float(value)) for key, value in told.items()}
     return found
-
-
-def is_true(rows: pd.DataFrame) -> pd.Series:
-    """Alerts of the attack; of the benign captures in the mix none is labelled."""
-    return rows["strict"].ne("-")
 
 
 PARTS: dict[str, tuple[str, str, tuple[Measure, ...], Taken]] = {
@@ -125,23 +135,29 @@ PARTS: dict[str, tuple[str, str, tuple[Measure, ...], Taken]] = {
     "hubs": ("hubs", "generated hubs", HUBS, take_hubs),
 }
 
-NOTES = ""
+NOTES = """Columns: the job's ranking; its subgraphs by number of alerts, by highest severity, at random (mean of 3 draws);
+the peers. Brackets are 5 to 95 % of a bootstrap over networks. `none`: nothing there to measure. `-`: not measured. Where
+only the grouping is measured, the first four columns are the same units. `benchmarks/README.md` says what each measure is.
+"""
 RANDOM_DRAWS = 3
 
 
 def rows_of(part: str, settings: Sequence[str], results: Path, *, with_peers: bool = True) -> list[Row]:
-    """Run the job on the part's lake, and measure it and what it must beat."""
+    """Run the job on the part's lakes, and measure it and what it must beat."""
     name, on, wanted, take = PARTS[part]
-    lake = lakes.ALL[name]
-    if not lake.is_there():
+    chosen = [lake for lake in lakes.ALL.values() if lake.name == name or lake.name.startswith(f"{name}-")]
+    if not all(lake.is_there() for lake in chosen):
         return [Row(on, measure, {}, f"not there: {lakes.SHARED}") for measure in wanted]
-    folder, file = run_job(lake, settings, results)
-    alerts, truth = pd.read_parquet(file), read_truth(lake.folder)
+    runs = [run_job(lake, settings, results) for lake in chosen]
+    truth = pd.concat([read_truth(lake.folder) for lake in chosen], ignore_index=True)
+    alerts = pd.concat([pd.read_parquet(file) for _, file in runs], ignore_index=True)
+    ours = Ranking(*map(pd.concat, zip(*(load(folder) for folder, _ in runs), strict=True)))
+    judged = Judged(chosen, truth, alerts)
     figures = {
-        column: take(lake, truth, alerts, ranking)
-        for column, ranking in rankings(load(folder), alerts, results / name, with_peers=with_peers).items()
+        column: take(judged, ranking)
+        for column, ranking in rankings(ours, alerts, results / name, with_peers=with_peers).items()
     }
-    random = [take(lake, truth, alerts, peers.at_random(load(folder), seed)) for seed in range(RANDOM_DRAWS)]
+    random = [take(judged, peers.at_random(ours, seed)) for seed in range(RANDOM_DRAWS)]
     figures["random"] = {key: _mean([one[key] for one in random]) for key in random[0]}
     return [
         Row(on, measure, {column: told[measure.key] for column, told in figures.items() if measure.key in told})
