@@ -56,6 +56,7 @@ def judged(truth: pd.DataFrame, ranking: Ranking, warm_up_hours: float) -> dict[
         "bearing": mean("shown_bearing", "shown"),
         "shown_steps": ratio({n: (f["shown_steps"], f["steps"]) for n, f in networks.items()}),
         "a_day": ratio({n: (f["shown"], max(days[n], 1.0)) for n, f in networks.items()}),
+        "largest_share": worst({n: f["largest_share"] for n, f in networks.items()}),
         "mixed": Figure(report["mixed_subgraphs"]),
     }
 

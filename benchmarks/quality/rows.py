@@ -56,6 +56,7 @@ PLANT = (
     Measure("steps shown", "share of a chain's steps in its best shown subgraph"),
     Measure("maintenance pivots", "benign maintenance pivots", "-", ".0f"),
     Measure("maintenance", ".. ranked under every attack of the network", ">= .95"),
+    Measure("largest_share", "largest subgraph's share of alerts, worst network"),
     *(Measure(one.key, one.words, style=one.style) for one in AIT),
 )
 HUBS = (
