@@ -141,6 +141,7 @@ the peers. Brackets are 5 to 95 % of a bootstrap over networks. `none`: nothing 
 only the grouping is measured, the first four columns are the same units. `benchmarks/README.md` says what each measure is.
 """
 RANDOM_DRAWS = 3
+USUAL = [part for part in PARTS if part != "crossings"]
 
 
 def rows_of(part: str, settings: Sequence[str], results: Path, *, with_peers: bool = True) -> list[Row]:
