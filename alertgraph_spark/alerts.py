@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.asset_list import with_assets
 from alertgraph_spark.columns import sql_text
-from alertgraph_spark.entities import entity_keys
+from alertgraph_spark.entities import entity_key_sql
 from alertgraph_spark.format_expressions import with_expressions
 from alertgraph_spark.schemas import REJECTED, TORN, UNFINISHED
 from alertgraph_spark.source_format import Asset, Format
@@ -48,13 +48,16 @@ def normalise_alerts(raw_alerts: DataFrame, formats: Mapping[str, Format], asset
     Narrow: no shuffle; the asset list is broadcast.
     """
     tables = [_of_table(raw_alerts.filter(F.col("table") == table), format_) for table, format_ in formats.items()]
-    lines = reduce(DataFrame.unionByName, tables).selectExpr(*_SAID, *_MEANING).selectExpr(*_SAID, *_EVIDENCE, *_ENDS)
+    lines = (
+        reduce(DataFrame.unionByName, tables).selectExpr(*_SAID, *_WORDS).selectExpr(*_SAID, "observed_at", *_EVIDENCE)
+    )
     return with_assets(lines, assets)
 
 
 _SAID = (
-    *("alert_id", "item_id", "site", "source", "product", "name", "rule_id", "severity", "observed_at", "received_at"),
-    *("source_zone", "target_zone", "source_level", "target_level", "table"),
+    *("alert_id", "item_id", "site", "source", "product", "name", "rule_id", "severity", "received_at"),
+    *("source_entity", "target_entity", "source_zone", "target_zone", "source_level", "target_level"),
+    *("source_addresses", "target_addresses", "others", "table"),
 )
 
 _REASON = f"""case
@@ -62,8 +65,11 @@ when startswith(_corrupt_record, '{{') and not endswith(rtrim(_corrupt_record), 
 when _corrupt_record is not null then 'not one JSON object' when received_at is null then 'no TimeGenerated'
 when not is_alert then 'not an alert' when name is null then 'no alert name' end"""
 
-_MEANING = (
-    *("file", "_corrupt_record", f"{_REASON} as reason", f"{entity_keys('entities')} as entities"),
+_IS_SANE = f"own_time between received_at - {CLOCK_BEHIND} and received_at + {CLOCK_AHEAD}"
+
+_WORDS = (
+    *("file", "_corrupt_record", f"{_REASON} as reason"),
+    f"if({_IS_SANE}, own_time, received_at) as observed_at",
     f"{tactic_words('tactics')} as tactics",
     f"{technique_words('techniques')} as techniques",
     "if(severity is null and word != '', array(concat('severity: ', word)), cast(array() as array<string>)) as strange",
@@ -79,22 +85,6 @@ _EVIDENCE = (
 )
 
 
-_IS_ADDRESS = "e.kind in ('ip', 'mac')"
-
-
-def _with_role(role: str, also: str = "true") -> str:
-    return f"filter(entities, e -> e.role = '{role}' and e.key is not null and {also})"
-
-
-_ENDS = (
-    f"try_element_at({_with_role('source')}, 1).key as source_entity",
-    f"try_element_at({_with_role('target')}, 1).key as target_entity",
-    f"array_distinct({_with_role('other')}) as others",
-    f"transform({_with_role('source', _IS_ADDRESS)}, e -> e.key) as source_addresses",
-    f"transform({_with_role('target', _IS_ADDRESS)}, e -> e.key) as target_addresses",
-)
-
-
 def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     """What the lines of one table say, read by its format; the columns are the same for all formats."""
     given = with_expressions(raw, format_)
@@ -103,13 +93,11 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         return f"`columns.{name}`" if name in format_.columns else f"cast(null as {type_})"
 
     content = ", ".join(f"coalesce(`{name}`, '')" for name in ("_corrupt_record", "TimeGenerated", *format_.reads))
+    ends = {"source": format_.source, "target": format_.target}
     scale = format_.severity_scale
     degree = column("severity", "string" if scale else "double")
-    word = f"lower(trim({degree}))" if scale else "cast(null as string)"
-    received_at = "try_cast(TimeGenerated as timestamp)"
-    own_time = column("observed_at", "timestamp")
-    is_sane = f"{own_time} between {received_at} - {CLOCK_BEHIND} and {received_at} + {CLOCK_AHEAD}"
-    return given.selectExpr(
+    word = degree if scale else "cast(null as string)"
+    lines = given.selectExpr(
         f"coalesce(nullif({column('alert_id')}, ''), _ItemId, sha2(concat_ws('|', {content}), 256)) as alert_id",
         "_ItemId as item_id",
         *("site", "table", "file", "_corrupt_record"),
@@ -117,35 +105,49 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         f"{column('product')} as product",
         f"nullif(trim({column('name')}), '') as name",
         f"{column('rule_id')} as rule_id",
-        f"{severity_of(word if scale else degree, scale)} as severity",
+        f"{severity_of(degree, scale)} as severity",
         f"{word} as word",
         f"{column('tactics', 'array<string>')} as tactics",
         f"{column('techniques', 'array<string>')} as techniques",
-        f"if({is_sane}, {own_time}, {received_at}) as observed_at",
-        f"{received_at} as received_at",
+        f"{column('observed_at', 'timestamp')} as own_time",
+        "try_cast(TimeGenerated as timestamp) as received_at",
         "coalesce(`where`, false) as is_alert",
         *[f"`{end}_{what}`" for end in ("source", "target") for what in ("zone", "level")],
-        f"{_entities(format_)} as entities",
+        f"{_others(format_.other)} as others",
+        *[
+            f"{entity_key_sql(kind, f'`{end}.{kind}`')} as `{end}.{kind}`"
+            for end, kinds in ends.items()
+            for kind in kinds
+        ],
     )
+    same = [name for name in lines.columns if "." not in name]
+    named = [text for end, kinds in ends.items() for text in (_end(end, kinds), _addresses(end, kinds))]
+    return lines.selectExpr(*same, *named)
 
 
-def _entities(format_: Format) -> str:
-    """SQL for all that a row names, as `array<struct<kind,text,role>>`: ends in the format's order of preference."""
-    ends = [
-        f"array({_entity(kind, f'`{end}.{kind}`', end)})"
-        for end in ("source", "target")
-        for kind in getattr(format_, end)
-    ]
-    others = [
-        f"transform(coalesce(`other.{kind}`, array()), v -> {_entity(kind, 'v', 'other')})" for kind in format_.other
-    ]
-    return (
-        f"concat({', '.join([*ends, *others, 'cast(array() as array<struct<kind:string,text:string,role:string>>)'])})"
-    )
+def _end(end: str, kinds: Mapping[str, str]) -> str:
+    keys = [f"`{end}.{kind}`" for kind in kinds]
+    return f"coalesce({', '.join([*keys, 'cast(null as string)'])}) as {end}_entity"
 
 
-def _entity(kind: str, value: str, role: str) -> str:
-    return f"named_struct('kind', '{kind}', 'text', lower(trim({value})), 'role', '{role}')"
+def _addresses(end: str, kinds: Mapping[str, str]) -> str:
+    """Addresses that the row gives an end, which may also have a name: they tell whose address it is in other rows."""
+    keys = [f"`{end}.{kind}`" for kind in ("ip", "mac") if kind in kinds]
+    if len(kinds) == len(keys):
+        keys = []
+    return f"filter(cast(array({', '.join(keys)}) as array<string>), key -> key is not null) as {end}_addresses"
+
+
+def _others(kinds: Mapping[str, str]) -> str:
+    """All further entities as `array<struct<kind,key,role>>`, without placeholders."""
+    arrays = []
+    for kind in kinds:
+        texts = f"transform(coalesce(`other.{kind}`, cast(array() as array<string>)), v -> lower(trim(v)))"
+        key = entity_key_sql(kind, "v")
+        arrays.append(f"transform({texts}, v -> named_struct('kind', '{kind}', 'key', {key}, 'role', 'other'))")
+    if not arrays:
+        return "cast(array() as array<struct<kind:string,key:string,role:string>>)"
+    return f"array_distinct(filter(concat({', '.join(arrays)}), one -> one.key is not null))"
 
 
 def with_status(lines: DataFrame, start: datetime, end: datetime) -> DataFrame:

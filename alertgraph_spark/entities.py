@@ -43,38 +43,25 @@ def entity_key(kind: str, value: str) -> Column:
     writes one in its place; an IPv4 address in IPv6 dress is the IPv4 address, `j.meyer@corp.example` and `CORP\\j.meyer` are
     one account, and a machine account (`FS01$`) is none. `value` is SQL.
     """
-    entity = f"named_struct('kind', {sql_text(kind)}, 'text', lower(trim({value})), 'role', '')"
-    return F.expr(f"try_element_at({entity_keys(f'array({entity})')}, 1).key")
+    return F.expr(f"try_element_at(transform(array(lower(trim({value}))), t -> {entity_key_sql(kind, 't')}), 1)")
 
 
-def entity_keys(entities: str) -> str:
-    """SQL that gives each of many entities its `entity_key`: one expression serves the kinds and the ends of all formats.
-
-    Input is SQL for `array<struct<kind,text,role>>`, the text in lower case without blanks around it; output is SQL for
-    `array<struct<kind,key,role>>`, in the same order. What is used more than once is a field first: Spark would compute it
-    anew for each use.
-    """
-    by_shape = (
-        f"case when e.kind != 'host' then e.kind when not e.text rlike '^[0-9.]+$|:|^([0-9a-f]{{2}}-){{5}}' then 'host'"
-        f" when e.text rlike '{_MAC}' then 'mac' else 'ip' end"
-    )
-    # Radiflow leaves a line feed's escape behind the address.
-    clean = (
-        "case when e.shape = 'ip' then regexp_replace(e.text, '^::ffff:', '')"
-        " when e.shape = 'mac' then replace(regexp_replace(e.text, '#012$', ''), '-', ':') else e.text end"
-    )
-    key = (
-        f"case when e.text in ({_PLACEHOLDERS}) then null"
-        " when e.shape = 'host' then concat('host:', substring_index(e.text, '.', 1))"
-        f" when e.shape = 'account' then {_account_key('e.text')} else concat(e.shape, ':', e.text) end"
-    )
-    shaped = (
-        f"transform({entities}, e -> named_struct('kind', e.kind, 'text', e.text, 'role', e.role, 'shape', {by_shape}))"
-    )
-    cleaned = (
-        f"transform({shaped}, e -> named_struct('kind', e.kind, 'text', {clean}, 'role', e.role, 'shape', e.shape))"
-    )
-    return f"transform({cleaned}, e -> named_struct('kind', e.kind, 'key', {key}, 'role', e.role))"
+def entity_key_sql(kind: str, text: str) -> str:
+    """`entity_key` as SQL over a name for a text in lower case without blanks around it: it is read several times."""
+    if kind == "account":
+        key = _account_key(text)
+    elif kind == "host":
+        is_name = f"not {text} rlike '^[0-9.]+$|:|^([0-9a-f]{{2}}-){{5}}'"
+        address = f"when {text} rlike '{_MAC}' then {entity_key_sql('mac', text)} else {entity_key_sql('ip', text)}"
+        key = f"case when {is_name} then concat('host:', substring_index({text}, '.', 1)) {address} end"
+    else:
+        if kind == "ip":
+            text = f"regexp_replace({text}, '^::ffff:', '')"
+        if kind == "mac":
+            # Radiflow leaves a line feed's escape behind the address.
+            text = f"replace(regexp_replace({text}, '#012$', ''), '-', ':')"
+        key = f"concat('{kind}:', {text})"
+    return f"if({text} in ({_PLACEHOLDERS}), null, {key})"
 
 
 def _account_key(text: str) -> str:

@@ -23,7 +23,8 @@ _NESTED = (ArrayType, MapType, StructType)
 def with_expressions(raw: DataFrame, format_: Format) -> DataFrame:
     """Add what a format's expressions give, each as a column named by its key (`columns.name`, `source.ip`), of its type.
 
-    Row grain is unchanged; the exported columns stay, the intermediate ones do not.
+    Row grain is unchanged; the exported columns stay, the intermediate ones do not. Words of severity and names of ends are
+    in lower case, without blanks around them.
 
     Raises
     ------
@@ -43,8 +44,10 @@ def with_expressions(raw: DataFrame, format_: Format) -> DataFrame:
         )
         types = {field.name: field.dataType for field in found.schema.fields}
         if not any(_misfit(types[key], type_) for key, type_ in wanted.items()):
-            casts = [f"try_cast(`{key}` as {type_}) as `{key}`" for key, type_ in wanted.items()]
-            return found.selectExpr(*[f"`{name}`" for name in raw.columns], *casts)
+            casts = {key: f"try_cast(`{key}` as {type_})" for key, type_ in wanted.items()}
+            casts |= {key: f"lower(trim({cast}))" for key, cast in casts.items() if _is_plain(key, format_)}
+            names = [f"`{name}`" for name in raw.columns]
+            return found.selectExpr(*names, *[f"{cast} as `{key}`" for key, cast in casts.items()])
     except (PySparkException, TypeError):
         pass
     # Spark tells one fault at a time, and each expression alone costs an analysis.
@@ -64,6 +67,10 @@ def _parsed(raw: DataFrame, format_: Format) -> DataFrame:
     for columns in filter(None, levels):
         raw = raw.withColumns(columns)
     return raw
+
+
+def _is_plain(key: str, format_: Format) -> bool:
+    return key.startswith(("source.", "target.")) or (key == "columns.severity" and bool(format_.severity_scale))
 
 
 def _is_named(name: str, expression: str) -> bool:
