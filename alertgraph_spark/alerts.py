@@ -48,17 +48,8 @@ def normalise_alerts(raw_alerts: DataFrame, formats: Mapping[str, Format], asset
     Narrow: no shuffle; the asset list is broadcast.
     """
     tables = [_of_table(raw_alerts.filter(F.col("table") == table), format_) for table, format_ in formats.items()]
-    lines = (
-        reduce(DataFrame.unionByName, tables).selectExpr(*_SAID, *_WORDS).selectExpr(*_SAID, "observed_at", *_EVIDENCE)
-    )
-    return with_assets(lines, assets)
+    return with_assets(reduce(DataFrame.unionByName, tables), assets)
 
-
-_SAID = (
-    *("alert_id", "item_id", "site", "source", "product", "name", "rule_id", "severity", "received_at"),
-    *("source_entity", "target_entity", "source_zone", "target_zone", "source_level", "target_level"),
-    *("source_addresses", "target_addresses", "others", "table"),
-)
 
 _REASON = f"""case
 when startswith(_corrupt_record, '{{') and not endswith(rtrim(_corrupt_record), '}}') then '{TORN}'
@@ -67,22 +58,18 @@ when not is_alert then 'not an alert' when name is null then 'no alert name' end
 
 _IS_SANE = f"own_time between received_at - {CLOCK_BEHIND} and received_at + {CLOCK_AHEAD}"
 
-_WORDS = (
-    *("file", "_corrupt_record", f"{_REASON} as reason"),
-    f"if({_IS_SANE}, own_time, received_at) as observed_at",
-    f"{tactic_words('tactics')} as tactics",
-    f"{technique_words('techniques')} as techniques",
-    "if(severity is null and word != '', array(concat('severity: ', word)), cast(array() as array<string>)) as strange",
-)
-
 _EVIDENCE = (
     # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
-    *("reason", "if(reason is not null, file, null) as file", "xxhash64(file) as file_id"),
-    f"if(reason is not null, substring(coalesce(_corrupt_record, item_id), 1, {LINE_LIMIT}), null) as line",
-    f"{known_words('tactics')} as tactics",
-    f"{known_words('techniques')} as techniques",
-    f"concat(strange, {strange_words('tactics', 'tactic')}, {strange_words('techniques', 'technique')}) as unknown",
+    f"{_REASON} as reason",
+    f"if({_REASON} is not null, file, null) as file",
+    f"if({_REASON} is not null, substring(coalesce(_corrupt_record, item_id), 1, {LINE_LIMIT}), null) as line",
+    "xxhash64(file) as file_id",
 )
+
+_NO_TEXT = "cast(array() as array<string>)"
+
+
+_WORDS = {"tactics": tactic_words, "techniques": technique_words}
 
 
 def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
@@ -96,7 +83,7 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     ends = {"source": format_.source, "target": format_.target}
     scale = format_.severity_scale
     degree = column("severity", "string" if scale else "double")
-    word = degree if scale else "cast(null as string)"
+    words = {name: of for name, of in _WORDS.items() if name in format_.columns}
     lines = given.selectExpr(
         f"coalesce(nullif({column('alert_id')}, ''), _ItemId, sha2(concat_ws('|', {content}), 256)) as alert_id",
         "_ItemId as item_id",
@@ -106,9 +93,8 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         f"nullif(trim({column('name')}), '') as name",
         f"{column('rule_id')} as rule_id",
         f"{severity_of(degree, scale)} as severity",
-        f"{word} as word",
-        f"{column('tactics', 'array<string>')} as tactics",
-        f"{column('techniques', 'array<string>')} as techniques",
+        f"{degree} as degree",
+        *[f"{of(column(name))} as {name}" for name, of in words.items()],
         f"{column('observed_at', 'timestamp')} as own_time",
         "try_cast(TimeGenerated as timestamp) as received_at",
         "coalesce(`where`, false) as is_alert",
@@ -120,9 +106,19 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
             for kind in kinds
         ],
     )
-    same = [name for name in lines.columns if "." not in name]
-    named = [text for end, kinds in ends.items() for text in (_end(end, kinds), _addresses(end, kinds))]
-    return lines.selectExpr(*same, *named)
+    known = [f"{known_words(name) if name in words else _NO_TEXT} as {name}" for name in _WORDS]
+    strange = [strange_words(name, name.removesuffix("s")) for name in words]
+    if scale:
+        word = f"if(severity is null and degree != '', array(concat('severity: ', degree)), {_NO_TEXT})"
+        strange.insert(0, word)
+    return lines.selectExpr(
+        *("alert_id", "item_id", "site", "table", "source", "product", "name", "rule_id", "severity", "received_at"),
+        f"if({_IS_SANE}, own_time, received_at) as observed_at",
+        *[text for end, kinds in ends.items() for text in (_end(end, kinds), _addresses(end, kinds))],
+        *[f"{end}_{what}" for end in ends for what in ("zone", "level")],
+        *("others", *known, *_EVIDENCE),
+        f"concat({', '.join([*strange, _NO_TEXT])}) as unknown",
+    )
 
 
 def _end(end: str, kinds: Mapping[str, str]) -> str:
@@ -133,9 +129,9 @@ def _end(end: str, kinds: Mapping[str, str]) -> str:
 def _addresses(end: str, kinds: Mapping[str, str]) -> str:
     """Addresses that the row gives an end, which may also have a name: they tell whose address it is in other rows."""
     keys = [f"`{end}.{kind}`" for kind in ("ip", "mac") if kind in kinds]
-    if len(kinds) == len(keys):
-        keys = []
-    return f"filter(cast(array({', '.join(keys)}) as array<string>), key -> key is not null) as {end}_addresses"
+    if not keys or len(kinds) == len(keys):
+        return f"{_NO_TEXT} as {end}_addresses"
+    return f"filter(array({', '.join(keys)}), key -> key is not null) as {end}_addresses"
 
 
 def _others(kinds: Mapping[str, str]) -> str:

@@ -63,7 +63,9 @@ def _addresses(end: str) -> str:
 
 def _named(end: str) -> str:
     """Addresses of an end with the host they belong to, as `array<struct<address,host>>`."""
-    return f"transform({end}_addresses, a -> named_struct('address', a, 'host', {end}_entity))"
+    named = f"transform({end}_addresses, a -> named_struct('address', a, 'host', {end}_entity))"
+    # Where no format names addresses, Spark leaves all of it out.
+    return f"if(size({end}_addresses) = 0, cast(array() as array<struct<address:string,host:string>>), {named})"
 
 
 def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset], listed: DataFrame) -> DataFrame:
