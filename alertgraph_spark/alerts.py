@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import partial, reduce
+from functools import reduce
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.asset_list import with_assets
-from alertgraph_spark.entities import entity_key
+from alertgraph_spark.columns import sql_text
+from alertgraph_spark.entities import entity_key_sql
 from alertgraph_spark.format_expressions import with_expressions
 from alertgraph_spark.schemas import REJECTED, TORN, UNFINISHED
 from alertgraph_spark.source_format import Asset, Format
 from alertgraph_spark.table import conform
-from alertgraph_spark.vocabulary import severity_of, tactics_of, techniques_of, unknown_words
+from alertgraph_spark.vocabulary import known_words, severity_of, strange_words, tactic_words, technique_words
 
 LINE_LIMIT = 2000
 """Characters of a refused line that are kept as evidence."""
@@ -46,99 +47,103 @@ def normalise_alerts(raw_alerts: DataFrame, formats: Mapping[str, Format], asset
     -----
     Narrow: no shuffle; the asset list is broadcast.
     """
-    lines = [_of_table(raw_alerts.filter(F.col("table") == table), format_) for table, format_ in formats.items()]
-    return with_assets(reduce(DataFrame.unionByName, lines), assets)
+    tables = [_of_table(raw_alerts.filter(F.col("table") == table), format_) for table, format_ in formats.items()]
+    return with_assets(reduce(DataFrame.unionByName, tables), assets)
+
+
+_REASON = f"""case
+when startswith(_corrupt_record, '{{') and not endswith(rtrim(_corrupt_record), '}}') then '{TORN}'
+when _corrupt_record is not null then 'not one JSON object' when received_at is null then 'no TimeGenerated'
+when not is_alert then 'not an alert' when name is null then 'no alert name' end"""
+
+_IS_SANE = f"own_time between received_at - {CLOCK_BEHIND} and received_at + {CLOCK_AHEAD}"
+
+_EVIDENCE = (
+    # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
+    f"{_REASON} as reason",
+    f"if({_REASON} is not null, file, null) as file",
+    f"if({_REASON} is not null, substring(coalesce(_corrupt_record, item_id), 1, {LINE_LIMIT}), null) as line",
+    "xxhash64(file) as file_id",
+)
+
+_NO_TEXT = "cast(array() as array<string>)"
+
+
+_WORDS = {"tactics": tactic_words, "techniques": technique_words}
 
 
 def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
-    """Lines of one table, read by its format, with the ends as the product names them."""
-    parsed = with_expressions(raw, format_)
-    given = {
-        name: F.expr(expression).cast("array<string>" if name in ("tactics", "techniques") else "string")
-        for name, expression in format_.columns.items()
-    }
-    none = F.lit(None).cast("string")
-    received_at = F.expr("try_cast(TimeGenerated as timestamp)")
-    observed_at = F.expr(f"try_cast({format_.columns.get('observed_at', 'null')} as timestamp)")
-    is_clock_sane = observed_at.between(received_at - F.expr(CLOCK_BEHIND), received_at + F.expr(CLOCK_AHEAD))
-    item_id = F.col("_ItemId")
-    content = [F.coalesce(column, F.lit("")) for column in ("_corrupt_record", "TimeGenerated", *format_.reads)]
-    title = F.nullif(F.trim(given.get("name", none)), F.lit(""))
-    reason = (
-        F.when(F.col("_corrupt_record").startswith("{") & ~F.rtrim(F.col("_corrupt_record")).endswith("}"), TORN)
-        .when(F.col("_corrupt_record").isNotNull(), "not one JSON object")
-        .when(received_at.isNull(), "no TimeGenerated")
-        .when(~F.coalesce(F.expr(format_.where), F.lit(False)), "not an alert")
-        .when(title.isNull(), "no alert name")
+    """What the lines of one table say, read by its format; the columns are the same for all formats."""
+    given = with_expressions(raw, format_)
+
+    def column(name: str, type_: str = "string") -> str:
+        return f"`columns.{name}`" if name in format_.columns else f"cast(null as {type_})"
+
+    content = ", ".join(f"coalesce(`{name}`, '')" for name in ("_corrupt_record", "TimeGenerated", *format_.reads))
+    ends = {"source": format_.source, "target": format_.target}
+    scale = format_.severity_scale
+    degree = column("severity", "string" if scale else "double")
+    words = {name: of for name, of in _WORDS.items() if name in format_.columns}
+    lines = given.selectExpr(
+        f"coalesce(nullif({column('alert_id')}, ''), _ItemId, sha2(concat_ws('|', {content}), 256)) as alert_id",
+        "_ItemId as item_id",
+        *("site", "table", "file", "_corrupt_record"),
+        f"{sql_text(format_.name)} as source",
+        f"{column('product')} as product",
+        f"nullif(trim({column('name')}), '') as name",
+        f"{column('rule_id')} as rule_id",
+        f"{severity_of(degree, scale)} as severity",
+        f"{degree} as degree",
+        *[f"{of(column(name))} as {name}" for name, of in words.items()],
+        f"{column('observed_at', 'timestamp')} as own_time",
+        "try_cast(TimeGenerated as timestamp) as received_at",
+        "coalesce(`where`, false) as is_alert",
+        *[f"`{end}_{what}`" for end in ("source", "target") for what in ("zone", "level")],
+        f"{_others(format_.other)} as others",
+        *[
+            f"{entity_key_sql(kind, f'`{end}.{kind}`')} as `{end}.{kind}`"
+            for end, kinds in ends.items()
+            for kind in kinds
+        ],
     )
-    degree = format_.columns.get("severity"), format_.severity_scale
-    tactics, techniques = given.get("tactics"), given.get("techniques")
-    source = _end(format_.source)
-    target = _end(format_.target)
-    return parsed.select(
-        F.coalesce(
-            F.nullif(given.get("alert_id", none), F.lit("")), item_id, F.sha2(F.concat_ws("|", *content), 256)
-        ).alias("alert_id"),
-        item_id.alias("item_id"),
-        "site",
-        F.lit(format_.name).alias("source"),
-        given.get("product", none).alias("product"),
-        title.alias("name"),
-        given.get("rule_id", none).alias("rule_id"),
-        severity_of(*degree).alias("severity"),
-        tactics_of(tactics).alias("tactics"),
-        techniques_of(techniques).alias("techniques"),
-        F.when(is_clock_sane, observed_at).otherwise(received_at).alias("observed_at"),
-        received_at.alias("received_at"),
-        source.alias("source_entity"),
-        target.alias("target_entity"),
-        F.expr(format_.source_zone).cast("string").alias("source_zone"),
-        F.expr(format_.target_zone).cast("string").alias("target_zone"),
-        _addresses(format_.source, source).alias("source_addresses"),
-        _addresses(format_.target, target).alias("target_addresses"),
-        F.expr(f"try_cast({format_.source_level} as double)").alias("source_level"),
-        F.expr(f"try_cast({format_.target_level} as double)").alias("target_level"),
-        _others(format_.other).alias("others"),
-        # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
-        F.when(reason.isNotNull(), F.col("file")).alias("file"),
-        "table",
-        F.when(reason.isNotNull(), F.substring(F.coalesce("_corrupt_record", item_id), 1, LINE_LIMIT)).alias("line"),
-        reason.alias("reason"),
-        F.xxhash64("file").alias("file_id"),
-        unknown_words(*degree, tactics, techniques).alias("unknown"),
+    known = [f"{known_words(name) if name in words else _NO_TEXT} as {name}" for name in _WORDS]
+    strange = [strange_words(name, name.removesuffix("s")) for name in words]
+    if scale:
+        word = f"if(severity is null and degree != '', array(concat('severity: ', degree)), {_NO_TEXT})"
+        strange.insert(0, word)
+    return lines.selectExpr(
+        *("alert_id", "item_id", "site", "table", "source", "product", "name", "rule_id", "severity", "received_at"),
+        f"if({_IS_SANE}, own_time, received_at) as observed_at",
+        *[text for end, kinds in ends.items() for text in (_end(end, kinds), _addresses(end, kinds))],
+        *[f"{end}_{what}" for end in ends for what in ("zone", "level")],
+        *("others", *known, *_EVIDENCE),
+        f"concat({', '.join([*strange, _NO_TEXT])}) as unknown",
     )
 
 
-def _end(kinds: Mapping[str, str]) -> Column:
-    keys = [entity_key(kind, F.expr(expression).cast("string")) for kind, expression in kinds.items()]
-    return F.coalesce(*keys, F.lit(None).cast("string"))
+def _end(end: str, kinds: Mapping[str, str]) -> str:
+    keys = [f"`{end}.{kind}`" for kind in kinds]
+    return f"coalesce({', '.join([*keys, 'cast(null as string)'])}) as {end}_entity"
 
 
-def _addresses(kinds: Mapping[str, str], end: Column) -> Column:
-    """Addresses that the row gives an end beside its name: they tell whose address it is in rows that name no host."""
-    keys = [entity_key(kind, F.expr(kinds[kind]).cast("string")) for kind in ("ip", "mac") if kind in kinds]
-    if len(kinds) == len(keys):
-        return F.array().cast("array<string>")
-    is_named = end.startswith("host:") | end.startswith("device:")
-    return F.filter(F.array(*keys), lambda key: key.isNotNull() & is_named)
+def _addresses(end: str, kinds: Mapping[str, str]) -> str:
+    """Addresses that the row gives an end, which may also have a name: they tell whose address it is in other rows."""
+    keys = [f"`{end}.{kind}`" for kind in ("ip", "mac") if kind in kinds]
+    if not keys or len(kinds) == len(keys):
+        return f"{_NO_TEXT} as {end}_addresses"
+    return f"filter(array({', '.join(keys)}), key -> key is not null) as {end}_addresses"
 
 
-def _others(kinds: Mapping[str, str]) -> Column:
+def _others(kinds: Mapping[str, str]) -> str:
     """All further entities as `array<struct<kind,key,role>>`, without placeholders."""
-    arrays = [
-        F.transform(
-            F.coalesce(F.expr(expression).cast("array<string>"), F.array().cast("array<string>")),
-            partial(_other, kind),
-        )
-        for kind, expression in kinds.items()
-    ]
+    arrays = []
+    for kind in kinds:
+        texts = f"transform(coalesce(`other.{kind}`, cast(array() as array<string>)), v -> lower(trim(v)))"
+        key = entity_key_sql(kind, "v")
+        arrays.append(f"transform({texts}, v -> named_struct('kind', '{kind}', 'key', {key}, 'role', 'other'))")
     if not arrays:
-        return F.array().cast("array<struct<kind:string,key:string,role:string>>")
-    return F.array_distinct(F.filter(F.concat(*arrays), lambda entity: entity["key"].isNotNull()))
-
-
-def _other(kind: str, value: Column) -> Column:
-    return F.struct(F.lit(kind).alias("kind"), entity_key(kind, value).alias("key"), F.lit("other").alias("role"))
+        return "cast(array() as array<struct<kind:string,key:string,role:string>>)"
+    return f"array_distinct(filter(concat({', '.join(arrays)}), one -> one.key is not null))"
 
 
 def with_status(lines: DataFrame, start: datetime, end: datetime) -> DataFrame:

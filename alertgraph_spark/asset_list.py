@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from alertgraph_spark.columns import sql_text
 from alertgraph_spark.entities import cidr_bounds, entity_key, ipv4_number, zone_of
 from alertgraph_spark.schemas import ALERTS
 from alertgraph_spark.source_format import Asset
+
+_BOTH = ("source", "target")
 
 WITH_LINE = ("named", "file", "table", "line", "reason", "file_id", "unknown")
 """What a normalised line carries beside the alert: addresses and whose they are, where it stands, why it was refused, and
@@ -21,64 +24,73 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
 
     Row grain is unchanged. An alert whose two ends are one machine is about that machine: it has no source.
     """
-    listed = _listed(lines.sparkSession, assets) if assets else None
-    for end in ("source", "target"):
-        lines = _without_list(lines, end) if listed is None else _join_assets(lines, end, assets, listed)
-    lines = lines.withColumn("named", F.concat(_named("source"), _named("target")))
-    first_other = F.expr("try_element_at(others, 1).key")
-    is_loop = F.col("source_entity") == F.col("target_entity")
-    has_target = F.col("target_entity").isNotNull()
-    source = F.when(has_target & ~F.coalesce(is_loop, F.lit(False)), F.col("source_entity"))
-    target = F.coalesce("target_entity", "source_entity", first_other)
+    lines = lines.withColumns({f"{end}_addresses": F.expr(_addresses(end)) for end in _BOTH})
+    if assets:
+        lines = lines.withColumns({f"{end}_number": ipv4_number(F.col(f"{end}_entity")) for end in _BOTH})
+        listed = _listed(lines.sparkSession, assets)
+        for end in _BOTH:
+            lines = _join_assets(lines, end, assets, listed)
+    else:
+        lines = lines.withColumns({f"{end}_role": F.lit(None).cast("string") for end in _BOTH})
+    is_loop = "coalesce(source_entity = target_entity, false)"
     moved = {
-        f"target_{what}": F.when(has_target, F.col(f"target_{what}")).otherwise(F.col(f"source_{what}"))
-        for what in ("zone", "level", "role")
+        "source_entity": f"if(target_entity is null or {is_loop}, null, source_entity)",
+        "target_entity": "coalesce(target_entity, source_entity, try_element_at(others, 1).key)",
+        **{
+            f"target_{what}": f"if(target_entity is not null, target_{what}, source_{what})"
+            for what in ("zone", "level", "role")
+        },
+        "named": f"concat({_named('source')}, {_named('target')})",
     }
-    lines = lines.select(
-        *[c for c in lines.columns if c not in {"source_entity", "target_entity", *moved}],
-        source.alias("source_entity"),
-        target.alias("target_entity"),
-        *[column.alias(name) for name, column in moved.items()],
-    )
-    for end in ("source", "target"):
-        lines = lines.withColumn(f"{end}_zone", zone_of(F.col(f"{end}_entity"), F.col(f"{end}_zone")))
-    entities = F.concat(*[_entities(end) for end in ("source", "target")], F.col("others"))
-    return lines.withColumn("entities", F.array_distinct(entities)).select(*ALERTS.names, *WITH_LINE)
+    lines = lines.withColumns({name: F.expr(text) for name, text in moved.items()})
+    zones = {f"{end}_zone": zone_of(F.col(f"{end}_entity"), F.col(f"{end}_zone")) for end in _BOTH}
+    entities = F.expr(f"array_distinct(concat({_entity('source')}, {_entity('target')}, others))")
+    return lines.withColumns({**zones, "entities": entities}).select(*ALERTS.names, *WITH_LINE)
 
 
-def _entities(end: str) -> Column:
+def _entity(end: str) -> str:
     """An end, if there is one, as `array<struct<kind,key,role>>`."""
-    kind = F.substring_index(f"{end}_entity", ":", 1)
-    entity = F.struct(kind.alias("kind"), F.col(f"{end}_entity").alias("key"), F.lit(end).alias("role"))
-    return F.filter(F.array(entity), lambda one: one["key"].isNotNull())
+    key = f"{end}_entity"
+    entity = f"named_struct('kind', substring_index({key}, ':', 1), 'key', {key}, 'role', '{end}')"
+    return f"if({key} is null, cast(array() as array<struct<kind:string,key:string,role:string>>), array({entity}))"
 
 
-def _named(end: str) -> Column:
+def _addresses(end: str) -> str:
+    """Addresses that the row gives an end beside its name: they tell whose address it is in rows that name no host."""
+    is_named = f"{end}_entity like 'host:%' or {end}_entity like 'device:%'"
+    return f"if({is_named}, {end}_addresses, cast(array() as array<string>))"
+
+
+def _named(end: str) -> str:
     """Addresses of an end with the host they belong to, as `array<struct<address,host>>`."""
-    return F.transform(f"{end}_addresses", lambda a: F.struct(a.alias("address"), F.col(f"{end}_entity").alias("host")))
-
-
-def _without_list(lines: DataFrame, end: str) -> DataFrame:
-    return lines.withColumn(f"{end}_role", F.lit(None).cast("string"))
+    named = f"transform({end}_addresses, a -> named_struct('address', a, 'host', {end}_entity))"
+    # Where no format names addresses, Spark leaves all of it out.
+    return f"if(size({end}_addresses) = 0, cast(array() as array<struct<address:string,host:string>>), {named})"
 
 
 def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset], listed: DataFrame) -> DataFrame:
     """Replace the key of one end by its host's, and add its `_zone` (if listed), `_level` and `_role`."""
     # The narrowest block speaks first, wherever it stands in the list.
     blocks = sorted((a for a in assets if "/" in a.asset), key=lambda a: -int(a.asset.rpartition("/")[2]))
-    number = ipv4_number(F.col(f"{end}_entity"))
 
-    def fact(what: str, field: str, type_: str) -> Column:
-        inside = [F.when(number.between(*cidr_bounds(b.asset)), F.lit(getattr(b, field)).cast(type_)) for b in blocks]
-        return F.coalesce(F.col(f"listed_{what}"), *inside, F.lit(None).cast(type_))
+    def fact(what: str, field: str, said: str) -> str:
+        known = [(cidr_bounds(block.asset), getattr(block, field)) for block in blocks]
+        inside = [
+            f"when {end}_number between {first} and {last}"
+            f" then {sql_text(value) if isinstance(value, str) else f'{float(value)!r}D'}"
+            for (first, last), value in known
+            if value is not None
+        ]
+        of_block = f"case {' '.join(inside)} end" if inside else "null"
+        return f"coalesce(listed_{what}, {of_block}, {said}) as {end}_{what}"
 
     joined = lines.join(F.broadcast(listed.withColumnRenamed("key", f"{end}_entity")), on=f"{end}_entity", how="left")
-    return joined.select(
-        *[c for c in lines.columns if c not in {f"{end}_entity", f"{end}_zone", f"{end}_level"}],
-        F.coalesce("host", f"{end}_entity").alias(f"{end}_entity"),
-        F.coalesce(fact("zone", "zone", "string"), F.col(f"{end}_zone")).alias(f"{end}_zone"),
-        F.coalesce(fact("level", "purdue_level", "double"), F.col(f"{end}_level")).alias(f"{end}_level"),
-        fact("role", "role", "string").alias(f"{end}_role"),
+    return joined.selectExpr(
+        *[c for c in lines.columns if c not in {f"{end}_{what}" for what in ("entity", "zone", "level", "number")}],
+        f"coalesce(host, {end}_entity) as {end}_entity",
+        fact("zone", "zone", f"{end}_zone"),
+        fact("level", "purdue_level", f"{end}_level"),
+        fact("role", "role", "cast(null as string)"),
     )
 
 
@@ -87,7 +99,7 @@ def _listed(spark: SparkSession, assets: Sequence[Asset]) -> DataFrame:
     rows = [(a.asset, a.name or a.asset, a.zone, a.purdue_level, a.role) for a in assets if "/" not in a.asset]
     named = spark.createDataFrame(rows, "asset string, name string, zone string, level double, role string")
     return named.select(
-        entity_key("host", F.col("asset")).alias("key"),
-        entity_key("host", F.col("name")).alias("host"),
+        entity_key("host", "asset").alias("key"),
+        entity_key("host", "name").alias("host"),
         *[F.col(what).alias(f"listed_{what}") for what in ("zone", "level", "role")],
     ).dropDuplicates(["key"])  # FS01 and fs01.corp.example are two rows of a list but one key

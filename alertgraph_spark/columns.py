@@ -1,4 +1,4 @@
-"""Column expressions that several stages share: hours, rates, what is planned, and how an episode's number is written."""
+"""Expressions that several stages share: hours, rates, what is planned, an episode's number as text, a text in SQL."""
 
 from __future__ import annotations
 
@@ -34,3 +34,14 @@ def is_planned() -> Column:
 def episode_id(number: Column) -> Column:
     """An episode's number as 16 hexadecimal digits: a bigint loses its last digits in JSON readers."""
     return F.lpad(F.lower(F.hex(number)), 16, "0")
+
+
+def sql_text(text: str) -> str:
+    r"""A text as it is written in Spark SQL.
+
+    Examples
+    --------
+    >>> print(sql_text("plant's \\ office"))
+    'plant\'s \\ office'
+    """
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -7,6 +7,8 @@ import ipaddress
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from alertgraph_spark.columns import sql_text
+
 PLACEHOLDERS = (
     *("", "-", "n/a", "na", "none", "null", "unknown", "*"),
     *("localhost", "localhost.localdomain", "0.0.0.0", "::", "127.0.0.1", "::1"),
@@ -23,6 +25,10 @@ they would join machines that have nothing to do with each other (azure entities
 _EVERYWHERE = ("nt authority", "nt service", "window manager", "font driver host", "iis apppool")
 """Domains of accounts that Windows makes on every machine (`NT SERVICE\\MSSQLSERVER`, `Window Manager\\DWM-1`)."""
 
+_PLACEHOLDERS, _GENERIC, _OF_ALL = (
+    ", ".join(map(sql_text, words)) for words in (PLACEHOLDERS, GENERIC_ACCOUNTS, _EVERYWHERE)
+)
+
 _MAC = r"^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}(#012)?$"
 _PRIVATE = (
     r"^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|169\.254\."
@@ -30,42 +36,48 @@ _PRIVATE = (
 )
 
 
-def entity_key(kind: str, raw: Column) -> Column:
+def entity_key(kind: str, value: str) -> Column:
     """Canonical key `kind:value` of one named thing, or null for a placeholder or a generic account.
 
     A host is its first label (`FS01.corp.example` and `FS01` are one machine of a site), or an address where the product
     writes one in its place; an IPv4 address in IPv6 dress is the IPv4 address, `j.meyer@corp.example` and `CORP\\j.meyer` are
-    one account, and a machine account (`FS01$`) is none.
+    one account, and a machine account (`FS01$`) is none. `value` is SQL.
     """
-    text = F.lower(F.trim(raw))
-    if kind == "host":
-        label = F.concat(F.lit("host:"), F.substring_index(text, ".", 1))
-        address = F.when(text.rlike(_MAC), entity_key("mac", text)).otherwise(entity_key("ip", text))
-        is_address = text.rlike(r"^[0-9.]+$|:|^([0-9a-f]{2}-){5}")
-        return F.when(~text.isin(*PLACEHOLDERS), F.when(is_address, address).otherwise(label))
+    return F.expr(f"try_element_at(transform(array(lower(trim({value}))), t -> {entity_key_sql(kind, 't')}), 1)")
+
+
+def entity_key_sql(kind: str, text: str) -> str:
+    """`entity_key` as SQL over a name for a text in lower case without blanks around it: it is read several times."""
     if kind == "account":
-        return F.when(~text.isin(*PLACEHOLDERS), _account_key(text))
-    if kind == "ip":
-        text = F.regexp_replace(text, "^::ffff:", "")
-    if kind == "mac":
-        # Radiflow leaves a line feed's escape behind the address.
-        text = F.regexp_replace(F.regexp_replace(text, "#012$", ""), "-", ":")
-    return F.when(~text.isin(*PLACEHOLDERS), F.concat(F.lit(f"{kind}:"), text))
+        key = _account_key(text)
+    elif kind == "host":
+        is_name = f"not {text} rlike '^[0-9.]+$|:|^([0-9a-f]{{2}}-){{5}}'"
+        address = f"when {text} rlike '{_MAC}' then {entity_key_sql('mac', text)} else {entity_key_sql('ip', text)}"
+        key = f"case when {is_name} then concat('host:', substring_index({text}, '.', 1)) {address} end"
+    else:
+        if kind == "ip":
+            text = f"regexp_replace({text}, '^::ffff:', '')"
+        if kind == "mac":
+            # Radiflow leaves a line feed's escape behind the address.
+            text = f"replace(regexp_replace({text}, '#012$', ''), '-', ':')"
+        key = f"concat('{kind}:', {text})"
+    return f"if({text} in ({_PLACEHOLDERS}), null, {key})"
 
 
-def _account_key(text: Column) -> Column:
-    is_upn = text.contains("@")
-    has_domain = text.contains("\\")
-    user = F.when(is_upn, F.substring_index(text, "@", 1)).otherwise(F.substring_index(text, "\\", -1))
-    domain = F.when(is_upn, F.substring_index(F.substring_index(text, "@", -1), ".", 1)).when(
-        has_domain, F.substring_index(F.substring_index(text, "\\", 1), ".", 1)
+def _account_key(text: str) -> str:
+    mark = sql_text("\\")
+    user = f"if(contains({text}, '@'), substring_index({text}, '@', 1), substring_index({text}, {mark}, -1))"
+    domain = (
+        f"case when contains({text}, '@') then substring_index(substring_index({text}, '@', -1), '.', 1)"
+        f" when contains({text}, {mark}) then substring_index(substring_index({text}, {mark}, 1), '.', 1) else '' end"
     )
-    domain = F.coalesce(domain, F.lit(""))
-    is_machine = user.endswith("$")
-    is_generic = user.isin(*GENERIC_ACCOUNTS, *PLACEHOLDERS) | domain.isin(*_EVERYWHERE)
-    has_no_domain = domain.isin(*PLACEHOLDERS)  # Windows writes `-\\name`, and `.\\name` for an account of the machine
-    name = F.concat(F.lit("account:"), F.when(has_no_domain, user).otherwise(F.concat_ws("\\", domain, user)))
-    return F.when(~(is_machine | is_generic), name)
+    # Windows writes `-\\name`, and `.\\name` for an account of the machine
+    key = (
+        f"case when endswith(a.user, '$') or a.user in ({_GENERIC}, {_PLACEHOLDERS}) or a.domain in ({_OF_ALL}) then null"
+        f" when a.domain in ({_PLACEHOLDERS}) then concat('account:', a.user)"
+        f" else concat('account:', a.domain, {mark}, a.user) end"
+    )
+    return f"try_element_at(transform(array(named_struct('user', {user}, 'domain', {domain})), a -> {key}), 1)"
 
 
 def is_private(key: Column) -> Column:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -20,35 +21,60 @@ _NESTED = (ArrayType, MapType, StructType)
 
 
 def with_expressions(raw: DataFrame, format_: Format) -> DataFrame:
-    """Add the JSON columns and the `let` names of a format; row grain is unchanged.
+    """Add what a format's expressions give, each as a column named by its key (`columns.name`, `source.ip`), of its type.
+
+    Row grain is unchanged; the exported columns stay, the intermediate ones do not. Words of severity and names of ends are
+    in lower case, without blanks around them.
 
     Raises
     ------
     ConfigError
         With every expression of the format that Spark refuses, or whose type its column cannot take: file, key, expression
         and what is wrong. Left to the run, such a type would be Spark's own error on the first row, or nulls in all.
+
+    Notes
+    -----
+    Each expression stands in the plan once, and what reads it twice reads a column: plans of the deep formats are large
+    enough for their analysis, and the code made of them, to cost more than the rows of a small export.
     """
+    wanted = {key: _wanted(key, format_) for key, _ in format_.expressions()}
     try:
-        parsed = _parsed(raw, format_)
-        wanted = {key: _wanted(key, format_) for key, _ in format_.expressions()}
-        casts = [
-            f"try_cast({text} as {wanted[key]})" for key, text in format_.expressions() if wanted[key] != "boolean"
-        ]
-        found = parsed.select(*[F.expr(text).alias(key) for key, text in format_.expressions()], *map(F.expr, casts))
-        is_legal = not any(_misfit(found.schema[key].dataType, type_) for key, type_ in wanted.items())
+        found = _parsed(raw, format_).select(
+            *raw.columns, *[F.expr(text).alias(key) for key, text in format_.expressions()]
+        )
+        types = {field.name: field.dataType for field in found.schema.fields}
+        if not any(_misfit(types[key], type_) for key, type_ in wanted.items()):
+            casts = {key: f"try_cast(`{key}` as {type_})" for key, type_ in wanted.items()}
+            casts |= {key: f"lower(trim({cast}))" for key, cast in casts.items() if _is_plain(key, format_)}
+            names = [f"`{name}`" for name in raw.columns]
+            return found.selectExpr(*names, *[f"{cast} as `{key}`" for key, cast in casts.items()])
     except (PySparkException, TypeError):
-        is_legal = False
-    if not is_legal:  # Spark tells one fault at a time, and each expression alone costs an analysis
-        raise ConfigError("\n".join(_problems(raw, format_)))
-    return parsed
+        pass
+    # Spark tells one fault at a time, and each expression alone costs an analysis.
+    raise ConfigError("\n".join(_problems(raw, format_)))
 
 
 def _parsed(raw: DataFrame, format_: Format) -> DataFrame:
-    for j in format_.json:
-        raw = raw.withColumn(j.name, F.from_json(j.column, j.schema))
+    """Add the JSON columns and the `let` names, as many at a time as do not build on one another."""
+    levels: list[dict[str, Column]] = [{j.name: F.from_json(j.column, j.schema) for j in format_.json}]
+    level_of = {j.name: 0 for j in format_.json}
     for name, expression in format_.let.items():
-        raw = raw.withColumn(name, F.expr(expression))
+        # A name that is met in a text is none; it only puts the expression a level higher.
+        level = max((n + 1 for other, n in level_of.items() if _is_named(other, expression)), default=0)
+        level_of[name] = level
+        levels.extend({} for _ in range(level + 1 - len(levels)))
+        levels[level][name] = F.expr(expression)
+    for columns in filter(None, levels):
+        raw = raw.withColumns(columns)
     return raw
+
+
+def _is_plain(key: str, format_: Format) -> bool:
+    return key.startswith(("source.", "target.")) or (key == "columns.severity" and bool(format_.severity_scale))
+
+
+def _is_named(name: str, expression: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", expression, re.IGNORECASE) is not None
 
 
 def _problems(raw: DataFrame, format_: Format) -> list[str]:

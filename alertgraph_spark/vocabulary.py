@@ -1,88 +1,62 @@
-"""The words of products as Column expressions: severity in [0, 1], ATT&CK tactics and techniques, and what is unknown."""
+"""The words of products as SQL: severity in [0, 1], ATT&CK tactics and techniques, and what is unknown.
+
+As text, for a text is one call to the JVM where a tree of columns is hundreds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
 from alertgraph_spark.attack import NO_TACTIC, REVOKED_TECHNIQUES, TACTIC_SPELLINGS
+from alertgraph_spark.columns import sql_text
 
-_TECHNIQUE = r"^T\d{4}(\.\d{3})?$"
+_NONE = ", ".join(map(sql_text, NO_TACTIC))
 
 
-def severity_of(expression: str | None, scale: Mapping[str, float]) -> Column:
-    """Severity in [0, 1] by the product's scale; null for a word that the scale does not know, or where none is given.
+def severity_of(word: str, scale: Mapping[str, float]) -> str:
+    """Severity in [0, 1] by the product's scale; null for a word that the scale does not know.
 
-    Without a scale the expression is a number in [0, 1]; what lies outside is moved to the nearer end.
+    Without a scale the word is a number in [0, 1]; what lies outside is moved to the nearer end.
     """
-    if expression is None:
-        return F.lit(None).cast("double")
     if not scale:
-        degree = F.expr(f"try_cast({expression} as double)")
-        return F.when(degree.isNotNull(), F.greatest(F.lit(0.0), F.least(F.lit(1.0), degree)))
-    steps = [F.when(_word(expression) == F.lit(known), F.lit(float(degree))) for known, degree in scale.items()]
-    return F.coalesce(*steps, F.lit(None).cast("double"))
+        return f"if({word} is null, null, greatest(0D, least(1D, {word})))"
+    steps = ", ".join(f"{sql_text(known)}, {float(degree)!r}D" for known, degree in scale.items())
+    return f"try_element_at(map({steps}), {word})"
 
 
-def tactics_of(names: Column | None) -> Column:
-    """Canonical tactics of an array of names or ids in any spelling, each once; unknown names are left out."""
-    return _texts(names if names is None else F.array_distinct(_known(F.transform(names, _tactic))))
+def tactic_words(names: str) -> str:
+    """Each of an array of names or ids as `struct<said,plain,known>`: as it is said, its letters, and the tactic or null."""
+    said = f"transform({names}, t -> named_struct('said', t, 'plain', {_plain('t')}))"
+    known = _look_up(TACTIC_SPELLINGS, "w.plain")
+    return f"transform({said}, w -> named_struct('said', w.said, 'plain', w.plain, 'known', {known}))"
 
 
-def techniques_of(ids: Column | None) -> Column:
-    """Technique ids in upper case, each once, a revoked one as the one in its place; what is no id is left out."""
-    return _texts(ids if ids is None else F.array_distinct(_known(F.transform(ids, _technique))))
+def technique_words(ids: str) -> str:
+    """Each of an array of technique ids as `tactic_words` gives names; a revoked one is known as the one in its place."""
+    said = f"transform({ids}, t -> named_struct('said', t, 'id', upper(trim(t))))"
+    known = f"if(w.id rlike r'^T\\d{{4}}(\\.\\d{{3}})?$', coalesce({_look_up(REVOKED_TECHNIQUES, 'w.id')}, w.id), null)"
+    return f"transform({said}, w -> named_struct('said', w.said, 'plain', {_plain('w.said')}, 'known', {known}))"
 
 
-def unknown_words(
-    expression: str | None, scale: Mapping[str, float], tactics: Column | None, techniques: Column | None
-) -> Column:
-    """What none of the above understood, as `severity: urgent` or `tactic: Theft`; an empty array for nearly every alert."""
-    found = []
-    if expression is not None and scale:
-        word = _word(expression)
-        is_unknown = ~word.isin(*scale) & (word != "")
-        found.append(F.when(is_unknown, F.array(F.concat(F.lit("severity: "), word))))
-    if tactics is not None:
-        strange = F.filter(tactics, lambda t: _tactic(t).isNull() & ~_plain(t).isin(*NO_TACTIC))
-        found.append(F.transform(strange, lambda t: F.concat(F.lit("tactic: "), F.trim(t))))
-    if techniques is not None:
-        strange = F.filter(techniques, lambda t: _technique(t).isNull() & ~_plain(t).isin(*NO_TACTIC))
-        found.append(F.transform(strange, lambda t: F.concat(F.lit("technique: "), F.trim(t))))
-    return F.concat(*[_texts(words) for words in found]) if found else _texts(None)
+def known_words(words: str) -> str:
+    """What is known of such words, each once; an empty array where there are none."""
+    known = f"filter(transform({words}, w -> w.known), k -> k is not null)"
+    return f"coalesce(array_distinct({known}), cast(array() as array<string>))"
 
 
-def _word(expression: str) -> Column:
-    return F.lower(F.trim(F.expr(expression).cast("string")))
+def strange_words(words: str, label: str) -> str:
+    """Those that no table knows, as `tactic: Theft`; an empty array for nearly every alert."""
+    strange = f"filter({words}, w -> w.known is null and not w.plain in ({_NONE}))"
+    told = f"transform({strange}, w -> concat({sql_text(label + ': ')}, trim(w.said)))"
+    return f"coalesce({told}, cast(array() as array<string>))"
 
 
-def _plain(name: Column) -> Column:
-    return F.regexp_replace(F.lower(name), "[^a-z0-9]", "")
+def _plain(name: str) -> str:
+    return f"regexp_replace(lower({name}), '[^a-z0-9]', '')"
 
 
-def _tactic(name: Column) -> Column:
-    return _look_up(TACTIC_SPELLINGS, _plain(name))
-
-
-def _technique(name: Column) -> Column:
-    plain = F.upper(F.trim(name))
-    return F.when(plain.rlike(_TECHNIQUE), F.coalesce(_look_up(REVOKED_TECHNIQUES, plain), plain))
-
-
-def _look_up(table: Mapping[str, str], key: Column) -> Column:
+def _look_up(table: Mapping[str, str], key: str) -> str:
     """The value of a key, or null. One literal: each of Spark's rules would walk a map of hundreds, time and again."""
-    text = F.lit("".join(f" {known}:{value}" for known, value in table.items()) + " ")
-    mark = F.concat(F.lit(" "), key, F.lit(":"))
-    tail = F.call_function("substring_index", text, mark, F.lit(-1))
-    return F.when(text.contains(mark), F.substring_index(tail, " ", 1))
-
-
-def _known(words: Column) -> Column:
-    return F.filter(words, lambda word: word.isNotNull())
-
-
-def _texts(words: Column | None) -> Column:
-    empty = F.array().cast("array<string>")
-    return empty if words is None else F.coalesce(words, empty)
+    text = sql_text("".join(f" {known}:{value}" for known, value in table.items()) + " ")
+    mark = f"concat(' ', {key}, ':')"
+    return f"if(contains({text}, {mark}), substring_index(substring_index({text}, {mark}, -1), ' ', 1), null)"

@@ -161,13 +161,27 @@ def measure(command: list[str]) -> tuple[float, float]:
 
 
 def tree_gib(root: int) -> float:
-    """Resident memory of a process and all its descendants, in GiB."""
-    rows = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=True).stdout
-    table = [tuple(map(int, row.split())) for row in rows.splitlines()]
+    """Resident memory of a process and all its descendants, in GiB.
+
+    A JVM that starts a command (Hadoop sets a file's rights by `chmod`) stands in the table twice for a moment, with the same
+    memory, until the child is that command: such a double is not counted.
+    """
+    command = ["ps", "-A", "-o", "pid=,ppid=,rss=,args="]
+    rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    table = {int(pid): (int(parent), int(rss), args) for pid, parent, rss, args in map(_fields, rows.splitlines())}
     family = {root}
-    while grown := {pid for pid, parent, _ in table if parent in family} - family:
+    while grown := {pid for pid, (parent, _, _) in table.items() if parent in family} - family:
         family |= grown
-    return sum(rss for pid, _, rss in table if pid in family) / 2**20
+    return sum(table[pid][1] for pid in family & table.keys() if not _is_double(pid, table)) / 2**20
+
+
+def _fields(row: str) -> list[str]:
+    return [*row.split(None, 3), ""][:4]
+
+
+def _is_double(pid: int, table: dict[int, tuple[int, int, str]]) -> bool:
+    parent, rss, args = table[pid]
+    return parent in table and args == table[parent][2] and "java" in args and rss > 0.9 * table[parent][1]
 
 
 def main() -> None:

@@ -121,7 +121,7 @@ def session(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[Spa
 
 
 def test_keys(session: SparkSession) -> None:
-    by_kind = F.coalesce(*[F.when(F.col("kind") == k, entity_key(k, F.col("raw"))) for k in {k for k, _, _ in KEYS}])
+    by_kind = F.coalesce(*[F.when(F.col("kind") == k, entity_key(k, "raw")) for k in {k for k, _, _ in KEYS}])
     frame = session.createDataFrame([(k, raw) for k, raw, _ in KEYS], "kind string, raw string")
 
     found = [row["key"] for row in frame.select(by_kind.alias("key")).coalesce(1).collect()]
