@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.asset_list import with_assets
-from alertgraph_spark.columns import sql_text
+from alertgraph_spark.columns import NO_TEXTS, sql_text
 from alertgraph_spark.entities import entity_key_sql
 from alertgraph_spark.format_expressions import with_expressions
 from alertgraph_spark.schemas import REJECTED, TORN, UNFINISHED
@@ -66,9 +66,6 @@ _EVIDENCE = (
     "xxhash64(file) as file_id",
 )
 
-_NO_TEXT = "cast(array() as array<string>)"
-
-
 _WORDS = {"tactics": tactic_words, "techniques": technique_words}
 
 
@@ -106,10 +103,10 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
             for kind in kinds
         ],
     )
-    known = [f"{known_words(name) if name in words else _NO_TEXT} as {name}" for name in _WORDS]
+    known = [f"{known_words(name) if name in words else NO_TEXTS} as {name}" for name in _WORDS]
     strange = [strange_words(name, name.removesuffix("s")) for name in words]
     if scale:
-        word = f"if(severity is null and degree != '', array(concat('severity: ', degree)), {_NO_TEXT})"
+        word = f"if(severity is null and degree != '', array(concat('severity: ', degree)), {NO_TEXTS})"
         strange.insert(0, word)
     return lines.selectExpr(
         *("alert_id", "item_id", "site", "table", "source", "product", "name", "rule_id", "severity", "received_at"),
@@ -117,7 +114,7 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         *[text for end, kinds in ends.items() for text in (_end(end, kinds), _addresses(end, kinds))],
         *[f"{end}_{what}" for end in ends for what in ("zone", "level")],
         *("others", *known, *_EVIDENCE),
-        f"concat({', '.join([*strange, _NO_TEXT])}) as unknown",
+        f"concat({', '.join([*strange, NO_TEXTS])}) as unknown",
     )
 
 
@@ -130,7 +127,7 @@ def _addresses(end: str, kinds: Mapping[str, str]) -> str:
     """Addresses that the row gives an end, which may also have a name: they tell whose address it is in other rows."""
     keys = [f"`{end}.{kind}`" for kind in ("ip", "mac") if kind in kinds]
     if not keys or len(kinds) == len(keys):
-        return f"{_NO_TEXT} as {end}_addresses"
+        return f"{NO_TEXTS} as {end}_addresses"
     return f"filter(array({', '.join(keys)}), key -> key is not null) as {end}_addresses"
 
 
@@ -138,7 +135,7 @@ def _others(kinds: Mapping[str, str]) -> str:
     """All further entities as `array<struct<kind,key,role>>`, without placeholders."""
     arrays = []
     for kind in kinds:
-        texts = f"transform(coalesce(`other.{kind}`, cast(array() as array<string>)), v -> lower(trim(v)))"
+        texts = f"transform(coalesce(`other.{kind}`, {NO_TEXTS}), v -> lower(trim(v)))"
         key = entity_key_sql(kind, "v")
         arrays.append(f"transform({texts}, v -> named_struct('kind', '{kind}', 'key', {key}, 'role', 'other'))")
     if not arrays:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.columns import sql_text
+from alertgraph_spark.columns import NO_TEXTS, sql_text
 from alertgraph_spark.entities import cidr_bounds, entity_key, ipv4_number, zone_of
 from alertgraph_spark.schemas import ALERTS
 from alertgraph_spark.source_format import Asset
@@ -58,7 +58,7 @@ def _entity(end: str) -> str:
 def _addresses(end: str) -> str:
     """Addresses that the row gives an end beside its name: they tell whose address it is in rows that name no host."""
     is_named = f"{end}_entity like 'host:%' or {end}_entity like 'device:%'"
-    return f"if({is_named}, {end}_addresses, cast(array() as array<string>))"
+    return f"if({is_named}, {end}_addresses, {NO_TEXTS})"
 
 
 def _named(end: str) -> str:

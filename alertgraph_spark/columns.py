@@ -11,6 +11,9 @@ HOUR = 3_600_000_000
 PLANNED_ROLES = ("scanner", "maintenance")
 """Roles of the asset list whose activity is planned: it links among itself, and speaks against a subgraph."""
 
+NO_TEXTS = "cast(array() as array<string>)"
+"""An empty array of texts in SQL: `array()` alone has no type."""
+
 
 def hour_of(micros: Column) -> Column:
     """Number of the hour, since 1970, that holds a time in microseconds."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alertgraph_spark.attack import NO_TACTIC, REVOKED_TECHNIQUES, TACTIC_SPELLINGS
-from alertgraph_spark.columns import sql_text
+from alertgraph_spark.columns import NO_TEXTS, sql_text
 
 _NONE = ", ".join(map(sql_text, NO_TACTIC))
 
@@ -41,14 +41,14 @@ def technique_words(ids: str) -> str:
 def known_words(words: str) -> str:
     """What is known of such words, each once; an empty array where there are none."""
     known = f"filter(transform({words}, w -> w.known), k -> k is not null)"
-    return f"coalesce(array_distinct({known}), cast(array() as array<string>))"
+    return f"coalesce(array_distinct({known}), {NO_TEXTS})"
 
 
 def strange_words(words: str, label: str) -> str:
     """Those that no table knows, as `tactic: Theft`; an empty array for nearly every alert."""
     strange = f"filter({words}, w -> w.known is null and not w.plain in ({_NONE}))"
     told = f"transform({strange}, w -> concat({sql_text(label + ': ')}, trim(w.said)))"
-    return f"coalesce({told}, cast(array() as array<string>))"
+    return f"coalesce({told}, {NO_TEXTS})"
 
 
 def _plain(name: str) -> str:
