@@ -23,18 +23,10 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
-SHARED = REPO.parent / "shared"
 LAKES = REPO / ".lakes"
-NETWORKS = ("fox", "russellmitchell", "santos", "wheeler")
 WORKSPACE = (
     "WorkspaceResourceId=/subscriptions/0/resourcegroups/soc/providers/microsoft.operationalinsights/workspaces/week"
 )
-PLANT_SOURCES = [
-    "SecurityAlert=security_alert",
-    "CommonSecurityLog=common_security_log",
-    "SuricataEve_CL=suricata_eve",
-    "SigmaAlerts_CL=sigma",
-]
 
 
 def bare_scan(lake: str, master: str, driver_memory: str) -> None:
@@ -133,15 +125,15 @@ def eve_row(when: datetime, number: int) -> str:
 
 def default_lake() -> tuple[Path, list[str]]:
     """The lake to measure on and its sources; made where it is not there yet."""
-    if (SHARED / "tools/make_lake.py").exists():
-        folder, sources = LAKES / "ait_ads", ["AitAds_CL=benchmarks/formats/ait_ads.yaml"]
-        make = [str(SHARED / "tools/make_lake.py"), str(folder), *[f"ait_ads/{network}" for network in NETWORKS]]
-    else:
-        folder, sources = LAKES / "plant", PLANT_SOURCES
-        make = ["examples/plant/generate.py", str(folder), "--alerts", "200000"]
+    from quality import lakes  # noqa: PLC0415  # the children that are timed do not pay for it
+
+    if (real := lakes.ALL["ait_ads"]).is_there():
+        return real.ensure() / "lake", list(real.sources)
+    folder = LAKES / "plant"
     if not (folder / "lake.json").exists():
+        make = ["examples/plant/generate.py", str(folder), "--alerts", "200000"]
         subprocess.run([sys.executable, *make], check=True, stdout=subprocess.DEVNULL, cwd=REPO)
-    return folder / "lake", sources
+    return folder / "lake", list(lakes.PLANT)
 
 
 def measure(command: list[str]) -> tuple[float, float]:
