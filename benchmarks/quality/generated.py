@@ -30,14 +30,19 @@ def read_routines(lake: Path) -> pd.DataFrame:
     return rows[rows["crosses"] == "1"][["item_id", "network", "chain"]]
 
 
+def attack_alerts(truth: pd.DataFrame) -> pd.DataFrame:
+    """The alerts of attacks: `item_id, network, strict, chain`; the chain, or campaign, is what `strict` names first."""
+    attack = truth.loc[truth["strict"].ne("-"), ["item_id", "network", "strict"]]
+    return attack.assign(chain=attack["strict"].str.partition("/")[0])
+
+
 def steps_held(truth: pd.DataFrame, campaigns: pd.DataFrame, ranking: Ranking) -> pd.DataFrame:
     """How much of each pivot campaign its best subgraph holds; one row is one campaign whose alerts show two steps or more.
 
     Columns: `network, dwell_hours, visible` (steps that left an alert), `shown` and `any` (visible steps in the best of the
     shown, of all subgraphs).
     """
-    attack = truth.loc[truth["strict"].ne("-"), ["item_id", "network", "strict"]]
-    attack = attack.assign(campaign=attack["strict"].str.partition("/")[0])
+    attack = attack_alerts(truth).rename(columns={"chain": "campaign"})
     key = ["network", "campaign"]
     found = campaigns[campaigns["family"] == "it_to_ot"].set_index(key)
     found["visible"] = attack.groupby(key)["strict"].nunique()
@@ -67,9 +72,7 @@ def maintenance(truth: pd.DataFrame, routines: pd.DataFrame, ranking: Ranking) -
     subgraph scores under all that have one; a pivot in one subgraph with an attack is not under it.
     """
     score = ranking.subgraphs.set_index("subgraph_id")["score"].astype(float)
-    attack = truth.loc[truth["strict"].ne("-"), ["item_id", "network", "strict"]]
-    attack = attack.assign(chain=attack["strict"].str.partition("/")[0])[["item_id", "network", "chain"]]
-    benign, evil = (_scored(rows, ranking, score) for rows in (routines, attack))
+    benign, evil = (_scored(rows, ranking, score) for rows in (routines, attack_alerts(truth)))
     parts = {}
     for network, rows in benign.groupby("network"):
         against = evil.loc[evil["network"] == network, "score"]
@@ -97,8 +100,7 @@ def _share(rows: pd.DataFrame, each: pd.Series) -> Figure:
 
 def hub_chains(truth: pd.DataFrame, ranking: Ranking) -> dict[str, Figure]:
     """Planted chains whose alerts all lie in one subgraph, by the degree of the hub (the network)."""
-    planted = truth.loc[truth["strict"].ne("-"), ["item_id", "network", "strict"]]
-    planted = planted.assign(chain=planted["strict"].str.partition("/")[0])
+    planted = attack_alerts(truth)
     size = planted.groupby(["network", "chain"]).size()
     held = planted.merge(ranking.members.drop_duplicates(), on="item_id")
     most = held.groupby(["network", "chain", "subgraph_id"]).size().groupby(["network", "chain"]).max()
