@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -13,11 +14,6 @@ from pathlib import Path
 from quality.lakes import LAKES, REPO, Lake
 
 DECIDING = ("alertgraph_spark/**/*.py", "alertgraph_spark/**/*.yaml", "jobs/*.py", "benchmarks/formats/ait_ads.yaml")
-NORMALISING = (
-    *(f"alertgraph_spark/{name}.py" for name in ("alerts", "aliases", "asset_list", "entities", "format_expressions")),
-    "alertgraph_spark/formats/*.yaml",
-    "benchmarks/formats/ait_ads.yaml",
-)
 RESULTS = LAKES / "quality"
 
 
@@ -41,7 +37,7 @@ def run_job(lake: Lake, settings: Sequence[str] = (), results: Path = RESULTS) -
     root = lake.ensure()
     told = (root / "lake.json").read_text(encoding="utf-8")
     folder = results / lake.name / digest(DECIDING, told, *sorted(settings))
-    alerts = results / lake.name / f"alerts-{digest(NORMALISING, told)}.parquet"
+    alerts = results / lake.name / f"alerts-{digest(DECIDING, told)}.parquet"
     if done := finished(folder, alerts):
         return done, alerts
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +49,9 @@ def run_job(lake: Lake, settings: Sequence[str] = (), results: Path = RESULTS) -
     begin = time.perf_counter()
     print(f"running {lake.name} {' '.join(settings)}", file=sys.stderr, flush=True)
     with (folder / "log.txt").open("w", encoding="utf-8") as log:
-        code = subprocess.run(command, cwd=REPO, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+        # The code that the digest is of, whatever checkout is installed.
+        env = os.environ | {"PYTHONPATH": str(REPO)}
+        code = subprocess.run(command, cwd=REPO, env=env, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
     done = finished(folder, alerts)
     if code or not done:
         raise RuntimeError(f"{' '.join(command)}: exit {code}\n{(folder / 'log.txt').read_text()[-2000:]}")
