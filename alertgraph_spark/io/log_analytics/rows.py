@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from functools import cached_property
-from typing import Any
+from datetime import date, datetime, timedelta, timezone
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 from alertgraph_spark.errors import SchemaError
 from alertgraph_spark.io.log_analytics.streams import Stream
@@ -18,11 +18,10 @@ from alertgraph_spark.io.log_analytics.streams import Stream
 MAX_FIELD_BYTES = 64 * 1024
 CUT_MARK = "…[cut]"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = date(1970, 1, 1)
 
 
-@dataclass(frozen=True)
-class EncodedRow:
+class EncodedRow(NamedTuple):
     """One row ready to post: its id, its JSON in UTF-8, and how many of its fields were cut.
 
     A row with a `refusal` did not pass the check and is not posted; its body is what there is of it.
@@ -40,7 +39,8 @@ def row_id(run_id: str, table: str, keys: list[Any]) -> str:
     A repeated post of a run gives the same ids, so `arg_max(TimeGenerated, *) by RowId` folds doubled rows. The parts
     are hashed as one JSON array: joined by a bare separator, keys that contain it could collide.
     """
-    return hashlib.sha256(_json([run_id, table, *keys])).hexdigest()
+    parts = ",".join(map(_JSON.encode, (run_id, table, *keys)))
+    return hashlib.sha256(_bytes(f"[{parts}]")).hexdigest()
 
 
 def iso_utc(value: datetime | int) -> str:
@@ -51,10 +51,19 @@ def iso_utc(value: datetime | int) -> str:
     ValueError
         For a naive datetime: its zone would be a guess.
     """
-    moment = _EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
-    if moment.tzinfo is None:
+    if isinstance(value, int):
+        seconds, micros = divmod(value, 1_000_000)
+        days, seconds = divmod(seconds, 86_400)
+        return f"{_date(days)}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{micros:06}Z"
+    if value.tzinfo is None:
         raise ValueError("a datetime without a time zone cannot be posted")
-    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return value.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@lru_cache(maxsize=1024)
+def _date(days: int) -> str:
+    """Return the date so many days after 1970 began; a table has few, and asking `datetime` costs half of encoding a row."""
+    return (_EPOCH + timedelta(days=days)).isoformat()
 
 
 @dataclass(frozen=True)
@@ -83,8 +92,8 @@ class RowEncoder:
             try:
                 yield self.encode(row, repeat)
             except SchemaError as error:
-                text = json.dumps(dict(row), ensure_ascii=False, default=str).encode("utf-8", "replace")
-                yield EncodedRow(self._row_id(keys, repeat), text, refusal=str(error))
+                text = json.dumps(dict(row), ensure_ascii=False, default=str)
+                yield EncodedRow(self._row_id(keys, repeat), _bytes(text), refusal=str(error))
 
     def encode(self, row: Mapping[str, Any], repeat: int = 0) -> EncodedRow:
         """Return `row`, keyed by the names in `schemas`, as one JSON object of the stream's columns in their order.
@@ -96,95 +105,133 @@ class RowEncoder:
             column and both types, never the value.
         """
         key = self._row_id([row[name] for name in self.stream.keys], repeat)
-        record: dict[str, Any] = {"TimeGenerated": self._run_time, "RunId": self.run_id, "RowId": key}
-        n_cut = 0
-        for source, target, kind in self.stream.columns:
+        parts = [self._head, key, '"']
+        cut: list[str] = []
+        for source, target, kind, named, write in self._columns:
+            value = row[source]
+            parts.append(named)
             try:
-                value, is_cut = _field(row[source], kind, self.max_field_bytes)
+                parts.append("null" if value is None else write(value, self.max_field_bytes, cut))
             except (TypeError, ValueError, OverflowError) as error:
-                raise SchemaError(f"{target}: {type(row[source]).__name__} is no {kind}") from error
-            record[target] = value
-            n_cut += is_cut
-        return EncodedRow(key, _json(record), n_cut)
+                raise SchemaError(f"{target}: {type(value).__name__} is no {kind}") from error
+        parts.append("}")
+        return EncodedRow(key, _bytes("".join(parts)), len(cut))
 
     @cached_property
-    def _run_time(self) -> str:
-        return iso_utc(self.time_generated)
+    def _head(self) -> str:
+        """What every row of the run begins with, up to its RowId."""
+        run = {"TimeGenerated": iso_utc(self.time_generated), "RunId": self.run_id, "RowId": ""}
+        return _JSON.encode(run).removesuffix('"}')
+
+    @cached_property
+    def _columns(self) -> tuple[tuple[str, str, str, str, _Writer], ...]:
+        """Each column as (source, target, kind, its name in the object, what writes it): found once, not for every row."""
+        return tuple((s, t, kind, f",{_JSON.encode(t)}:", _WRITERS[kind]) for s, t, kind in self.stream.columns)
 
     def _row_id(self, keys: list[Any], repeat: int) -> str:
         return row_id(self.run_id, self.stream.table.name, [*keys, repeat] if repeat else keys)
 
 
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")  # half of a surrogate pair is no UTF-8
 
 
-_PYTHON_TYPES: Mapping[str, tuple[Any, ...]] = {
-    "string": (str,),
-    "int": (int,),
-    "long": (int,),
-    "real": (int, float),
-    "boolean": (bool,),
-    "datetime": (datetime, int),
-    "dynamic": (list, tuple, Mapping, str, int, float),
-}
-_BITS = {"int": 32, "long": 64}
-
-
-def _field(value: Any, kind: str, limit: int) -> tuple[Any, bool]:
-    """Return the JSON value of a field and whether it was cut; TypeError or ValueError if it is none of this kind."""
-    if value is None:
-        return None, False
-    _check_type(value, kind)
-    if kind == "datetime":
-        return iso_utc(value), False
-    if kind == "string":
-        return _cut_text(value, limit)
-    if kind == "dynamic":
-        return _cut_dynamic(_plain(value), limit)
-    return _plain(value), False
-
-
-def _check_type(value: Any, kind: str) -> None:
-    is_flag = isinstance(value, bool) and kind not in ("boolean", "dynamic")
-    if is_flag or not isinstance(value, _PYTHON_TYPES[kind]):
-        raise TypeError
-    half = 1 << _BITS.get(kind, 1) - 1
-    if kind in _BITS and not -half <= value < half:
-        raise OverflowError
-
-
-def _plain(value: Any) -> Any:
-    """Return a nested value with nothing in it that JSON cannot hold."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+def _nested(value: Any) -> Any:
+    """Return what JSON can hold of a value that `json` does not know."""
     if isinstance(value, datetime):
         return iso_utc(value)
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    if value is not None and not isinstance(value, (str, int, float)):
+    raise TypeError
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_nested)
+
+# A value that is not null, the most bytes that a field may have, and a list that gets what was cut -> JSON.
+_Writer = Callable[[Any, int, list[str]], str]
+
+
+def _string(value: Any, limit: int, cut: list[str]) -> str:
+    if not isinstance(value, str):
         raise TypeError
-    return value
+    if 4 * len(value) > limit:  # no character has more than 4 bytes
+        encoded = _bytes(value)
+        if len(encoded) > limit:
+            kept = encoded[: limit - len(CUT_MARK.encode())]
+            value = kept.decode("utf-8", "ignore") + CUT_MARK
+            cut.append(value)
+    return _JSON.encode(value)
 
 
-def _cut_text(value: str, limit: int) -> tuple[str, bool]:
-    encoded = value.encode("utf-8", "replace")
-    if len(encoded) <= limit:
-        return value, False
-    kept = encoded[: limit - len(CUT_MARK.encode())]
-    return kept.decode("utf-8", "ignore") + CUT_MARK, True
+def _whole(value: Any, half: int) -> str:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError
+    if not -half <= value < half:
+        raise OverflowError
+    return str(value)
 
 
-def _cut_dynamic(value: Any, limit: int) -> tuple[Any, bool]:
-    if len(_json(value)) <= limit:
-        return value, False
-    kept: list[Any] = []
-    size = len(_json([CUT_MARK]))
-    for element in value if isinstance(value, list) else []:
-        size += len(_json(element)) + 1  # the comma
+def _int(value: Any, limit: int, cut: list[str]) -> str:
+    return _whole(value, 1 << 31)
+
+
+def _long(value: Any, limit: int, cut: list[str]) -> str:
+    return _whole(value, 1 << 63)
+
+
+def _real(value: Any, limit: int, cut: list[str]) -> str:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError
+    return repr(value) if math.isfinite(value) else "null"
+
+
+def _boolean(value: Any, limit: int, cut: list[str]) -> str:
+    if not isinstance(value, bool):
+        raise TypeError
+    return "true" if value else "false"
+
+
+def _datetime(value: Any, limit: int, cut: list[str]) -> str:
+    if not isinstance(value, (datetime, int)) or isinstance(value, bool):
+        raise TypeError
+    return f'"{iso_utc(value)}"'
+
+
+def _dynamic(value: Any, limit: int, cut: list[str]) -> str:
+    if not isinstance(value, (list, tuple, Mapping, str, int, float)):
+        raise TypeError
+    try:
+        text = _JSON.encode(value)
+    except ValueError:  # something in it is not a number
+        value = _finite(value)
+        text = _JSON.encode(value)
+    if 4 * len(text) <= limit or len(_bytes(text)) <= limit:
+        return text
+    kept: list[str] = []
+    size = len(_bytes(_JSON.encode([CUT_MARK])))
+    for element in value if isinstance(value, (list, tuple)) else []:
+        encoded = _JSON.encode(element)
+        size += len(_bytes(encoded)) + 1  # the comma
         if size > limit:
             break
-        kept.append(element)
-    return [*kept, CUT_MARK], True
+        kept.append(encoded)
+    cut.append(text)
+    return f"[{','.join([*kept, _JSON.encode(CUT_MARK)])}]"
+
+
+def _finite(value: Any) -> Any:
+    """Return a nested value with null for each NaN and infinity in it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+_WRITERS: Mapping[str, _Writer] = {
+    "string": _string,
+    "int": _int,
+    "long": _long,
+    "real": _real,
+    "boolean": _boolean,
+    "datetime": _datetime,
+    "dynamic": _dynamic,
+}
