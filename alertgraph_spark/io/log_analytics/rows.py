@@ -7,8 +7,9 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from functools import cached_property, lru_cache
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 from alertgraph_spark.errors import SchemaError
@@ -18,7 +19,7 @@ from alertgraph_spark.io.log_analytics.streams import Stream
 MAX_FIELD_BYTES = 64 * 1024
 CUT_MARK = "…[cut]"
 
-_EPOCH = date(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1)
 
 
 class EncodedRow(NamedTuple):
@@ -39,8 +40,11 @@ def row_id(run_id: str, table: str, keys: list[Any]) -> str:
     A repeated post of a run gives the same ids, so `arg_max(TimeGenerated, *) by RowId` folds doubled rows. The parts
     are hashed as one JSON array: joined by a bare separator, keys that contain it could collide.
     """
-    parts = ",".join(map(_JSON.encode, (run_id, table, *keys)))
-    return hashlib.sha256(_bytes(f"[{parts}]")).hexdigest()
+    return _hash(map(_JSON.encode, (run_id, table, *keys)))
+
+
+def _hash(parts: Iterable[str]) -> str:
+    return hashlib.sha256(_bytes(f"[{','.join(parts)}]")).hexdigest()
 
 
 def iso_utc(value: datetime | int) -> str:
@@ -52,18 +56,17 @@ def iso_utc(value: datetime | int) -> str:
         For a naive datetime: its zone would be a guess.
     """
     if isinstance(value, int):
-        seconds, micros = divmod(value, 1_000_000)
-        days, seconds = divmod(seconds, 86_400)
-        return f"{_date(days)}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{micros:06}Z"
+        minutes, micros = divmod(value, 60_000_000)
+        return f"{_minute(minutes)}:{micros // 1_000_000:02}.{micros % 1_000_000:06}Z"
     if value.tzinfo is None:
         raise ValueError("a datetime without a time zone cannot be posted")
     return value.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-@lru_cache(maxsize=1024)
-def _date(days: int) -> str:
-    """Return the date so many days after 1970 began; a table has few, and asking `datetime` costs half of encoding a row."""
-    return (_EPOCH + timedelta(days=days)).isoformat()
+@lru_cache(maxsize=20_000)
+def _minute(minutes: int) -> str:
+    """Return the minute so many after 1970 began: the times of a run share few, and `datetime` is slow to ask."""
+    return (_EPOCH + timedelta(minutes=minutes)).isoformat(timespec="minutes")
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,9 @@ class RowEncoder:
             try:
                 yield self.encode(row, repeat)
             except SchemaError as error:
+                key = row_id(self.run_id, self.stream.table.name, [*keys, repeat] if repeat else keys)
                 text = json.dumps(dict(row), ensure_ascii=False, default=str)
-                yield EncodedRow(self._row_id(keys, repeat), _bytes(text), refusal=str(error))
+                yield EncodedRow(key, _bytes(text), refusal=str(error))
 
     def encode(self, row: Mapping[str, Any], repeat: int = 0) -> EncodedRow:
         """Return `row`, keyed by the names in `schemas`, as one JSON object of the stream's columns in their order.
@@ -104,117 +108,110 @@ class RowEncoder:
             If a value does not have its column's type, which the service would store as null without a word. Names the
             column and both types, never the value.
         """
-        key = self._row_id([row[name] for name in self.stream.keys], repeat)
-        parts = [self._head, key, '"']
-        cut: list[str] = []
-        for source, target, kind, named, write in self._columns:
-            value = row[source]
-            parts.append(named)
-            try:
-                parts.append("null" if value is None else write(value, self.max_field_bytes, cut))
-            except (TypeError, ValueError, OverflowError) as error:
-                raise SchemaError(f"{target}: {type(value).__name__} is no {kind}") from error
-        parts.append("}")
-        return EncodedRow(key, _bytes("".join(parts)), len(cut))
+        form, columns, key_fields, key_head = self._compiled
+        fields: list[str] = []
+        try:
+            for source, write in columns:
+                value = row[source]
+                fields.append("null" if value is None else write(value))
+        except (TypeError, ValueError, OverflowError) as error:
+            source, target, kind = self.stream.columns[len(fields)]
+            raise SchemaError(f"{target}: {type(row[source]).__name__} is no {kind}") from error
+        parts = [*key_head, *[fields[i] for i in key_fields]]
+        key = _hash([*parts, str(repeat)] if repeat else parts)
+        text = form % (key, *fields)
+        if 4 * len(text) <= self.max_field_bytes:  # no character has more than 4 bytes: no field can be too long
+            return EncodedRow(key, _bytes(text))
+        whole = fields.copy()
+        for i, (source, _, kind) in enumerate(self.stream.columns):
+            if kind in ("string", "dynamic"):
+                fields[i] = _cut(row[source], whole[i], self.max_field_bytes)
+        n_cut = sum(field is not before for field, before in zip(fields, whole, strict=True))
+        return EncodedRow(key, _bytes(form % (key, *fields)), n_cut)
 
     @cached_property
-    def _head(self) -> str:
-        """What every row of the run begins with, up to its RowId."""
-        run = {"TimeGenerated": iso_utc(self.time_generated), "RunId": self.run_id, "RowId": ""}
-        return _JSON.encode(run).removesuffix('"}')
+    def _compiled(self) -> tuple[str, tuple[tuple[str, Callable[[Any], str]], ...], tuple[int, ...], tuple[str, str]]:
+        """What is the same for all rows.
 
-    @cached_property
-    def _columns(self) -> tuple[tuple[str, str, str, str, _Writer], ...]:
-        """Each column as (source, target, kind, its name in the object, what writes it): found once, not for every row."""
-        return tuple((s, t, kind, f",{_JSON.encode(t)}:", _WRITERS[kind]) for s, t, kind in self.stream.columns)
-
-    def _row_id(self, keys: list[Any], repeat: int) -> str:
-        return row_id(self.run_id, self.stream.table.name, [*keys, repeat] if repeat else keys)
+        The object with a gap for each value, what fills the gap from which column, which of these are the key, and what
+        stands before them in the RowId.
+        """
+        run = {"TimeGenerated": iso_utc(self.time_generated), "RunId": self.run_id, "RowId": "%s"}
+        gaps = {name: "%s" for _, name, _ in self.stream.columns}
+        form = _JSON.encode(run)[:-1] + "," + _JSON.encode(gaps)[1:].replace('"%s"', "%s")
+        sources = [source for source, _, _ in self.stream.columns]
+        columns = tuple((source, _WRITERS[kind]) for source, _, kind in self.stream.columns)
+        head = (_JSON.encode(self.run_id), _JSON.encode(self.stream.table.name))
+        return form, columns, tuple(map(sources.index, self.stream.keys)), head
 
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "replace")  # half of a surrogate pair is no UTF-8
 
 
-def _nested(value: Any) -> Any:
-    """Return what JSON can hold of a value that `json` does not know."""
+def _known(value: Any) -> Any:
+    """Return what JSON can hold of a nested value that `json` does not know."""
     if isinstance(value, datetime):
         return iso_utc(value)
     raise TypeError
 
 
-_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_nested)
-
-# A value that is not null, the most bytes that a field may have, and a list that gets what was cut -> JSON.
-_Writer = Callable[[Any, int, list[str]], str]
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_known)
 
 
-def _string(value: Any, limit: int, cut: list[str]) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    if 4 * len(value) > limit:  # no character has more than 4 bytes
-        encoded = _bytes(value)
-        if len(encoded) > limit:
-            kept = encoded[: limit - len(CUT_MARK.encode())]
-            value = kept.decode("utf-8", "ignore") + CUT_MARK
-            cut.append(value)
-    return _JSON.encode(value)
+def _int(value: Any) -> str:
+    return _long(value, 1 << 31)
 
 
-def _whole(value: Any, half: int) -> str:
-    if not isinstance(value, int) or isinstance(value, bool):
+def _long(value: Any, half: int = 1 << 63) -> str:
+    if type(value) is not int:  # a flag would be an instance
         raise TypeError
     if not -half <= value < half:
         raise OverflowError
     return str(value)
 
 
-def _int(value: Any, limit: int, cut: list[str]) -> str:
-    return _whole(value, 1 << 31)
-
-
-def _long(value: Any, limit: int, cut: list[str]) -> str:
-    return _whole(value, 1 << 63)
-
-
-def _real(value: Any, limit: int, cut: list[str]) -> str:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+def _real(value: Any) -> str:
+    if type(value) not in (float, int):
         raise TypeError
     return repr(value) if math.isfinite(value) else "null"
 
 
-def _boolean(value: Any, limit: int, cut: list[str]) -> str:
-    if not isinstance(value, bool):
+def _boolean(value: Any) -> str:
+    if type(value) is not bool:
         raise TypeError
     return "true" if value else "false"
 
 
-def _datetime(value: Any, limit: int, cut: list[str]) -> str:
-    if not isinstance(value, (datetime, int)) or isinstance(value, bool):
+def _datetime(value: Any) -> str:
+    if type(value) not in (int, datetime):
         raise TypeError
     return f'"{iso_utc(value)}"'
 
 
-def _dynamic(value: Any, limit: int, cut: list[str]) -> str:
+def _dynamic(value: Any) -> str:
     if not isinstance(value, (list, tuple, Mapping, str, int, float)):
         raise TypeError
+    return _nested(value)
+
+
+_WRITERS: Mapping[str, Callable[[Any], str]] = {
+    "string": encode_basestring,  # refuses what is no text by itself
+    "int": _int,
+    "long": _long,
+    "real": _real,
+    "boolean": _boolean,
+    "datetime": _datetime,
+    "dynamic": _dynamic,
+}
+"""What turns a value that is not null into JSON; of another type, it raises TypeError, ValueError or OverflowError."""
+
+
+def _nested(value: Any) -> str:
     try:
-        text = _JSON.encode(value)
+        return _JSON.encode(value)
     except ValueError:  # something in it is not a number
-        value = _finite(value)
-        text = _JSON.encode(value)
-    if 4 * len(text) <= limit or len(_bytes(text)) <= limit:
-        return text
-    kept: list[str] = []
-    size = len(_bytes(_JSON.encode([CUT_MARK])))
-    for element in value if isinstance(value, (list, tuple)) else []:
-        encoded = _JSON.encode(element)
-        size += len(_bytes(encoded)) + 1  # the comma
-        if size > limit:
-            break
-        kept.append(encoded)
-    cut.append(text)
-    return f"[{','.join([*kept, _JSON.encode(CUT_MARK)])}]"
+        return _JSON.encode(_finite(value))
 
 
 def _finite(value: Any) -> Any:
@@ -226,12 +223,19 @@ def _finite(value: Any) -> Any:
     return [_finite(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
-_WRITERS: Mapping[str, _Writer] = {
-    "string": _string,
-    "int": _int,
-    "long": _long,
-    "real": _real,
-    "boolean": _boolean,
-    "datetime": _datetime,
-    "dynamic": _dynamic,
-}
+def _cut(value: Any, field: str, limit: int) -> str:
+    """Return `field`, the JSON of `value`, or what of it fits: the text's bytes count, and all those of a dynamic field."""
+    counted = value if isinstance(value, str) else field
+    if len(_bytes(counted)) <= limit:
+        return field
+    if isinstance(value, str):
+        return encode_basestring(_bytes(value)[: limit - len(_bytes(CUT_MARK))].decode("utf-8", "ignore") + CUT_MARK)
+    kept: list[str] = []
+    size = len(_bytes(_JSON.encode([CUT_MARK])))
+    for element in value if isinstance(value, (list, tuple)) else []:
+        kept.append(_nested(element))
+        size += len(_bytes(kept[-1])) + 1  # the comma
+        if size > limit:
+            kept.pop()
+            break
+    return f"[{','.join([*kept, _JSON.encode(CUT_MARK)])}]"
