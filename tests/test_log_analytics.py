@@ -346,6 +346,12 @@ def test_retry_after_is_honoured() -> None:
     assert service.naps == [17.0]
 
 
+def test_a_retry_after_of_nothing_is_no_leave_to_hammer() -> None:
+    service = Service([Response(429, {"retry-after": "0"})] * 3)
+    list(service.sender().send(rows_of(10)))
+    assert service.naps == [0.5, 1.0, 2.0]
+
+
 def test_retry_after_as_a_date_is_read_against_the_answers_own_clock() -> None:
     date, later = "Tue, 24 Nov 2026 05:00:00 GMT", "Tue, 24 Nov 2026 05:00:45 GMT"
     assert retry_after_seconds({"retry-after": later, "date": date}) == 45.0

@@ -153,7 +153,7 @@ class Sender:
         The chance keeps several senders from coming back in the same moment.
         """
         asked = retry_after_seconds(response.headers)
-        if asked is not None:
+        if asked:  # a wait of nothing, in a loop, would hammer a service that is asking for rest
             return asked * (1 + self.jitter() / 10)
         ceiling = min(_MAX_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0 ** min(attempt, 10))
         return ceiling * (1 + self.jitter()) / 2
