@@ -14,7 +14,7 @@ from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
 from alertgraph_spark.io.log_analytics.credentials import TokenProvider, token_provider
 from alertgraph_spark.io.log_analytics.rate import process_limiter
 from alertgraph_spark.io.log_analytics.rows import RowEncoder
-from alertgraph_spark.io.log_analytics.sender import Sender
+from alertgraph_spark.io.log_analytics.sender import LOGS_INGESTION, Api, Sender
 from alertgraph_spark.io.log_analytics.transport import Transport, post
 
 RECEIPT_DDL = (
@@ -39,6 +39,7 @@ class Edges:
 
     tokens: TokenProvider | None = None
     transport: Transport = post
+    api: Api = LOGS_INGESTION
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Delivery:
         sender = Sender(
             self.url,
             edges.tokens or token_provider(self.credential, self.scope),
+            api=edges.api,
             transport=edges.transport,
             known=self.known,
             split=self.split,
