@@ -7,7 +7,7 @@ it had, and readers fold it. Limits and statuses: Azure Monitor, "Logs Ingestion
 
 - counts a chunk without separators, so that its chunk of 1 MiB is larger than the 1 MB that the service documents, and sends
   a row above it as it is;
-- repeats a 429 only where the answer has Retry-After, and neither 408 nor 502 nor a 413 in smaller parts;
+- repeats 408, 429 and 502 only where the answer has Retry-After, and a 413 never in smaller parts;
 - writes NaN, which is no JSON, and fails on a datetime;
 - has no deadline, no rate limit and no id of a batch that a ledger could remember.
 """
