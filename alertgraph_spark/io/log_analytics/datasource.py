@@ -113,7 +113,7 @@ class LogAnalyticsWriter(DataSourceArrowWriter):
                 rows = rows.set_column(rows.schema.get_field_index(source), source, rows[source].cast(pa.int64()))
         if stream.keys and batches:
             rows = rows.sort_by([(key, "ascending") for key in stream.keys])
-        receipts = list(self.delivery.receipts(rows.to_pylist()))
+        receipts = list(self.delivery.receipts(self.delivery.encoder.encode_all(rows.to_pylist())))
         error = next((receipt.error for receipt in receipts if receipt.error), "")
         return Posted(sum(r.n_rows for r in receipts), sum(len(r.refused) for r in receipts), error)
 
