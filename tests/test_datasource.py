@@ -115,6 +115,8 @@ def test_a_frame_without_rows_is_posted(nodes: DataFrame, emulator: LogsIngestio
 def test_the_writer_travels_with_the_reference_and_not_the_token(nodes: DataFrame) -> None:
     options = {"table": "nodes", "run_id": "r", "endpoint": "http://127.0.0.1:1", "dcr_id": DCR_ID}
     source = LogAnalyticsSource(options | {"credential": f"env:{TOKEN_VARIABLE}"})
-    pickled = CloudPickleSerializer().dumps(source.writer(nodes.schema, overwrite=False))
+    writer = source.writer(nodes.schema, overwrite=False)
+    assert writer.delivery.share == 1 / 8, "of the service's limits, for each of the tasks"
+    pickled = CloudPickleSerializer().dumps(writer)
     assert TOKEN_VARIABLE.encode() in pickled
     assert TOKEN.encode() not in pickled

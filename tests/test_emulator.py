@@ -367,8 +367,9 @@ def test_many_rows_go_in_batches_below_the_limit_and_a_row_too_large_is_counted(
     control = F.expr("repeat(chr(1), 60000)")
     huge = base.withColumns({"node_id": F.lit("ip:z"), "label": control, "zone": control, "kind": control})
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "7")  # ours span Arrow's
+    files = MemoryFiles()
     try:
-        counts = post_to(emulator, {**tables, "nodes": many.unionByName(huge)})
+        counts = post_to(emulator, {**tables, "nodes": many.unionByName(huge)}, files=files)
     finally:
         spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
     sent = counts["nodes"]
@@ -377,6 +378,13 @@ def test_many_rows_go_in_batches_below_the_limit_and_a_row_too_large_is_counted(
     rows = stored(tmp_path, "AlertGraphNodes_CL")
     assert [row["NodeId"] for row in rows] == [f"ip:{i:03d}" for i in range(40)]
     assert MAX_BODY_BYTES // 60_400 == 14
+    (name,) = files.names("posted/dead_letters")
+    (letter,) = [json.loads(line) for line in (files.read(f"posted/dead_letters/{name}") or b"").splitlines()]
+    assert (letter["RowId"], letter["answer"]) == (
+        row_id("run-7", "nodes", ["plant", "sg-1", "ip:z"]),
+        "not sent: over 900000 bytes",
+    )
+    assert letter["row"]["NodeId"] == "ip:z"
 
 
 def test_receipts_that_do_not_add_up_are_an_error() -> None:
