@@ -20,6 +20,7 @@ MAX_FIELD_BYTES = 64 * 1024
 CUT_MARK = "…[cut]"
 
 _EPOCH = datetime(1970, 1, 1)
+_SECONDS = tuple(f":{second:02}." for second in range(60))
 
 
 class EncodedRow(NamedTuple):
@@ -57,7 +58,7 @@ def iso_utc(value: datetime | int) -> str:
     """
     if isinstance(value, int):
         minutes, micros = divmod(value, 60_000_000)
-        return f"{_minute(minutes)}:{micros // 1_000_000:02}.{micros % 1_000_000:06}Z"
+        return f"{_minute(minutes)}{_SECONDS[micros // 1_000_000]}{micros % 1_000_000:06}Z"
     if value.tzinfo is None:
         raise ValueError("a datetime without a time zone cannot be posted")
     return value.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -109,14 +110,10 @@ class RowEncoder:
             column and both types, never the value.
         """
         form, columns, key_fields, key_head = self._compiled
-        fields: list[str] = []
         try:
-            for source, write in columns:
-                value = row[source]
-                fields.append("null" if value is None else write(value))
-        except (TypeError, ValueError, OverflowError) as error:
-            source, target, kind = self.stream.columns[len(fields)]
-            raise SchemaError(f"{target}: {type(row[source]).__name__} is no {kind}") from error
+            fields = ["null" if (value := row[source]) is None else write(value) for source, write in columns]
+        except _MISFITS as error:
+            raise SchemaError(self._misfit(row)) from error
         parts = [*key_head, *[fields[i] for i in key_fields]]
         key = _hash([*parts, str(repeat)] if repeat else parts)
         text = form % (key, *fields)
@@ -128,6 +125,16 @@ class RowEncoder:
                 fields[i] = _cut(row[source], whole[i], self.max_field_bytes)
         n_cut = sum(field is not before for field, before in zip(fields, whole, strict=True))
         return EncodedRow(key, _bytes(form % (key, *fields)), n_cut)
+
+    def _misfit(self, row: Mapping[str, Any]) -> str:
+        """Say which of the row's values is the first that is not of its column's type."""
+        for source, target, kind in self.stream.columns:
+            value = row[source]
+            try:
+                _ = value is None or _WRITERS[kind](value)
+            except _MISFITS:
+                return f"{target}: {type(value).__name__} is no {kind}"
+        return ""
 
     @cached_property
     def _compiled(self) -> tuple[str, tuple[tuple[str, Callable[[Any], str]], ...], tuple[int, ...], tuple[str, str]]:
@@ -204,7 +211,9 @@ _WRITERS: Mapping[str, Callable[[Any], str]] = {
     "datetime": _datetime,
     "dynamic": _dynamic,
 }
-"""What turns a value that is not null into JSON; of another type, it raises TypeError, ValueError or OverflowError."""
+"""What turns a value that is not null into JSON; of another type, it raises one of `_MISFITS`."""
+
+_MISFITS = (TypeError, ValueError, OverflowError)
 
 
 def _nested(value: Any) -> str:

@@ -142,7 +142,7 @@ class Sender:
         """Post one body until it is taken, and return nothing, or found too large, and return who says so."""
         if len(body) > self.max_body_bytes:
             return f"not sent: over {self.max_body_bytes} bytes"
-        packed = gzip.compress(body, 6, mtime=0)  # twice as fast as 9 for 2 % more bytes; no clock in them
+        packed = gzip.compress(body, 5, mtime=0)  # a fifth faster than 6 for 4 % more bytes; no clock in them
         give_up_at = self.clock() + self.deadline_seconds
         is_refused = is_fresh = False
         for attempt in itertools.count():
