@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from alertgraph_spark.errors import SchemaError
 
@@ -44,6 +45,17 @@ def table(name: str, grain: str, *columns: tuple[str, str, str] | tuple[str, str
     return Table(name, grain, tuple(Column(*c) for c in columns))
 
 
+def differences(schema: StructType, table: Table) -> str:
+    """Say which columns of `table` a schema lacks or has with another type; nothing where it has them all."""
+    have = {field.name: field.dataType.simpleString() for field in schema.fields}
+    wrong = [
+        f"{c.name}: want {c.type}, have {have.get(c.name, 'no such column')}"
+        for c in table.columns
+        if have.get(c.name) != c.type
+    ]
+    return f"table {table.name} has another shape: {'; '.join(wrong)}" if wrong else ""
+
+
 def conform(frame: DataFrame, table: Table) -> DataFrame:
     """Select exactly the columns of `table`, in order, or list every difference.
 
@@ -54,12 +66,6 @@ def conform(frame: DataFrame, table: Table) -> DataFrame:
     SchemaError
         With every missing column and every column of another type.
     """
-    have = {field.name: field.dataType.simpleString() for field in frame.schema.fields}
-    wrong = [
-        f"{c.name}: want {c.type}, have {have.get(c.name, 'no such column')}"
-        for c in table.columns
-        if have.get(c.name) != c.type
-    ]
-    if wrong:
-        raise SchemaError(f"table {table.name} has another shape: {'; '.join(wrong)}")
+    if wrong := differences(frame.schema, table):
+        raise SchemaError(wrong)
     return frame.select(*[F.col(c.name) for c in table.columns])

@@ -2,9 +2,10 @@
 
 python benchmarks/delivery.py [--rows 100000] [--rounds 3]
 
-Ours begins with rows as Spark hands them over, checks and encodes them; theirs is given records that are ready to send, since
-it would fail on the times. The emulator runs in a process of its own and stores what it takes. Its limit is raised for this:
-it counts 1 MB as 1,048,576 bytes, and the other's chunks, counted without their commas, are larger and would be refused.
+Ours begins with rows as Spark hands them over, checks and encodes them; theirs is given records that are ready to send,
+since it knows neither our names nor our times. The emulator runs in a process of its own and stores what it takes. Its limit
+is raised for this: it counts 1 MB as 1,048,576 bytes, and the other's chunks, counted without their commas, are larger and
+would be refused.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,14 +38,15 @@ NOW = datetime.now(timezone.utc)
 
 
 def rows_of(n: int) -> list[dict[str, Any]]:
-    """Rows of `nodes`, of usual length."""
+    """Rows of `nodes`, of usual length; times are in microseconds, as `frames` has Spark hand them over."""
     rng = random.Random(n)
+    now = int(NOW.timestamp()) * 1_000_000
     hosts = [f"ws-{rng.randrange(10_000):05}.plant-{rng.randrange(20):02}.example" for _ in range(n)]
     return [
         {
             **{"subgraph_id": f"sg-{i // 5:016x}", "site": "plant-north", "node_id": f"host:{host}", "label": host},
             **{"kind": "host", "zone": "ot", "domain": "OT", "role": "workstation", "n_alerts": i % 50},
-            **{"first_seen": NOW - timedelta(seconds=i), "last_seen": NOW},
+            **{"first_seen": now - i * 1_000_000, "last_seen": now},
         }
         for i, host in enumerate(hosts)
     ]
@@ -87,9 +89,10 @@ def send_theirs(url: str, dcr_id: str, records: list[Mapping[str, Any]]) -> int:
 
 
 class Measured(NamedTuple):
-    """What a round took."""
+    """What a round took: by the clock, and of the client's processor, which a busy machine changes least."""
 
     seconds: float
+    own_seconds: float
     n_requests: int
     n_bytes: int
 
@@ -119,19 +122,20 @@ def main() -> int:
 
         for _ in range(options.rounds):
             for name, send in {"alertgraph-spark": ours, "azure-monitor-ingestion": theirs}.items():
-                before, begin = traffic(), time.perf_counter()
+                before, begin, own = traffic(), time.perf_counter(), time.process_time()
                 n_rows = send(url, dcr_id)
-                seconds, after = time.perf_counter() - begin, traffic()
+                own, seconds, after = time.process_time() - own, time.perf_counter() - begin, traffic()
                 assert n_rows == options.rows
-                found = Measured(seconds, after[0] - before[0], after[1] - before[1])
+                found = Measured(seconds, own, after[0] - before[0], after[1] - before[1])
                 best[name] = min(best.get(name, found), found)
         here.send("stop")
         service.join()
     print(f"{options.rows:,} rows, best of {options.rounds}")
-    print("| client | rows/s | seconds | requests | bytes on the wire |\n|---|---|---|---|---|")
+    print("| client | rows/s | seconds | of its processor | requests | bytes on the wire |\n|---|---|---|---|---|---|")
     for name, found in best.items():
         speed = options.rows / found.seconds
-        print(f"| {name} | {speed:,.0f} | {found.seconds:.2f} | {found.n_requests} | {found.n_bytes:,} |")
+        took = f"{found.seconds:.2f} | {found.own_seconds:.2f}"
+        print(f"| {name} | {speed:,.0f} | {took} | {found.n_requests} | {found.n_bytes:,} |")
     return 0
 
 

@@ -311,6 +311,7 @@ def run_case(
 
 
 SPARK_ROWS, SPARK_BODY = 1200, 3000
+SLOW, HANG = (next(fault for fault in FAULTS if fault.name == name) for name in ("slow", "hang"))
 SPARK_RUN = "20261124T050000-00000000"
 
 
@@ -357,7 +358,10 @@ def post_with_spark(folder: Path, url: str) -> int:
 
 
 def run_spark(n_kills: int, home: Path) -> Found:
-    """Kill a driver on Spark so often, each time at a random moment of its posting; then let it end, and compare."""
+    """Kill a driver on Spark so often, each time at a random moment; then let it end, and compare.
+
+    Three of four moments are in the posting, some requests after it began; the fourth may be any since the driver started.
+    """
     rng = random.Random(n_kills)
     folder, db = home / SPARK_RUN, home / "spark.sqlite"
     this = [sys.executable, __file__]
@@ -371,15 +375,18 @@ def run_spark(n_kills: int, home: Path) -> Found:
                 driver = subprocess.Popen(command, start_new_session=True, stdout=log, stderr=log)
             # Every other time the driver alone: its executors live on for a moment and may still send.
             name, kill = [("driver and executors", os.killpg), ("driver", os.kill)][attempt % 2]
-            delay = rng.random() / 3
-            plan = [None] * rng.randrange(1, 12) + [next(fault for fault in FAULTS if fault.name == "slow")]
+            any_moment = attempt % 4 == 3
+            delay = rng.uniform(1, 15) if any_moment else rng.random() / 3
+            # Of a driver that is to be killed, a request hangs in the end: it does not end by itself.
+            plan = [*[None] * rng.randrange(12), SLOW, *[None] * rng.randrange(12), HANG]
             emulator.faults = FaultPlan(plan if attempt < n_kills else ())
-            while driver.poll() is None and not emulator.faults.struck:
+            while driver.poll() is None and not emulator.faults.struck and not any_moment:
                 time.sleep(0.02)
-            if driver.poll() is None:
+            if attempt < n_kills:
                 time.sleep(delay)
                 kill(driver.pid, signal.SIGKILL)
             struck[f"{name} killed by SIGKILL"] += driver.wait() == -signal.SIGKILL
+        assert struck.total() == n_kills, "a driver ended before it was killed"
         assert driver.returncode == 0, (home / "spark.log").read_text(encoding="utf-8", errors="replace")[-3000:]
     found = compare(db, saved_rows(random.Random(0), SPARK_ROWS))
     found.faults = struck

@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -25,12 +25,15 @@ from pyspark.sql import functions as F
 from alertgraph_spark.errors import ConfigError, PublishError, SchemaError
 from alertgraph_spark.io.log_analytics import PostCounts, post_results
 from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
-from alertgraph_spark.io.log_analytics.ledger import Ledger, MemoryFiles
+from alertgraph_spark.io.log_analytics.frames import sent, written
+from alertgraph_spark.io.log_analytics.ledger import Ledger, MemoryFiles, TablePlan
 from alertgraph_spark.io.log_analytics.rows import RowEncoder, row_id
-from alertgraph_spark.io.log_analytics.streams import STREAMS
-from alertgraph_spark.io.log_analytics.tasks import Delivery, send_batches
+from alertgraph_spark.io.log_analytics.streams import STREAMS, Stream
+from alertgraph_spark.io.log_analytics.tasks import Delivery, Edges, send_batches
 from alertgraph_spark.io.log_analytics.transport import Response, ingestion_url, post
 from alertgraph_spark.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
+from alertgraph_spark.secret import Secret
+from alertgraph_spark.table import table as declared
 
 EMULATOR = Path(__file__).parent.parent / "examples" / "emulator"
 sys.path.insert(0, str(EMULATOR.parent))  # the examples are no part of the wheel
@@ -364,8 +367,9 @@ def test_many_rows_go_in_batches_below_the_limit_and_a_row_too_large_is_counted(
     control = F.expr("repeat(chr(1), 60000)")
     huge = base.withColumns({"node_id": F.lit("ip:z"), "label": control, "zone": control, "kind": control})
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "7")  # ours span Arrow's
+    files = MemoryFiles()
     try:
-        counts = post_to(emulator, {**tables, "nodes": many.unionByName(huge)})
+        counts = post_to(emulator, {**tables, "nodes": many.unionByName(huge)}, files=files)
     finally:
         spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
     sent = counts["nodes"]
@@ -374,6 +378,13 @@ def test_many_rows_go_in_batches_below_the_limit_and_a_row_too_large_is_counted(
     rows = stored(tmp_path, "AlertGraphNodes_CL")
     assert [row["NodeId"] for row in rows] == [f"ip:{i:03d}" for i in range(40)]
     assert MAX_BODY_BYTES // 60_400 == 14
+    (name,) = files.names("posted/dead_letters")
+    (letter,) = [json.loads(line) for line in (files.read(f"posted/dead_letters/{name}") or b"").splitlines()]
+    assert (letter["RowId"], letter["answer"]) == (
+        row_id("run-7", "nodes", ["plant", "sg-1", "ip:z"]),
+        "not sent: over 900000 bytes",
+    )
+    assert letter["row"]["NodeId"] == "ip:z"
 
 
 def test_receipts_that_do_not_add_up_are_an_error() -> None:
@@ -417,6 +428,40 @@ def test_a_rule_that_lacks_a_column_is_an_error_before_the_first_byte(
     with pytest.raises(ConfigError, match=r"post\.rule: .*older\.json cannot be read as JSON"):
         post_to(emulator, tables, rule=str(older))
     assert emulator.traffic[0] == requests
+
+
+def test_what_is_nested_is_one_field_of_json_from_driver_and_executors_alike(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    checks = "array<struct<what:string,at:timestamp,is_met:boolean,value:double,more:array<struct<n:int>>>>"
+    columns = [("site", "string", "where"), ("node_id", "string", "what"), ("checks", checks, "how it was judged")]
+    stream = Stream(declared("things", "one thing", *columns), ("site", "node_id"))
+    nested = [("é“", T1, True, float("nan"), [(7,)]), (None, None, None, None, None)]
+    frame = spark.createDataFrame([("plant", "b", []), ("plant", "a", nested), ("plant", "c", None)], stream.table.ddl)
+    encoder = RowEncoder(stream, "run-7", RUN_TIME)
+    head = (
+        f'{{"TimeGenerated":"{RUN_TIME_TEXT}","RunId":"run-7","RowId":"%s","Site":"plant","NodeId":"%s","Checks":%s}}'
+    )
+    fields = {
+        "a": f'[{{"what":"é“","at":"{T1_TEXT}","is_met":true,"value":null,"more":[{{"n":7}}]}},'
+        '{"what":null,"at":null,"is_met":null,"value":null,"more":null}]',
+        **{"b": "[]", "c": "null"},
+    }
+    rows = [head % (row_id("run-7", "things", ["plant", node]), node, field) for node, field in fields.items()]
+
+    posted: list[bytes] = []
+
+    def send(url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Response:
+        posted.append(gzip.decompress(body))
+        return Response(204)
+
+    edges = Edges(lambda *, fresh=False: Secret(TOKEN), send)
+    (receipt,) = sent(frame, Delivery(encoder, "https://x/", "default", "scope"), TablePlan(3, 1), edges)
+    assert (receipt.n_rows, receipt.refused) == (3, ())
+    assert posted == [f"[{','.join(rows)}]".encode()]
+    written(frame, encoder, str(tmp_path / "things"))
+    (part,) = (tmp_path / "things").glob("part-*")
+    assert part.read_text(encoding="utf-8").splitlines() == rows
 
 
 def test_a_task_carries_the_reference_and_not_the_token() -> None:

@@ -60,8 +60,9 @@ def test_types_of_log_analytics() -> None:
     assert column_type("bigint") == "long"
     assert column_type("double") == "real"
     assert column_type("array<struct<term:string,value:double,fact:string>>") == "dynamic"
-    with pytest.raises(SchemaError, match=r"decimal\(10,2\)"):
-        column_type("decimal(10,2)")
+    for other in ("decimal(10,2)", "map<string,int>", "array<map<string,int>>"):
+        with pytest.raises(SchemaError, match=re.escape(f"no type for {other}; allowed: string")):
+            column_type(other)
 
 
 def test_declarations_are_legal_and_complete() -> None:
@@ -344,6 +345,12 @@ def test_retry_after_is_honoured() -> None:
     service = Service([Response(429, {"retry-after": "17"})])
     list(service.sender().send(rows_of(10)))
     assert service.naps == [17.0]
+
+
+def test_a_retry_after_of_nothing_is_no_leave_to_hammer() -> None:
+    service = Service([Response(429, {"retry-after": "0"})] * 3)
+    list(service.sender().send(rows_of(10)))
+    assert service.naps == [0.5, 1.0, 2.0]
 
 
 def test_retry_after_as_a_date_is_read_against_the_answers_own_clock() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -69,11 +71,67 @@ def test_a_record_is_never_lost_while_it_is_replaced(spark: SparkSession, tmp_pa
     folder = str(tmp_path / "run-1")
     with pytest.raises(ResultsError, match=r"run-1 holds no run\.json"):
         read_run(spark, folder)
-    RunFolder(spark, folder).write("run.json.new", b'{"run_id": "torn')  # killed while the first was written
-    with pytest.raises(ResultsError, match=r"run-1 holds no run\.json"):
-        read_run(spark, folder)
     save_run(spark, folder, {"run_id": "run-1"})
     assert read_run(spark, folder) == {"run_id": "run-1"}
     (tmp_path / "run-1" / "run.json").rename(tmp_path / "run-1" / "run.json.new")  # killed between delete and rename
     (tmp_path / "run-1" / ".run.json.crc").unlink(missing_ok=True)
     assert read_run(spark, folder) == {"run_id": "run-1"}
+
+
+class Killed(Exception):
+    """What stands for SIGKILL."""
+
+
+class Mortal:
+    """A file system that makes so many changes and no more; a file that is being written then is left torn."""
+
+    def __init__(self, system: Any, lives: int) -> None:
+        self.system, self.lives = system, lives
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            done = getattr(self.system, name)(*arguments) if self.lives > 0 or name not in CHANGES else None
+            if name in CHANGES:
+                self.lives -= 1
+            if self.lives >= 0:
+                return done
+            if name == "create":
+                stream = self.system.create(*arguments)
+                stream.write(bytearray(b"{"))
+                stream.close()
+            raise Killed
+
+        return call
+
+
+CHANGES = ("create", "rename", "delete")
+
+
+def test_a_kill_at_any_moment_of_a_write_leaves_the_old_or_the_new_file_and_never_a_torn_one(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    def killed(name: str, content: bytes, lives: int) -> bool:
+        folder = RunFolder(spark, str(tmp_path))
+        folder._system = Mortal(folder._system, lives)
+        try:
+            folder.write(name, content)
+        except Killed:
+            return True
+        return False
+
+    def read(name: str) -> bytes | None:
+        return RunFolder(spark, str(tmp_path)).read(name)
+
+    moments = 0
+    for first in range(9):
+        for second in range(9):
+            name = f"run-{first}-{second}.json"
+            is_killed = killed(name, b"old", first)
+            assert read(name) in ({None, b"old"} if is_killed else {b"old"}), (first, second)
+            before = read(name)
+            is_killed |= killed(name, b"new", second)
+            assert read(name) in ({before, b"new"} if is_killed else {b"new"}), (first, second)
+            RunFolder(spark, str(tmp_path)).write(name, b"last")
+            assert read(name) == b"last"
+            moments += is_killed
+    assert 20 < moments < 60, "some were killed, some were not"

@@ -386,6 +386,11 @@ def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
     assert any("run.json" in where for where in watched.parts)
     assert any("log urllib3" in where for where in watched.parts), "the wire is heard"
     assert {secret[:4]: watched.holding(secret) for secret in secrets} == {secret[:4]: [] for secret in secrets}
+    said = {where for where in watched.parts if where.startswith(("log alertgraph_spark", "log urllib3", "stderr"))}
+    assert any("io.log_analytics" in where for where in said), "what posts is heard"
+    for row_content in ("Exploit 0", "10.0.0.2"):
+        assert said.isdisjoint(watched.holding(row_content)), row_content
+        assert any("posted.sqlite" in where for where in watched.holding(row_content)), "it is in the rows"
 
 
 def test_a_refused_key_ends_with_2_and_is_in_no_line(

@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 from alertgraph_spark.errors import ResultsError
 from alertgraph_spark.schemas import RESULTS
 
-_NEW = ".new"
-"""What a file is called until it is whole."""
+_TORN, _NEW = ".part", ".new"
+"""What a file is called until it is whole, and then until it has taken the place of an older one."""
 
 PARALLEL_WRITES = 4
 """Tables written at a time: most are small, and their cost is planning, not data."""
@@ -72,7 +72,7 @@ class RunFolder:
 
     def read(self, name: str) -> bytes | None:
         """Return what a file holds, None where there is none."""
-        for path in (self._path(name), self._path(f"{name}{_NEW}")):
+        for path in (self._path(name), self._path(f"{name}{_NEW}")):  # both are whole
             if self._system.exists(path):
                 stream = self._system.open(path)
                 try:
@@ -82,13 +82,22 @@ class RunFolder:
         return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file whole: at every moment the old or the new content can be read."""
-        path, new = self._path(name), self._path(f"{name}{_NEW}")
-        stream = self._system.create(new, True)
+        """Write a file whole: at every moment the old or the new content can be read, none where there was none."""
+        path, new, torn = (self._path(f"{name}{end}") for end in ("", _NEW, _TORN))
+        stream = self._system.create(torn, True)
         try:
             stream.write(bytearray(content))
         finally:
             stream.close()
+        if self._system.exists(new):  # an earlier write was killed in its last step
+            self._replace(path, new)
+        if self._system.exists(path):
+            self._system.rename(torn, new)
+            self._replace(path, new)
+        else:
+            self._system.rename(torn, path)
+
+    def _replace(self, path: Any, new: Any) -> None:
         self._system.delete(path, False)
         self._system.rename(new, path)
 

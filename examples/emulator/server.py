@@ -25,8 +25,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 if __package__:
     from emulator.faults import Fault, FaultPlan
@@ -130,6 +133,10 @@ class LogsIngestion:
                 return answer
         return self._take(stream, body, is_gzip=headers.get("Content-Encoding") == "gzip")
 
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
     def _take(self, stream: str, body: bytes, *, is_gzip: bool) -> Answer:
         try:
             # One byte over the limit is enough to refuse: a small bomb must not fill the memory.
@@ -176,8 +183,18 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+class Service(Protocol):
+    """A service without its socket."""
+
+    def answer(self, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Answer a POST of `body` to `target` (path and query); `headers` are in their usual spelling."""
+
+    def close(self) -> None:
+        """Close what it keeps."""
+
+
 class _Server(ThreadingHTTPServer):
-    service: LogsIngestion
+    service: Service
     faults: FaultPlan
     n_requests = 0
     n_bytes = 0
@@ -223,12 +240,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, answer: Answer) -> None:
         error = {"error": {"code": answer.code, "message": answer.message}}
-        body = b"" if answer.status == 204 else json.dumps(error).encode()
+        body = json.dumps(error).encode() if answer.code else b""
         self.send_response(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
         if body:
             self.send_header("Content-Type", "application/json")
+        if answer.status != 204:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -237,18 +255,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay silent: the caller says what matters."""
 
 
-class LogsIngestionEmulator:
-    """Runs the emulator on 127.0.0.1 while the `with` block lasts; `db` keeps the rows afterwards."""
+class Emulator:
+    """Runs a service on 127.0.0.1 while the `with` block lasts."""
 
-    def __init__(
-        self, db: str | Path, token: str, *, port: int = 0, dcr_id: str = DCR_ID, faults: FaultPlan | None = None
-    ) -> None:
-        """Take the port, 0 for a free one, and open `db`."""
-        streams = declarations()
-        self.dcr_id = dcr_id
-        self.service = LogsIngestion(RowStore(db, streams), token, dcr_id, streams)
+    def __init__(self, service: Service, port: int, faults: FaultPlan | None) -> None:
+        """Take the port, 0 for a free one."""
         self._server = _Server(("127.0.0.1", port), _Handler)
-        self._server.service = self.service
+        self._server.service = service
         self._server.faults = faults or FaultPlan()
         self.thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
@@ -271,7 +284,7 @@ class LogsIngestionEmulator:
         """Requests so far, and their bytes as they came over the wire."""
         return self._server.n_requests, self._server.n_bytes
 
-    def __enter__(self) -> LogsIngestionEmulator:
+    def __enter__(self) -> Self:
         """Start to answer."""
         self.thread.start()
         return self
@@ -280,7 +293,20 @@ class LogsIngestionEmulator:
         """Stop to answer and close the file."""
         self._server.shutdown()
         self._server.server_close()
-        self.service.store.close()
+        self._server.service.close()
+
+
+class LogsIngestionEmulator(Emulator):
+    """Runs the Logs Ingestion API; `db` keeps the rows afterwards."""
+
+    def __init__(
+        self, db: str | Path, token: str, *, port: int = 0, dcr_id: str = DCR_ID, faults: FaultPlan | None = None
+    ) -> None:
+        """Take the port, 0 for a free one, and open `db`."""
+        streams = declarations()
+        self.dcr_id = dcr_id
+        self.service = LogsIngestion(RowStore(db, streams), token, dcr_id, streams)
+        super().__init__(self.service, port, faults)
 
 
 def main(arguments: list[str] | None = None) -> int:

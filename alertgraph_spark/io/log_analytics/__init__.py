@@ -2,7 +2,7 @@
 
 `streams` names what is posted, `rows` turns a table's rows into JSON, `batches` groups them, `sender` delivers (`transport`,
 `credentials` and `rate` are its injected edges), `ledger` remembers, `posting` is the entry on Spark, and `tasks` what it
-runs on the executors.
+runs on the executors. `legacy` is the API of before, `datasource` the same sender behind `frame.write` of Spark 4.
 """
 
 from alertgraph_spark.io.log_analytics.ledger import Files, PostCounts

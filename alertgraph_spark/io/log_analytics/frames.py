@@ -25,9 +25,16 @@ from pyspark.sql import functions as F
 from alertgraph_spark.errors import PublishError
 from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
 from alertgraph_spark.io.log_analytics.ledger import PostCounts, TablePlan
-from alertgraph_spark.io.log_analytics.rows import RowEncoder
+from alertgraph_spark.io.log_analytics.rows import EncodedRow, RowEncoder
 from alertgraph_spark.io.log_analytics.streams import Stream
-from alertgraph_spark.io.log_analytics.tasks import RECEIPT_DDL, Delivery, Edges, encode_batches, send_batches
+from alertgraph_spark.io.log_analytics.tasks import (
+    ENCODED_DDL,
+    RECEIPT_DDL,
+    Delivery,
+    Edges,
+    encode_batches,
+    send_batches,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +87,11 @@ def sent(frame: DataFrame, delivery: Delivery, plan: TablePlan, edges: Edges | N
     """Send a table and yield a receipt for each batch, partition by partition; with `edges` it leaves from the driver."""
     rows = _sorted_rows(frame, delivery.encoder.stream, plan.n_partitions)
     if edges is not None:
-        yield from delivery.receipts((row.asDict(recursive=True) for row in rows.toLocalIterator()), edges)
+        # Encoded where they lie: what comes to the driver as a Row has its nested times in the driver's own zone.
+        encoded = rows.mapInArrow(partial(encode_batches, delivery.encoder), ENCODED_DDL).toLocalIterator()
+        yield from delivery.receipts(
+            (EncodedRow(**row.asDict() | {"body": bytes(row["body"])}) for row in encoded), edges
+        )
         return
     _warn_of_speculation(rows)
     sender = replace(delivery, share=1 / _PARTITIONS_AT_A_TIME)
@@ -108,7 +119,8 @@ def written(frame: DataFrame, encoder: RowEncoder, path: str) -> PostCounts:
     """
     n_rows = frame.count()
     lines = _sorted_rows(frame, encoder.stream, 1 + n_rows // _ROWS_A_FILE)
-    lines = lines.mapInArrow(partial(encode_batches, encoder), "value string")
+    whole = F.when(F.col("refusal") == "", F.decode("body", "UTF-8")).otherwise(F.raise_error("refusal"))
+    lines = lines.mapInArrow(partial(encode_batches, encoder), ENCODED_DDL).select(whole.alias("value"))
     try:
         lines.write.mode("overwrite").text(path)
     except (PySparkException, Py4JJavaError) as error:

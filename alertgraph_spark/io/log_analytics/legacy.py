@@ -21,6 +21,7 @@ from email.utils import format_datetime
 from urllib.parse import urlsplit
 
 from alertgraph_spark.errors import ConfigError, PublishError
+from alertgraph_spark.io.log_analytics.sender import Api
 from alertgraph_spark.io.log_analytics.transport import Response, Transport, is_loopback, post
 from alertgraph_spark.secret import Secret
 
@@ -29,6 +30,15 @@ MAX_FIELD_BYTES = 32 * 1024
 WARNING = (
     "post.mode is data_collector: this API has been out of support since 14 September 2026 and may end any day; "
     "deploy a data collection rule (deploy/) and post to it with logs_ingestion"
+)
+
+API = Api(
+    "HTTP Data Collector API",
+    {
+        400: "the service does not take the rows as they are",
+        403: "the signature was refused: post.credential must lead to the key of the workspace that post.endpoint names",
+        404: "no such workspace; check post.endpoint",
+    },
 )
 
 _HOST = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.ods\.opinsights\.azure\.(?:com|us|cn)")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from json.encoder import encode_basestring
+from typing import Any, NamedTuple
 
 from alertgraph_spark.errors import SchemaError
 from alertgraph_spark.io.log_analytics.streams import Stream
@@ -18,11 +19,11 @@ from alertgraph_spark.io.log_analytics.streams import Stream
 MAX_FIELD_BYTES = 64 * 1024
 CUT_MARK = "…[cut]"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1)
+_SECONDS = tuple(f":{second:02}." for second in range(60))
 
 
-@dataclass(frozen=True)
-class EncodedRow:
+class EncodedRow(NamedTuple):
     """One row ready to post: its id, its JSON in UTF-8, and how many of its fields were cut.
 
     A row with a `refusal` did not pass the check and is not posted; its body is what there is of it.
@@ -40,7 +41,11 @@ def row_id(run_id: str, table: str, keys: list[Any]) -> str:
     A repeated post of a run gives the same ids, so `arg_max(TimeGenerated, *) by RowId` folds doubled rows. The parts
     are hashed as one JSON array: joined by a bare separator, keys that contain it could collide.
     """
-    return hashlib.sha256(_json([run_id, table, *keys])).hexdigest()
+    return _hash(map(_JSON.encode, (run_id, table, *keys)))
+
+
+def _hash(parts: Iterable[str]) -> str:
+    return hashlib.sha256(_bytes(f"[{','.join(parts)}]")).hexdigest()
 
 
 def iso_utc(value: datetime | int) -> str:
@@ -51,10 +56,18 @@ def iso_utc(value: datetime | int) -> str:
     ValueError
         For a naive datetime: its zone would be a guess.
     """
-    moment = _EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
-    if moment.tzinfo is None:
+    if isinstance(value, int):
+        minutes, micros = divmod(value, 60_000_000)
+        return f"{_minute(minutes)}{_SECONDS[micros // 1_000_000]}{micros % 1_000_000:06}Z"
+    if value.tzinfo is None:
         raise ValueError("a datetime without a time zone cannot be posted")
-    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return value.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@lru_cache(maxsize=20_000)
+def _minute(minutes: int) -> str:
+    """Return the minute so many after 1970 began: the times of a run share few, and `datetime` is slow to ask."""
+    return (_EPOCH + timedelta(minutes=minutes)).isoformat(timespec="minutes")
 
 
 @dataclass(frozen=True)
@@ -83,8 +96,9 @@ class RowEncoder:
             try:
                 yield self.encode(row, repeat)
             except SchemaError as error:
-                text = json.dumps(dict(row), ensure_ascii=False, default=str).encode("utf-8", "replace")
-                yield EncodedRow(self._row_id(keys, repeat), text, refusal=str(error))
+                key = row_id(self.run_id, self.stream.table.name, [*keys, repeat] if repeat else keys)
+                text = json.dumps(dict(row), ensure_ascii=False, default=str)
+                yield EncodedRow(key, _bytes(text), refusal=str(error))
 
     def encode(self, row: Mapping[str, Any], repeat: int = 0) -> EncodedRow:
         """Return `row`, keyed by the names in `schemas`, as one JSON object of the stream's columns in their order.
@@ -95,96 +109,142 @@ class RowEncoder:
             If a value does not have its column's type, which the service would store as null without a word. Names the
             column and both types, never the value.
         """
-        key = self._row_id([row[name] for name in self.stream.keys], repeat)
-        record: dict[str, Any] = {"TimeGenerated": self._run_time, "RunId": self.run_id, "RowId": key}
-        n_cut = 0
+        form, columns, key_fields, key_head = self._compiled
+        try:
+            fields = ["null" if (value := row[source]) is None else write(value) for source, write in columns]
+        except _MISFITS as error:
+            raise SchemaError(self._misfit(row)) from error
+        parts = [*key_head, *[fields[i] for i in key_fields]]
+        key = _hash([*parts, str(repeat)] if repeat else parts)
+        text = form % (key, *fields)
+        if 4 * len(text) <= self.max_field_bytes:  # no character has more than 4 bytes: no field can be too long
+            return EncodedRow(key, _bytes(text))
+        whole = fields.copy()
+        for i, (source, _, kind) in enumerate(self.stream.columns):
+            if kind in ("string", "dynamic"):
+                fields[i] = _cut(row[source], whole[i], self.max_field_bytes)
+        n_cut = sum(field is not before for field, before in zip(fields, whole, strict=True))
+        return EncodedRow(key, _bytes(form % (key, *fields)), n_cut)
+
+    def _misfit(self, row: Mapping[str, Any]) -> str:
+        """Say which of the row's values is the first that is not of its column's type."""
         for source, target, kind in self.stream.columns:
+            value = row[source]
             try:
-                value, is_cut = _field(row[source], kind, self.max_field_bytes)
-            except (TypeError, ValueError, OverflowError) as error:
-                raise SchemaError(f"{target}: {type(row[source]).__name__} is no {kind}") from error
-            record[target] = value
-            n_cut += is_cut
-        return EncodedRow(key, _json(record), n_cut)
+                _ = value is None or _WRITERS[kind](value)
+            except _MISFITS:
+                return f"{target}: {type(value).__name__} is no {kind}"
+        return ""
 
     @cached_property
-    def _run_time(self) -> str:
-        return iso_utc(self.time_generated)
+    def _compiled(self) -> tuple[str, tuple[tuple[str, Callable[[Any], str]], ...], tuple[int, ...], tuple[str, str]]:
+        """What is the same for all rows.
 
-    def _row_id(self, keys: list[Any], repeat: int) -> str:
-        return row_id(self.run_id, self.stream.table.name, [*keys, repeat] if repeat else keys)
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
-_PYTHON_TYPES: Mapping[str, tuple[Any, ...]] = {
-    "string": (str,),
-    "int": (int,),
-    "long": (int,),
-    "real": (int, float),
-    "boolean": (bool,),
-    "datetime": (datetime, int),
-    "dynamic": (list, tuple, Mapping, str, int, float),
-}
-_BITS = {"int": 32, "long": 64}
+        The object with a gap for each value, what fills the gap from which column, which of these are the key, and what
+        stands before them in the RowId.
+        """
+        run = {"TimeGenerated": iso_utc(self.time_generated), "RunId": self.run_id, "RowId": "%s"}
+        gaps = {name: "%s" for _, name, _ in self.stream.columns}
+        form = _JSON.encode(run)[:-1] + "," + _JSON.encode(gaps)[1:].replace('"%s"', "%s")
+        sources = [source for source, _, _ in self.stream.columns]
+        columns = tuple((source, _WRITERS[kind]) for source, _, kind in self.stream.columns)
+        head = (_JSON.encode(self.run_id), _JSON.encode(self.stream.table.name))
+        return form, columns, tuple(map(sources.index, self.stream.keys)), head
 
 
-def _field(value: Any, kind: str, limit: int) -> tuple[Any, bool]:
-    """Return the JSON value of a field and whether it was cut; TypeError or ValueError if it is none of this kind."""
-    if value is None:
-        return None, False
-    _check_type(value, kind)
-    if kind == "datetime":
-        return iso_utc(value), False
-    if kind == "string":
-        return _cut_text(value, limit)
-    if kind == "dynamic":
-        return _cut_dynamic(_plain(value), limit)
-    return _plain(value), False
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")  # half of a surrogate pair is no UTF-8
 
 
-def _check_type(value: Any, kind: str) -> None:
-    is_flag = isinstance(value, bool) and kind not in ("boolean", "dynamic")
-    if is_flag or not isinstance(value, _PYTHON_TYPES[kind]):
-        raise TypeError
-    half = 1 << _BITS.get(kind, 1) - 1
-    if kind in _BITS and not -half <= value < half:
-        raise OverflowError
-
-
-def _plain(value: Any) -> Any:
-    """Return a nested value with nothing in it that JSON cannot hold."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+def _known(value: Any) -> Any:
+    """Return what JSON can hold of a nested value that `json` does not know."""
     if isinstance(value, datetime):
         return iso_utc(value)
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    if value is not None and not isinstance(value, (str, int, float)):
+    raise TypeError
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_known)
+
+
+def _int(value: Any) -> str:
+    return _long(value, 1 << 31)
+
+
+def _long(value: Any, half: int = 1 << 63) -> str:
+    if type(value) is not int:  # a flag would be an instance
         raise TypeError
-    return value
+    if not -half <= value < half:
+        raise OverflowError
+    return str(value)
 
 
-def _cut_text(value: str, limit: int) -> tuple[str, bool]:
-    encoded = value.encode("utf-8", "replace")
-    if len(encoded) <= limit:
-        return value, False
-    kept = encoded[: limit - len(CUT_MARK.encode())]
-    return kept.decode("utf-8", "ignore") + CUT_MARK, True
+def _real(value: Any) -> str:
+    if type(value) not in (float, int):
+        raise TypeError
+    return repr(value) if math.isfinite(value) else "null"
 
 
-def _cut_dynamic(value: Any, limit: int) -> tuple[Any, bool]:
-    if len(_json(value)) <= limit:
-        return value, False
-    kept: list[Any] = []
-    size = len(_json([CUT_MARK]))
-    for element in value if isinstance(value, list) else []:
-        size += len(_json(element)) + 1  # the comma
+def _boolean(value: Any) -> str:
+    if type(value) is not bool:
+        raise TypeError
+    return "true" if value else "false"
+
+
+def _datetime(value: Any) -> str:
+    if type(value) not in (int, datetime):
+        raise TypeError
+    return f'"{iso_utc(value)}"'
+
+
+def _dynamic(value: Any) -> str:
+    if not isinstance(value, (list, tuple, Mapping, str, int, float)):
+        raise TypeError
+    return _nested(value)
+
+
+_WRITERS: Mapping[str, Callable[[Any], str]] = {
+    "string": encode_basestring,  # refuses what is no text by itself
+    "int": _int,
+    "long": _long,
+    "real": _real,
+    "boolean": _boolean,
+    "datetime": _datetime,
+    "dynamic": _dynamic,
+}
+"""What turns a value that is not null into JSON; of another type, it raises one of `_MISFITS`."""
+
+_MISFITS = (TypeError, ValueError, OverflowError)
+
+
+def _nested(value: Any) -> str:
+    try:
+        return _JSON.encode(value)
+    except ValueError:  # something in it is not a number
+        return _JSON.encode(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    """Return a nested value with null for each NaN and infinity in it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def _cut(value: Any, field: str, limit: int) -> str:
+    """Return `field`, the JSON of `value`, or what of it fits: the text's bytes count, and all those of a dynamic field."""
+    counted = value if isinstance(value, str) else field
+    if len(_bytes(counted)) <= limit:
+        return field
+    if isinstance(value, str):
+        return encode_basestring(_bytes(value)[: limit - len(_bytes(CUT_MARK))].decode("utf-8", "ignore") + CUT_MARK)
+    kept: list[str] = []
+    size = len(_bytes(_JSON.encode([CUT_MARK])))
+    for element in value if isinstance(value, (list, tuple)) else []:
+        kept.append(_nested(element))
+        size += len(_bytes(kept[-1])) + 1  # the comma
         if size > limit:
+            kept.pop()
             break
-        kept.append(element)
-    return [*kept, CUT_MARK], True
+    return f"[{','.join([*kept, _JSON.encode(CUT_MARK)])}]"

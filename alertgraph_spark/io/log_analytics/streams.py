@@ -46,19 +46,17 @@ def column_name(name: str) -> str:
 
 
 def column_type(spark_type: str) -> str:
-    """Return the stream type of a Spark type as `simpleString` writes it; arrays, structs and maps are `dynamic`.
+    """Return the stream type of a Spark type as `simpleString` writes it; arrays and structs are `dynamic`.
 
     Raises
     ------
     SchemaError
         If Log Analytics has no such type.
     """
-    if re.match(r"(array|struct|map)<", spark_type):
+    if re.match(r"(array|struct)<", spark_type) and "map<" not in spark_type:  # Arrow hands a map over as pairs
         return "dynamic"
     if spark_type not in _TYPES:
-        raise SchemaError(
-            f"Log Analytics has no type for {spark_type}; allowed: {', '.join(_TYPES)}, array, struct, map"
-        )
+        raise SchemaError(f"Log Analytics has no type for {spark_type}; allowed: {', '.join(_TYPES)}, array, struct")
     return _TYPES[spark_type]
 
 

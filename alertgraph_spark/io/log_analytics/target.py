@@ -80,5 +80,5 @@ class Target:
         if self.is_legacy and stored:
             logger.warning(legacy.WARNING)
             send = partial(legacy.LegacyTransport, legacy.workspace_of(self.endpoint), stored)
-            return lambda stream: Edges(stored, send(stream.table_name))
+            return lambda stream: Edges(stored, send(stream.table_name), legacy.API)
         return lambda stream: Edges(stored) if from_driver or stored else None

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import pyarrow as pa
 
-from alertgraph_spark.errors import SchemaError
 from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
 from alertgraph_spark.io.log_analytics.credentials import TokenProvider, token_provider
 from alertgraph_spark.io.log_analytics.rate import process_limiter
-from alertgraph_spark.io.log_analytics.rows import RowEncoder
-from alertgraph_spark.io.log_analytics.sender import Sender
+from alertgraph_spark.io.log_analytics.rows import EncodedRow, RowEncoder
+from alertgraph_spark.io.log_analytics.sender import LOGS_INGESTION, Api, Sender
 from alertgraph_spark.io.log_analytics.transport import Transport, post
 
 RECEIPT_DDL = (
@@ -32,6 +30,12 @@ _RECEIPT_ARROW = pa.schema(
     ]
 )
 
+ENCODED_DDL = "row_id string, body binary, n_fields_cut bigint, refusal string"
+
+_ENCODED_ARROW = pa.schema(
+    [("row_id", pa.string()), ("body", pa.binary()), ("n_fields_cut", pa.int64()), ("refusal", pa.string())]
+)
+
 
 @dataclass(frozen=True)
 class Edges:
@@ -39,6 +43,7 @@ class Edges:
 
     tokens: TokenProvider | None = None
     transport: Transport = post
+    api: Api = LOGS_INGESTION
 
 
 @dataclass(frozen=True)
@@ -58,33 +63,33 @@ class Delivery:
     share: float = 1.0
     max_body_bytes: int = MAX_BODY_BYTES
 
-    def receipts(self, rows: Iterable[Mapping[str, Any]], edges: Edges = Edges()) -> Iterator[Receipt]:
-        """Send `rows`, which are sorted by key, and yield a receipt for each batch; the last may have an error."""
+    def receipts(self, rows: Iterable[EncodedRow], edges: Edges = Edges()) -> Iterator[Receipt]:
+        """Send `rows` and yield a receipt for each batch; the last may have an error."""
         sender = Sender(
             self.url,
             edges.tokens or token_provider(self.credential, self.scope),
+            api=edges.api,
             transport=edges.transport,
             known=self.known,
             split=self.split,
             limiter=process_limiter(self.share),
             max_body_bytes=self.max_body_bytes,
         )
-        yield from sender.send(self.encoder.encode_all(rows))
+        yield from sender.send(rows)
 
 
 def send_batches(delivery: Delivery, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Send one partition and return its receipts; the sender's batches span those of Arrow, which end where they like."""
-    rows = (row for batch in batches for row in batch.to_pylist())
-    for receipt in delivery.receipts(rows):
+    for receipt in delivery.receipts(_encoded(delivery.encoder, batches)):
         yield pa.RecordBatch.from_pylist([asdict(receipt)], schema=_RECEIPT_ARROW)
 
 
 def encode_batches(encoder: RowEncoder, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Return the rows of one partition as JSON lines in a column `value`."""
-    rows = (row for batch in batches for row in batch.to_pylist())
-    encoded = encoder.encode_all(rows)
-    while lines := list(itertools.islice(encoded, 1000)):
-        refusal = next((line.refusal for line in lines if line.refusal), "")
-        if refusal:
-            raise SchemaError(refusal)
-        yield pa.RecordBatch.from_pydict({"value": [line.body.decode() for line in lines]})
+    """Return the rows of one partition, encoded."""
+    rows = _encoded(encoder, batches)
+    while some := list(itertools.islice(rows, 1000)):
+        yield pa.RecordBatch.from_pylist([row._asdict() for row in some], schema=_ENCODED_ARROW)
+
+
+def _encoded(encoder: RowEncoder, batches: Iterable[pa.RecordBatch]) -> Iterator[EncodedRow]:
+    return encoder.encode_all(row for batch in batches for row in batch.to_pylist())

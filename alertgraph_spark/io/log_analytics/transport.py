@@ -10,6 +10,7 @@ import ssl
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from alertgraph_spark.errors import ConfigError, PublishError
@@ -84,11 +85,16 @@ def post(url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> R
         return Response(0, code=type(reason).__name__)
 
 
+@lru_cache(maxsize=8)
 def _opener(host: str) -> urllib.request.OpenerDirector:
-    """Return an opener that takes every status for an answer: following a redirect would hand on the token."""
+    """Return an opener that takes every status for an answer: following a redirect would hand on the token.
+
+    It is kept: reading the trusted certificates takes longer than a request on a near network.
+    """
     opener = urllib.request.OpenerDirector()
     proxies = urllib.request.ProxyHandler({} if is_loopback(host) else None)
-    for handler in (proxies, urllib.request.HTTPHandler(), urllib.request.HTTPSHandler()):
+    verified = urllib.request.HTTPSHandler(context=ssl.create_default_context())
+    for handler in (proxies, urllib.request.HTTPHandler(), verified):
         opener.add_handler(handler)
     return opener
 
