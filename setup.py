@@ -31,9 +31,17 @@ setup(
         "alertgraph_spark.io",
         "alertgraph_spark.io.blob_mirror",
         "alertgraph_spark.io.log_analytics",
+        "alertgraph_spark.jobs",
     ],
+    # A cluster that starts the job by an entry point, as Databricks does, needs it in the wheel.
+    package_dir={"alertgraph_spark.jobs": "jobs"},
     package_data={"alertgraph_spark": ["formats/*.yaml", "io/log4j2.properties", "py.typed"]},
-    entry_points={"console_scripts": ["alertgraph = alertgraph_spark.__main__:cli"]},
+    entry_points={
+        "console_scripts": [
+            "alertgraph = alertgraph_spark.__main__:cli",
+            "alertgraph-rank = alertgraph_spark.jobs.rank_alerts:cli",
+        ]
+    },
     # The platform brings pyspark; a hard requirement would fight it. Synapse, Databricks and Fabric have PyYAML.
     install_requires=["PyYAML>=6"],
     extras_require={
@@ -52,8 +60,10 @@ setup(
             "mypy>=1.11",
             "networkx>=3.1",
             "pandas-stubs>=2.2",
+            "packaging>=24",
             "pytest>=8",
             "ruff>=0.6",
+            "setuptools>=77",
             "types-PyYAML",
             "wheel",
         ],
@@ -75,6 +85,7 @@ setup(
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Security",
         "Typing :: Typed",
     ],

@@ -138,7 +138,8 @@ def read_alerts(
 
 def cli() -> None:
     """Entry point: exit code 0 done, 2 what an operator can fix, 1 anything else."""
-    sys.exit(exit_code(main))
+    if code := exit_code(main):  # a wheel task of Databricks may take SystemExit, even of 0, for a failure
+        sys.exit(code)
 
 
 if __name__ == "__main__":
