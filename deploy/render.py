@@ -21,6 +21,7 @@ DEPLOY = Path(__file__).resolve().parent
 CONF = DEPLOY.parent / "conf"
 
 _NAME = re.compile(r"\$\{(\w+)\}")
+_EXAMPLE = re.compile(r"EXAMPLE|00000000-0000|dcr-0{8}")
 
 # What stands in conf/synapse.yaml, and the value that takes its place; the first that fits is taken.
 PLACEHOLDERS = {
@@ -62,7 +63,7 @@ def render(platform: str, values: Mapping[str, str]) -> dict[str, str]:
     given = {name: str(value) for name, value in values.items()}
     problems = [f"{name} is missing" for name in sorted(wanted - set(given))]
     problems += [f"{name} is used nowhere" for name in sorted(set(given) - wanted)]
-    problems += [f"{name} is still {value}" for name, value in given.items() if "EXAMPLE" in value]
+    problems += [f"{name} is still {value}" for name, value in given.items() if _EXAMPLE.search(value)]
     if problems:
         raise ValueError("; ".join(problems))
     made = {name: _NAME.sub(lambda found: given[found[1]], text) for name, text in texts.items()}

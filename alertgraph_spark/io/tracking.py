@@ -140,8 +140,7 @@ def _log(warm: Future[None], uri: str, experiment: str, record: RunRecord) -> Tr
     warm.exception()  # waits; what went wrong there goes wrong here again, or has passed
     import mlflow  # noqa: PLC0415  # optional, and takes 3 s
 
-    uri = mlflow.get_tracking_uri() if uri == PLATFORM else uri
-    mlflow.set_tracking_uri(uri)
+    mlflow.set_tracking_uri(uri := mlflow.get_tracking_uri() if uri == PLATFORM else uri)
     experiment_id = _experiment_id(mlflow.MlflowClient(), uri, experiment)
     parameters = [(_ILLEGAL.sub("_", name), str(value)[:500]) for name, value in record.parameters.items()]
     finite = {name: value for name, value in record.metrics.items() if value is not None and math.isfinite(value)}
