@@ -322,3 +322,23 @@ def test_every_platform_has_a_row_that_says_what_was_not_verified() -> None:
             assert row["Spark"] == wanted.get("pyspark", row["Spark"])
             assert row["MLflow"] == wanted.get("mlflow-skinny", row["MLflow"])
             assert [row[check][:2] for check in ("imports", "job", "ranking", "model")] == ["ok"] * 4
+
+
+def test_a_ranking_that_differs_is_told_and_a_failure_is_no_good_row() -> None:
+    bench = load(REPO / "benchmarks" / "platforms.py")
+    platform = {"name": "a place", "key": "a", "python": "3.11", "start": "wheel", "unknown": "the place itself"}
+    good = {"imports": "ok, 9 modules", "job": "ok, 7 s", "model": "ok"}
+    one, same, other, failed = (
+        bench.Row(platform, "17", checks=good | {"ranking": f"ok, {digest}"}) for digest in ("a1", "a1", "b2", "a1")
+    )
+    failed.checks["model"] = "**failed**: ended with 1: no such run"
+
+    bench.compare([one, same, other, failed])
+
+    assert [row.checks["ranking"] for row in (one, same, other)] == ["ok, the same", "ok, the same", "**differs**"]
+    assert [row.is_good for row in (one, same, other, failed)] == [True, True, False, False]
+    table = bench.table([one, failed])
+    assert table.splitlines()[2].endswith("| the place itself; GraphFrames |")
+    assert "no such run" in table
+    page = bench.with_table(f"before\n{bench.BEGIN}\nold\n{bench.END}\nafter\n", table)
+    assert page == f"before\n{bench.BEGIN}\n{table}\n{bench.END}\nafter\n"
