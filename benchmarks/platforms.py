@@ -1,12 +1,13 @@
 """The job in an environment of each platform: made, run, checked, and written as a table into docs/platforms.md.
 
-    platforms.py --cache FOLDER [--only KEY]... [--java 11=HOME]... [--jars 3=JAR,JAR]... [--write]
+    platforms.py --cache FOLDER [--only KEY]... [--java 11=HOME]... [--jars 3=JAR,JAR]... [--dist FOLDER] [--write]
 
 For each entry of platforms.yaml: an environment with the versions that the platform brings, without the development tools.
 In it the package is imported whole from the zip of `make dist`; one day of the example plant is ranked, with ANSI on, started
 as the platform would start it; the run is logged to a tracking server of this machine, and the model is loaded back without
 Spark. Every platform has to give the same ranking. A GraphFrames jar, named by Spark's major version, is used where the job
-is submitted. An environment stays in the cache until its requirements change.
+is submitted. An environment stays in the cache until its requirements change. With --only the other lines of the table
+stay as they are.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ PAGE = REPO / "docs" / "platforms.md"
 BEGIN, END = "<!-- measured: benchmarks/platforms.py -->", "<!-- end of measured -->"
 HEAD = ("platform", "Spark", "Python", "Java", "MLflow", "pandas, pyarrow", "started as", "engine")
 CHECKS = ("imports", "job", "ranking", "model")
+UNKNOWN = "not verified here"
 NAMES = ("pyspark", "mlflow-skinny", "pandas", "pyarrow")
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -224,19 +226,25 @@ def check(row: Row, bench: Bench, java: str | None, jars: str) -> None:
         row.checks[step] = f"**failed**: {str(error)[:300]}".replace("|", "/").replace("\n", " ")
 
 
-def compare(rows: Sequence[Row]) -> None:
-    """Replace each ranking's digest by the words `ok, the same`, or fail what differs from the first."""
-    digests = [row.checks["ranking"] for row in rows if row.checks.get("ranking", "").startswith("ok")]
-    for row in rows:
-        if row.checks.get("ranking", "").startswith("ok"):
-            row.checks["ranking"] = "ok, the same" if row.checks["ranking"] == digests[0] else "**differs**"
+def compare(rows: Sequence[Row], others: Sequence[str] = ()) -> None:
+    """Fail each ranking that is not the first one; `others` are digests of earlier runs, which count first."""
+    made = [row for row in rows if row.checks.get("ranking", "").startswith("ok, ")]
+    digests = [*others, *(row.checks["ranking"].removeprefix("ok, ") for row in made)]
+    for row in made:
+        if row.checks["ranking"] != f"ok, {digests[0]}":
+            row.checks["ranking"] = row.checks["ranking"].replace("ok, ", "**differs**: ")
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The lines as a table in Markdown."""
-    head = [*HEAD, *CHECKS, "not verified here"]
-    lines = ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *(row.cells() for row in rows))]
-    return "\n".join(lines)
+def table(lines: Sequence[Sequence[str]]) -> str:
+    """The cells of each line as a table in Markdown."""
+    head = [*HEAD, *CHECKS, UNKNOWN]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *lines))
+
+
+def lines_of(page: str) -> list[list[str]]:
+    """The cells of each line of the table that a page has."""
+    inside = page.partition(BEGIN)[2].partition(END)[0].strip().splitlines()
+    return [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in inside if line.startswith("| ")][2:]
 
 
 def with_table(page: str, text: str) -> str:
@@ -257,24 +265,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", action="append", default=[], metavar="KEY")
     parser.add_argument("--java", action="append", default=[], metavar="MAJOR=HOME")
     parser.add_argument("--jars", action="append", default=[], metavar="SPARK=JAR,JAR")
+    parser.add_argument("--dist", type=Path, help="what `make dist` built, if it is not to be built anew")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE.name}")
     args = parser.parse_args(argv)
     cache: Path = args.cache.resolve()
     cache.mkdir(parents=True, exist_ok=True)
-    dist, plant = cache / "dist", cache / "plant"
-    run([sys.executable, REPO / "deploy/make_dist.py", "--out", dist])
+    dist, plant = args.dist or cache / "dist", cache / "plant"
+    if not args.dist:
+        run([sys.executable, REPO / "deploy/make_dist.py", "--out", dist])
     shutil.rmtree(plant, ignore_errors=True)
     run([sys.executable, REPO / "examples/plant/generate.py", plant, "--days", "1", "--alerts", "1000"])
     homes, jars = named(args.java), named(args.jars)
     usual = java_at(os.environ.get("JAVA_HOME"))
+    platforms = yaml.safe_load((REPO / "benchmarks" / "platforms.yaml").read_text(encoding="utf-8"))
+    wanted = [platform for platform in platforms if not args.only or platform["key"] in args.only]
     rows = []
     server_home = cache / "tracking"
     shutil.rmtree(server_home, ignore_errors=True)
     server_home.mkdir()
     with tracking_server(server_home) as server:
-        for platform in yaml.safe_load((REPO / "benchmarks" / "platforms.yaml").read_text(encoding="utf-8")):
-            if args.only and platform["key"] not in args.only:
-                continue
+        for platform in wanted:
             there = [str(v) for v in platform["java"] if str(v) in homes or str(v) == usual] or [usual]
             for java in there:
                 spark = re.search(r"pyspark==(\d)", " ".join(platform["requirements"]))
@@ -283,10 +293,16 @@ def main(argv: Sequence[str] | None = None) -> int:
                 check(row, Bench(cache, dist, plant, server), homes.get(java), mine)
                 rows.append(row)
                 print(" | ".join(row.cells()), flush=True)
-    compare(rows)
-    print(table(rows))
+    page = PAGE.read_text(encoding="utf-8")
+    ran = {platform["name"] for platform in wanted}
+    kept = [cells for cells in lines_of(page) if cells[0] not in ran]
+    place = (*HEAD, *CHECKS).index("ranking")
+    compare(rows, [cells[place].removeprefix("ok, ") for cells in kept if cells[place].startswith("ok, ")])
+    order = [platform["name"] for platform in platforms]
+    lines = sorted([*kept, *(row.cells() for row in rows)], key=lambda cells: order.index(cells[0]))
+    print(table(lines))
     if args.write:
-        PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), table(rows)), encoding="utf-8")
+        PAGE.write_text(with_table(page, table(lines)), encoding="utf-8")
     return 0 if all(row.is_good for row in rows) else 1
 
 

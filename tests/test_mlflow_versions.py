@@ -47,9 +47,15 @@ record = tracking.RunRecord(
     [{"rarity_nats": 10.0, "quiet_nats": 5.0}],
 )
 run = tracking.Tracker(sys.argv[1], "alertgraph", strict=True).log_run(record)
-model = mlflow.pyfunc.load_model(f"runs:/{run.run_id}/scorer")
 features = pd.DataFrame({"rarity_nats": [10.0, 0.0], "quiet_nats": [5.0, 0.0]})
-folder = mlflow.artifacts.download_artifacts(f"runs:/{run.run_id}/scorer")
+loaded_by = "its address"
+try:
+    folder = mlflow.artifacts.download_artifacts(f"runs:/{run.run_id}/scorer")
+    model = mlflow.pyfunc.load_model(f"runs:/{run.run_id}/scorer")
+except mlflow.exceptions.MlflowException:
+    loaded_by = "its folder"
+    folder = mlflow.MlflowClient().download_artifacts(run.run_id, "scorer")
+    model = mlflow.pyfunc.load_model(folder)
 try:  # what Databricks' registry asks of a model before it takes it
     from mlflow.store._unity_catalog.registry.rest_store import UcModelRegistryStore
     UcModelRegistryStore._validate_model_signature(None, folder)
@@ -58,7 +64,7 @@ except ImportError:
     unity = "not installed"
 seen = mlflow.MlflowClient(tracking_uri=sys.argv[1]).get_run(run.run_id)
 print(json.dumps({
-    "model_uri": run.model_uri, "status": seen.info.status, "n_parameters": len(seen.data.params),
+    "model_uri": run.model_uri, "loaded_by": loaded_by, "status": seen.info.status, "n_parameters": len(seen.data.params),
     "metrics": seen.data.metrics, "scores": model.predict(features)["score"].tolist(),
     "inputs": model.metadata.get_input_schema().input_names(), "unity": unity,
 }))
@@ -131,6 +137,9 @@ def test_a_client_logs_to_a_server_and_loads_its_model(client: str, server: tupl
     # z = 1·10 + 2·5 = 20 is the half score; nothing gives nothing.
     assert told["scores"] == [pytest.approx(0.5), 0.0]
     assert told["inputs"] == ["rarity_nats", "quiet_nats"]
+    # Of a server that knows no logged models MLflow 3.0 itself can load no runs:/ address; later ones can.
+    is_first_3 = version_of(client)[0].startswith("3.0.") and served.startswith("2.")
+    assert told["loaded_by"] == ("its folder" if is_first_3 else "its address")
     assert told["unity"] in ("taken", "not installed")
     both_know_logged_models = all(int(version.split(".")[0]) >= 3 for version in (version_of(client)[0], served))
     assert told["model_uri"].startswith("models:/m-" if both_know_logged_models else "runs:/")
