@@ -54,7 +54,8 @@ try:
     model = mlflow.pyfunc.load_model(f"runs:/{run.run_id}/scorer")
 except mlflow.exceptions.MlflowException:
     loaded_by = "its folder"
-    folder = mlflow.MlflowClient().download_artifacts(run.run_id, "scorer")
+    artifacts = mlflow.MlflowClient().get_run(run.run_id).info.artifact_uri
+    folder = mlflow.artifacts.download_artifacts(artifact_uri=f"{artifacts}/scorer")
     model = mlflow.pyfunc.load_model(folder)
 try:  # what Databricks' registry asks of a model before it takes it
     from mlflow.store._unity_catalog.registry.rest_store import UcModelRegistryStore
