@@ -55,7 +55,9 @@ setup(
         "mlflow": ["mlflow>=2.13,<4"],
         "dev": [
             "azure-monitor-ingestion>=1.1",  # the benchmark's other side
+            "azure-synapse-artifacts>=0.17",  # the published shapes that deploy/synapse is held against
             "chispa>=0.10",
+            "databricks-bundles>=1",  # the published shape of a job, to hold deploy/databricks against
             "import-linter>=2.1",
             "mypy>=1.11",
             "networkx>=3.1",
