@@ -35,7 +35,7 @@ import yaml
 REPO = Path(__file__).resolve().parent.parent
 PAGE = REPO / "docs" / "platforms.md"
 BEGIN, END = "<!-- measured: benchmarks/platforms.py -->", "<!-- end of measured -->"
-HEAD = ("platform", "Spark", "Python", "Java", "MLflow", "pandas, pyarrow", "started as", "engine")
+HEAD = ("platform", "Spark", "Python", "Java", "MLflow", "pandas, pyarrow", "started as", "engine", "commit")
 CHECKS = ("imports", "job", "ranking", "model")
 UNKNOWN = "not verified here"
 NAMES = ("pyspark", "mlflow-skinny", "pandas", "pyarrow")
@@ -59,6 +59,7 @@ class Row:
     platform: Mapping[str, Any]
     java: str
     engine: str = "driver"
+    commit: str = "?"
     versions: dict[str, str] = field(default_factory=dict)
     checks: dict[str, str] = field(default_factory=dict)
 
@@ -75,7 +76,7 @@ class Row:
         head = [self.platform["name"], v.get("pyspark", "?"), v.get("python", self.platform["python"]), self.java]
         unknown = self.platform["unknown"] + ("" if self.engine == "graphframes" else "; GraphFrames")
         checks = [self.checks.get(check, "not run") for check in CHECKS]
-        return [*head, v.get("mlflow-skinny", "?"), libraries, start, self.engine, *checks, unknown]
+        return [*head, v.get("mlflow-skinny", "?"), libraries, start, self.engine, self.commit, *checks, unknown]
 
 
 def run(command: Sequence[str | Path], **options: Any) -> str:
@@ -120,6 +121,16 @@ def versions_in(binaries: Path) -> dict[str, str]:
     )
     found: dict[str, str] = json.loads(run([binaries / "python", "-c", code]))
     return found
+
+
+def commit_of(dist: Path) -> str:
+    """The commit that a build says it is of, with a `+` if there was more than that."""
+    (bill,) = dist.glob("*.cdx.json")
+    component = json.loads(bill.read_text(encoding="utf-8"))["metadata"]["component"]
+    commit, _, more = next(p["value"] for p in component["properties"] if p["name"] == "alertgraph:commit").partition(
+        " "
+    )
+    return commit[:7] + ("+" if more else "")
 
 
 def java_at(home: str | None) -> str:
@@ -289,7 +300,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for java in there:
                 spark = re.search(r"pyspark==(\d)", " ".join(platform["requirements"]))
                 mine = jars.get(spark[1] if spark else "", "") if platform["start"] == "submit" else ""
-                row = Row(platform, java, "graphframes" if mine else "driver")
+                row = Row(platform, java, "graphframes" if mine else "driver", commit_of(dist))
                 check(row, Bench(cache, dist, plant, server), homes.get(java), mine)
                 rows.append(row)
                 print(" | ".join(row.cells()), flush=True)

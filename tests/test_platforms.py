@@ -359,7 +359,8 @@ def test_a_ranking_that_differs_is_told_and_a_failure_is_no_good_row() -> None:
     platform = {"name": "a place", "key": "a", "python": "3.11", "start": "wheel", "unknown": "the place itself"}
     good = {"imports": "ok, 9 modules", "job": "ok, 7 s", "model": "ok"}
     one, same, other, failed = (
-        bench.Row(platform, "17", checks=good | {"ranking": f"ok, {digest}"}) for digest in ("a1", "a1", "b2", "a1")
+        bench.Row(platform, "17", commit="0a1b2c3", checks=good | {"ranking": f"ok, {digest}"})
+        for digest in ("a1", "a1", "b2", "a1")
     )
     failed.checks["model"] = "**failed**: ended with 1: no such run"
 
