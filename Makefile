@@ -5,12 +5,17 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 AZURITE := $(VENV)/azurite/.ready
 LAKES ?= .lakes
+SPARK4_PYTHON ?= python3.12
+SPARK4 ?= .venv-spark4
+LATEST ?= .venv-spark-latest
+PLATFORMS ?= .platforms
+SMOKE := $(addprefix tests/test_,job.py export.py alerts.py links.py graph.py motifs.py scoring.py results.py log_analytics.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench-quality bench-speed bench-delivery faults formats-table clean
+.PHONY: help demo test test-spark4 test-spark-latest platforms lint docs dist bench-quality bench-speed bench-delivery faults formats-table clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 $(STAMP): setup.py constraints.txt examples/setup_env.sh
 	@bash examples/setup_env.sh $(PYTHON) $(VENV)
@@ -25,6 +30,21 @@ demo: $(STAMP) ## rank the example plant's alerts and show what came out
 test: $(STAMP) $(AZURITE) ## run the tests
 	@$(BIN)/python -m pytest
 
+test-spark4: $(SPARK4)/.ready ## run the tests on Spark 4.1, where ANSI mode is on: what Python 3.12 and newer take
+	@$(SPARK4)/bin/python -m pytest
+
+test-spark-latest: ## run the tests of the straight line on the newest PySpark that PyPI has
+	@test -d $(LATEST) || bash examples/setup_env.sh $(SPARK4_PYTHON) $(LATEST)
+	@$(LATEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pyspark
+	@$(LATEST)/bin/python -m pytest $(SMOKE)
+
+$(SPARK4)/.ready: setup.py constraints.txt examples/setup_env.sh
+	@bash examples/setup_env.sh $(SPARK4_PYTHON) $(SPARK4)
+	@touch $@
+
+platforms: $(STAMP) ## the job in an environment of each platform; writes the table of docs/platforms.md
+	@$(BIN)/python benchmarks/platforms.py --cache $(PLATFORMS) --write
+
 lint: $(STAMP) ## style, types and architecture
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -34,6 +54,9 @@ lint: $(STAMP) ## style, types and architecture
 docs: $(STAMP) ## make the generated pages and the files in deploy/ anew
 	@$(BIN)/python docs/make_docs.py
 	@$(BIN)/python deploy/make_deploy.py
+
+dist: $(STAMP) ## build the wheel, the same bytes as a zip, and the list of versions, into dist/
+	@$(BIN)/python deploy/make_dist.py
 
 bench-quality: $(STAMP) ## judge the ranking on labelled lakes, beside simple orders and two peers; writes docs/quality.md
 	@$(BIN)/python benchmarks/quality --write docs/quality.md
@@ -51,4 +74,4 @@ formats-table: $(STAMP) ## measure the formats on the real samples, where they l
 	@$(BIN)/python benchmarks/formats_table.py
 
 clean: ## remove the environment and what the demo left
-	rm -rf $(VENV) .demo .lakes build dist *.egg-info
+	rm -rf $(VENV) $(SPARK4) $(LATEST) $(PLATFORMS) .demo .lakes build dist *.egg-info

@@ -31,9 +31,17 @@ setup(
         "alertgraph_spark.io",
         "alertgraph_spark.io.blob_mirror",
         "alertgraph_spark.io.log_analytics",
+        "alertgraph_spark.jobs",
     ],
+    # A cluster that starts the job by an entry point, as Databricks does, needs it in the wheel.
+    package_dir={"alertgraph_spark.jobs": "jobs"},
     package_data={"alertgraph_spark": ["formats/*.yaml", "io/log4j2.properties", "py.typed"]},
-    entry_points={"console_scripts": ["alertgraph = alertgraph_spark.__main__:cli"]},
+    entry_points={
+        "console_scripts": [
+            "alertgraph = alertgraph_spark.__main__:cli",
+            "alertgraph-rank = alertgraph_spark.jobs.rank_alerts:cli",
+        ]
+    },
     # The platform brings pyspark; a hard requirement would fight it. Synapse, Databricks and Fabric have PyYAML.
     install_requires=["PyYAML>=6"],
     extras_require={
@@ -47,13 +55,17 @@ setup(
         "mlflow": ["mlflow>=2.13,<4"],
         "dev": [
             "azure-monitor-ingestion>=1.1",  # the benchmark's other side
+            "azure-synapse-artifacts>=0.17",  # the published shapes that deploy/synapse is held against
             "chispa>=0.10",
+            "databricks-bundles>=1",  # the published shape of a job, to hold deploy/databricks against
             "import-linter>=2.1",
             "mypy>=1.11",
             "networkx>=3.1",
             "pandas-stubs>=2.2",
+            "packaging>=24",
             "pytest>=8",
             "ruff>=0.6",
+            "setuptools>=77",
             "types-PyYAML",
             "wheel",
         ],
@@ -75,6 +87,7 @@ setup(
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Security",
         "Typing :: Typed",
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame
@@ -17,13 +19,16 @@ MOST_UNKNOWN = 20
 class Balance:
     """Counts with `rows_read = alerts + duplicates + out_of_window + rejected`.
 
-    `counts["history"]` is the part of `out_of_window` before the window that teaches what is usual. `unknown_words` are
-    severities, tactics and techniques that no table knows, with the number of lines that say them.
+    `counts["history"]` is the part of `out_of_window` before the window that teaches what is usual, `counts["rows_TABLE"]`
+    the lines of a table in the window, refused ones too. `silent` are the tables that say nothing in the window, with their
+    lines before it. `unknown_words` are severities, tactics and techniques that no table knows, with the number of lines
+    that say them.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     rejected_by_reason: dict[str, int] = field(default_factory=dict)
     unknown_words: dict[str, int] = field(default_factory=dict)
+    silent: dict[str, int] = field(default_factory=dict)
 
     def tell_unfinished(self, n_unfinished: int) -> None:
         """Tell apart, among the torn lines, those that are not yet written to their end."""
@@ -31,39 +36,50 @@ class Balance:
         self.rejected_by_reason |= {reason: n for reason, n in ((TORN, n_torn), (UNFINISHED, n_unfinished)) if n}
 
 
-def count_lines(lines: DataFrame, repeats: DataFrame) -> Balance:
-    """Count lines by status and reason.
+def count_lines(lines: DataFrame, repeats: DataFrame, tables: Iterable[str] = ()) -> Balance:
+    """Count lines by status and reason, and those of each table.
 
     Parameters
     ----------
     lines
-        One row is one line, with `status`, `reason` and `unknown`.
+        One row is one line, with `table`, `status`, `reason` and `unknown`.
     repeats
         `row` and `status` of the lines that say again what another says.
+    tables
+        The tables that are to be read; one that has no line is counted too.
 
     Notes
     -----
     One job over the lines and one over the few repeats; one more where there are unknown words.
     """
     n_unknown = F.sum(F.size("unknown")).alias("n_unknown")
-    rows = lines.groupBy("status", "reason").agg(F.count(F.lit(1)).alias("n"), n_unknown).collect()
+    rows = lines.groupBy("table", "status", "reason").agg(F.count(F.lit(1)).alias("n"), n_unknown).collect()
     again = {row["status"]: row["count"] for row in repeats.groupBy("status").count().collect()}
-    by_status: dict[str, int] = {}
-    for row in rows:
-        by_status[row["status"]] = by_status.get(row["status"], 0) + row["n"]
+    by_status, by_reason = Counter[str](), Counter[str]()
+    inside, before = Counter[str](), Counter[str]()
+    for row in sorted(rows, key=str):
+        by_status[row["status"]] += row["n"]
+        if row["reason"]:
+            by_reason[row["reason"]] += row["n"]
+        if row["status"] in ("alert", "rejected"):
+            inside[row["table"]] += row["n"]
+        elif row["status"] == "history":
+            before[row["table"]] += row["n"]
     unknown_words = {}
     if any(row["n_unknown"] for row in rows):
         words = lines.filter("reason is null").select(F.explode("unknown").alias("word")).groupBy("word").count()
         unknown_words = {r["word"]: r["count"] for r in words.orderBy(F.desc("count"), "word").take(MOST_UNKNOWN)}
     return Balance(
         counts={
-            "rows_read": sum(by_status.values()),
-            "alerts": by_status.get("alert", 0) - again.get("alert", 0),
+            "rows_read": by_status.total(),
+            "alerts": by_status["alert"] - again.get("alert", 0),
             "duplicates": again.get("alert", 0),
-            "out_of_window": by_status.get("out_of_window", 0) + by_status.get("history", 0),
-            "rejected": by_status.get("rejected", 0),
-            "history": by_status.get("history", 0) - again.get("history", 0),
+            "out_of_window": by_status["out_of_window"] + by_status["history"],
+            "rejected": by_status["rejected"],
+            "history": by_status["history"] - again.get("history", 0),
+            **{f"rows_{table}": inside[table] for table in tables},
         },
-        rejected_by_reason={r["reason"]: r["n"] for r in sorted(rows, key=str) if r["reason"]},
+        rejected_by_reason=dict(by_reason),
         unknown_words=unknown_words,
+        silent={table: before[table] for table in tables if not inside[table]},
     )

@@ -176,9 +176,16 @@ def _missing(counts: Any) -> int:
 
 
 def remarks(record: Mapping[str, Any]) -> dict[str, str]:
-    """What an operator should know of the lines that were read: why some were refused, and which words no table knows."""
+    """What an operator should know of the lines that were read.
+
+    Why some were refused, which words no table knows, and which tables have gone silent: they had rows before the window and
+    have none in it.
+    """
     told = {"refused": record["rejected_by_reason"], "unknown": record["unknown_words"]}
-    return {name: "; ".join(f"{n:,} {word}" for word, n in words.items()) for name, words in told.items() if words}
+    said = {name: "; ".join(f"{n:,} {word}" for word, n in words.items()) for name, words in told.items() if words}
+    if gone := [f"{table} ({n:,} rows before the window)" for table, n in record["silent"].items() if n]:
+        said["SILENT"] = f"no row in the window of {', '.join(gone)}: is it still exported?"
+    return said
 
 
 def exit_code(main: Callable[[], int]) -> int:

@@ -202,7 +202,7 @@ def _component_arguments(method: Callable[..., DataFrame], is_reliable: bool) ->
     is_recent = "use_local_checkpoints" in known
     if not (is_recent or is_reliable):
         raise GraphEngineError(
-            "this version of GraphFrames needs a checkpoint folder: call spark.sparkContext.setCheckpointDir, or use"
+            "this version of GraphFrames needs a checkpoint folder: name one by spark.checkpoint.dir under spark.conf, or use"
             " graphframes-py 0.12.3 or later, or set graph.engine to driver"
         )
     wanted: dict[str, object] = {

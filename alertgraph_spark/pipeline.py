@@ -161,7 +161,7 @@ def rank_subgraphs(
     normalised = with_status(normalise_alerts(raw_alerts, formats, assets), start, end)
     lines = line.hold(with_bin(normalised, knobs.episode_gap_seconds))
     repeats = line.cut(find_repeats(lines))
-    ranking.balance = count_lines(lines, repeats)
+    ranking.balance = count_lines(lines, repeats, formats)
     unfinished = lines.select("row").limit(0)
     if ranking.balance.rejected_by_reason.get(TORN):
         unfinished = line.cut(find_unfinished(lines))

@@ -26,7 +26,8 @@ def run_record(
     """The contents of `run.json`: window, digest, versions, engine, seconds a stage, and counts that balance.
 
     `rows_read = alerts + duplicates + out_of_window + rejected`; `history` is the part of `out_of_window` that lies before
-    the window and taught what is usual. `unknown_words` are severities, tactics and techniques that no table knows.
+    the window and taught what is usual. `unknown_words` are severities, tactics and techniques that no table knows, and
+    `silent` the tables without a row in the window, with their rows before it.
     """
     start, end = window
     return {
@@ -39,6 +40,7 @@ def run_record(
         "counts": dict(ranking.counts),
         "rejected_by_reason": dict(ranking.balance.rejected_by_reason),
         "unknown_words": dict(ranking.balance.unknown_words),
+        "silent": dict(ranking.balance.silent),
     }
 
 

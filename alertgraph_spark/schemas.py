@@ -247,4 +247,4 @@ RUNS = table(
     ("rejected_by_reason", "array<struct<name:string,n:bigint>>", "rows refused, by reason", False),
 )
 
-RESULTS = (SUBGRAPHS, MEMBERS, NODES, EDGES, MOTIF_HITS, CUTS, REJECTED)
+RESULTS = (SUBGRAPHS, MEMBERS, NODES, EDGES, MOTIF_HITS, FEATURES, CUTS, REJECTED)

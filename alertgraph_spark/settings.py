@@ -126,7 +126,9 @@ class Ranking:
 class Tracking:
     """Where the run is logged."""
 
-    uri: str = key("MLflow tracking URI, or `none`", "sqlite:///mlflow.db")
+    uri: str = key(
+        "MLflow tracking URI; `default`: the one that the platform has set; or `none`", "sqlite:///mlflow.db"
+    )
     experiment: str = key("experiment; on Databricks a workspace path", "alertgraph")
     strict: bool = key("an unreachable tracking server fails the run", False)
 

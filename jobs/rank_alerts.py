@@ -34,20 +34,22 @@ from alertgraph_spark.run_record import run_frame, run_record, tracked_run
 from alertgraph_spark.settings import Settings
 from alertgraph_spark.source_format import Format
 
+APP = "alertgraph-spark"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the straight line once; return 0, or 2 for what an operator can fix."""
     begin = time.perf_counter()
     args = arguments(__doc__ or "", argv)
     console = Console()
-    settings = load_settings(args.config, args.set)
+    settings = load_settings(session.sent_along(args.config, APP), args.set)
     if args.post_only:
         return post_again(settings, args.post_only, console)
     run_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{settings.digest[:8]}"
     console.say(f"run {run_id}")
     formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
     known = assets.load_assets(settings.assets_file) if settings.assets_file else []
-    spark = session.start_session("alertgraph-spark", jars=settings.graph.jars, **asdict(settings.spark))
+    spark = session.start_session(APP, jars=settings.graph.jars, **asdict(settings.spark))
     tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
     with console.stage("read"):
         raw, start, end = read_alerts(spark, settings, formats, args.start, args.end)
@@ -93,7 +95,7 @@ def post_again(settings: Settings, run_id: str, console: Console) -> int:
     """Post what of a saved run has not been delivered; nothing is computed."""
     folder = f"{settings.results.path.rstrip('/')}/{run_id}"
     console.say(f"run {run_id}")
-    spark = session.start_session("alertgraph-spark", jars=settings.graph.jars, **asdict(settings.spark))
+    spark = session.start_session(APP, jars=settings.graph.jars, **asdict(settings.spark))
     record = results.read_run(spark, folder)
     with console.stage("post"):
         posted = post_saved(spark, settings, folder, record)
@@ -138,7 +140,8 @@ def read_alerts(
 
 def cli() -> None:
     """Entry point: exit code 0 done, 2 what an operator can fix, 1 anything else."""
-    sys.exit(exit_code(main))
+    if code := exit_code(main):  # a wheel task of Databricks may take SystemExit, even of 0, for a failure
+        sys.exit(code)
 
 
 if __name__ == "__main__":

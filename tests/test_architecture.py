@@ -166,7 +166,8 @@ def test_the_wheel_brings_every_package_and_data_file() -> None:
     packages, data = ast.literal_eval(given["packages"]), ast.literal_eval(given["package_data"])["alertgraph_spark"]
     others = {p for p in PACKAGE.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")}
 
-    assert set(packages) == {".".join(p.parent.relative_to(REPO).parts) for p in PACKAGE.rglob("__init__.py")}
+    there = {".".join(p.parent.relative_to(REPO).parts) for p in PACKAGE.rglob("__init__.py")}
+    assert set(packages) == there | {"alertgraph_spark.jobs"}, "the job lies beside the package, and in it in the wheel"
     assert {p for pattern in data for p in PACKAGE.glob(pattern)} == others
 
 

@@ -213,11 +213,19 @@ def test_times_are_utc_wherever_the_machine_stands() -> None:
 def test_refused_lines_and_unknown_words_are_remarked() -> None:
     reasons = {"not one JSON object": 1200, "torn line": 1}
 
-    assert remarks({"rejected_by_reason": reasons, "unknown_words": {"tactic: Theft": 3}}) == {
+    assert remarks({"rejected_by_reason": reasons, "unknown_words": {"tactic: Theft": 3}, "silent": {}}) == {
         "refused": "1,200 not one JSON object; 1 torn line",
         "unknown": "3 tactic: Theft",
     }
-    assert remarks({"rejected_by_reason": {}, "unknown_words": {}}) == {}
+    assert remarks({"rejected_by_reason": {}, "unknown_words": {}, "silent": {}}) == {}
+
+
+def test_a_table_that_has_gone_silent_is_told_and_one_that_never_spoke_is_not() -> None:
+    silent = {"SuricataEve_CL": 1200, "SigmaAlerts_CL": 0}
+
+    assert remarks({"rejected_by_reason": {}, "unknown_words": {}, "silent": silent}) == {
+        "SILENT": "no row in the window of SuricataEve_CL (1,200 rows before the window): is it still exported?"
+    }
 
 
 def test_nothing_found_is_said() -> None:

@@ -11,6 +11,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from alertgraph_spark import graph as graph_module
 from alertgraph_spark.driver_engine import _smallest_members, session_conf
@@ -373,8 +374,33 @@ def components_of_0_12(
 def test_an_old_graphframes_is_given_only_what_it_knows() -> None:
     arguments = graph_module._component_arguments(components_of_0_8, is_reliable=True)
     assert arguments == {"algorithm": "graphframes", "checkpointInterval": 2, "broadcastThreshold": 1_000_000}
-    with pytest.raises(GraphEngineError, match="setCheckpointDir"):
+    with pytest.raises(GraphEngineError, match=r"spark\.checkpoint\.dir"):
         graph_module._component_arguments(components_of_0_8, is_reliable=False)
+
+
+def test_an_old_graphframes_of_a_platform_gives_the_components(
+    spark: SparkSession, drawn: AlertGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on an ML runtime: its own module, whose method refuses each newer keyword; its numbers are never shown."""
+    asked: list[dict[str, object]] = []
+
+    class GraphFrame:
+        def __init__(self, vertices: DataFrame, edges: DataFrame) -> None:
+            self.graph = AlertGraph(vertices, edges, "driver")
+
+        def connectedComponents(
+            self, algorithm: str = "graphframes", checkpointInterval: int = 2, broadcastThreshold: int = 1000000
+        ) -> DataFrame:
+            """Supported algorithms are "graphframes" and "graphx"."""
+            asked.append({"algorithm": algorithm, "broadcastThreshold": broadcastThreshold})
+            found = self.graph.connected_components()
+            return found.withColumn("component", F.col("component") * 7 + 1_000_000)
+
+    monkeypatch.setattr(graph_module, "_graphframe_class", lambda _: GraphFrame)
+    by_platform = AlertGraph(drawn.vertices, drawn.edges, "graphframes").connected_components()
+
+    assert sorted(map(tuple, by_platform.collect())) == sorted(map(tuple, drawn.connected_components().collect()))
+    assert asked == [{"algorithm": "graphframes", "broadcastThreshold": 1_000_000}]
 
 
 def test_a_recent_graphframes_is_given_every_argument() -> None:

@@ -384,6 +384,9 @@ def test_tables_that_a_site_does_not_have_are_no_hindrance(
         **{"rows_read": 4, "alerts": 1, "duplicates": 1, "rejected": 2}
     }
     assert run.record["rejected_by_reason"] == {"no alert name": 1, "not one JSON object": 1}
+    assert [counts[f"rows_{table}"] for table in ("SigmaAlerts_CL", "SecurityAlert")] == [4, 0]
+    assert run.record["silent"] == {"SecurityAlert": 0, "CommonSecurityLog": 0, "SuricataEve_CL": 0}
+    assert "SILENT" not in run.out, "they had nothing before either"
     assert [(row["line"], row["site"]) for row in run.tables["rejected"].orderBy("line").collect()] == [
         (None, "plant"),
         ("torn {", "plant"),

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.io.session import JARS_VARIABLE, LOCAL, RUN_TIME, start_session
+from alertgraph_spark.io.session import JARS_VARIABLE, LOCAL, RUN_TIME, sent_along, start_session
 
 ZONE = "spark.sql.session.timeZone"
 OPEN_COST = "spark.sql.files.openCostInBytes"
@@ -51,6 +51,37 @@ def test_a_running_session_gets_what_reading_small_files_needs(platform: SparkSe
     start_session("job", None, "8g", {}, [])
 
     assert platform.conf.get(OPEN_COST) == RUN_TIME[OPEN_COST]
+
+
+def test_a_checkpoint_folder_is_set_where_none_is(platform: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = platform.sparkContext
+    asked: list[str] = []
+    monkeypatch.setattr(context, "setCheckpointDir", asked.append)
+
+    start_session("job", None, "8g", {"spark.checkpoint.dir": "/there"}, [])
+    assert asked == [], "the tests' session has one, and what is set stands"
+
+    monkeypatch.setattr(context, "getCheckpointDir", lambda: None)
+    start_session("job", None, "8g", {}, [])
+    start_session("job", None, "8g", {"spark.checkpoint.dir": "/there"}, [])
+    assert asked == ["/there"]
+
+
+def test_a_file_that_was_sent_along_is_found_where_spark_put_it(
+    platform: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = tmp_path / "sent" / "run.yaml"
+    sent.parent.mkdir()
+    sent.write_text("export: {}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
+    assert sent_along(Path("run.yaml"), "job") == Path("run.yaml"), "no spark-submit: the caller tells what is missing"
+
+    monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
+    monkeypatch.setattr("alertgraph_spark.io.session.SparkFiles.get", lambda name: str(sent.parent / name))
+    assert sent_along(Path("conf/run.yaml"), "job") == sent
+    assert sent_along(Path("other.yaml"), "job") == Path("other.yaml")
+    assert sent_along(sent, "job") is sent, "what is there under its own name is taken"
 
 
 @pytest.mark.parametrize("named_by", ["settings", "environment"])

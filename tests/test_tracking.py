@@ -259,6 +259,16 @@ def test_a_refused_model_leaves_a_failed_run_and_a_warning(
     assert [(run.info.status, run.data.metrics) for run in runs] == [("FAILED", {"n_alerts": 5.0})]
 
 
+def test_default_is_the_store_that_the_platform_has_set(store: str) -> None:
+    mlflow.set_tracking_uri(store)
+
+    run = tracking.Tracker("default", "alertgraph").log_run(record())
+
+    assert run is not None
+    assert (run.uri, run.look) == (store, f"mlflow ui --backend-store-uri {store}")
+    assert mlflow.MlflowClient(tracking_uri=store).get_run(run.run_id).info.status == "FINISHED"
+
+
 # --- servers that do not answer
 
 

@@ -8,11 +8,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pyspark import SparkFiles
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.errors import ConfigError
 
 JARS_VARIABLE = "ALERTGRAPH_GRAPHFRAMES_JARS"
+CHECKPOINTS = "spark.checkpoint.dir"
+"""Spark 4 reads it when it starts; here it also counts on 3.5 and in a running session."""
 
 RUN_TIME: dict[str, str] = {
     "spark.sql.session.timeZone": "UTC",  # all times of the export are UTC
@@ -73,6 +76,8 @@ def start_session(
         for key, value in (settings | dict(conf)).items():
             builder = builder.config(key, value)
     spark = builder.getOrCreate()
+    if CHECKPOINTS in conf and spark.sparkContext.getCheckpointDir() is None:
+        spark.sparkContext.setCheckpointDir(conf[CHECKPOINTS])
     if not is_platform:
         spark.sparkContext.setLogLevel("ERROR")
         return spark
@@ -84,6 +89,19 @@ def start_session(
         if spark.conf.isModifiable(key):
             spark.conf.set(key, value)
     return spark
+
+
+def sent_along(path: Path, app_name: str) -> Path:
+    """Where a file of the job is: as it is named, or where Spark has put what came by `spark-submit --files`.
+
+    In cluster mode that is the working directory, in client mode a folder of Spark's own. Not found, the path comes back as
+    it is, for whoever reads it to tell.
+    """
+    if path.exists() or "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return path
+    SparkSession.builder.appName(app_name).getOrCreate()
+    sent = Path(SparkFiles.get(path.name))
+    return sent if sent.is_file() else path
 
 
 def find_java() -> None:

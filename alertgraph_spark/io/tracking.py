@@ -26,6 +26,7 @@ from alertgraph_spark.errors import TrackingError
 log = logging.getLogger(__name__)
 
 MODEL = "scorer"
+PLATFORM = "default"  # the store that the platform, or MLFLOW_TRACKING_URI, has set
 _ILLEGAL = re.compile(r"[^\w./ -]")  # in the name of a parameter or metric
 
 # Set where the operator has set nothing else.
@@ -123,13 +124,12 @@ def _open(uri: str) -> None:
     import mlflow.pyfunc  # noqa: PLC0415  # optional, and takes 3 s
 
     # A new store reports its migrations, and mlflow-skinny warns for each model that it could not serve it.
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow.models.model").setLevel(logging.ERROR)
+    for name, least in (("mlflow", "WARNING"), ("alembic", "WARNING"), ("mlflow.models.model", "ERROR")):
+        logging.getLogger(name).setLevel(least)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:
-        mlflow.MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
+        mlflow.MlflowClient(tracking_uri=None if uri == PLATFORM else uri).search_experiments(max_results=1)
     finally:
         if not set(handlers) <= set(root.handlers):  # MLflow before 3.1 lets alembic take the root logger over
             root.handlers[:] = handlers
@@ -140,7 +140,7 @@ def _log(warm: Future[None], uri: str, experiment: str, record: RunRecord) -> Tr
     warm.exception()  # waits; what went wrong there goes wrong here again, or has passed
     import mlflow  # noqa: PLC0415  # optional, and takes 3 s
 
-    mlflow.set_tracking_uri(uri)
+    mlflow.set_tracking_uri(uri := mlflow.get_tracking_uri() if uri == PLATFORM else uri)
     experiment_id = _experiment_id(mlflow.MlflowClient(), uri, experiment)
     parameters = [(_ILLEGAL.sub("_", name), str(value)[:500]) for name, value in record.parameters.items()]
     finite = {name: value for name, value in record.metrics.items() if value is not None and math.isfinite(value)}
@@ -194,8 +194,8 @@ def _model_parts(folder: Path, weights: Mapping[str, Any], examples: Sequence[Ma
 
     columns = list(dict.fromkeys(term["column"] for term in weights["terms"]))
     results = ["score", *(f"contribution_{term['term']}" for term in weights["terms"])]
-    code = resources.files("alertgraph_spark.io").joinpath("scorer.py").read_text(encoding="utf-8")
-    Path(folder, "scorer.py").write_text(code, encoding="utf-8")  # a copy, since the package may lie in a zip
+    code = resources.files("alertgraph_spark.io") / "scorer.py"  # copied, since the package may lie in a zip
+    Path(folder, "scorer.py").write_bytes(code.read_bytes())
     Path(folder, "weights.json").write_text(json.dumps(weights, indent=1), encoding="utf-8")
     rows = [{name: row.get(name) or 0.0 for name in columns} for row in examples] or [dict.fromkeys(columns, 0.0)]
     schemas = [Schema([ColSpec("double", name) for name in names]) for names in (columns, results)]

@@ -1,0 +1,1 @@
+"""The job as it is run: `rank_alerts.py` by its path, or in the wheel as `alertgraph_spark.jobs.rank_alerts`."""
