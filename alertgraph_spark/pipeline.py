@@ -198,7 +198,10 @@ def rank_subgraphs(
         "describe", describe_subgraphs(grouped, motif_hits, find_paths(graph), chains, knobs.warm_up_hours)
     )
     titles = {motif.id: motif.title for motif in MOTIFS}
-    scored = score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, since=told_since or start)
+    asks = {motif.id: motif.check for motif in MOTIFS}
+    scored = score_subgraphs(
+        features, knobs.budget_per_day, knobs.show_exceedance, titles, asks=asks, since=told_since or start
+    )
     subgraphs, ranking.counts["subgraphs"] = line.run("score", scored)
 
     if ranking.counts["history"]:
