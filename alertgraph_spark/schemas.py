@@ -157,12 +157,7 @@ FEATURES = table(
     ("quietest", _PAST, "the host least heard of and in how many past hours; null where none is named"),
     ("is_warm_up", "boolean", "it began before the site had enough history to judge", False),
     ("rarity_nats", "double", "surprise of its distinct types, strongest first, damped: sum of c_i / i^0.7", False),
-    (
-        "quiet_nats",
-        "double",
-        "-ln of the lowest past hourly rate among its hosts: a host that never speaks is news",
-        False,
-    ),
+    ("quiet_nats", "double", "-ln of the lowest past hourly rate of its hosts: one that never speaks is news", False),
     ("severity", "double", "highest severity, 0 where none is given", False),
     ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),
     ("chain_hops", "double", "hops of its longest time-respecting path, 0 where no motif of a chain matched", False),
@@ -199,6 +194,14 @@ SUBGRAPHS = table(
     ("unusual", "array<string>", "what of it the site had rarely or never seen before", False),
     ("checks", "array<string>", "what to check next", False),
     ("story", _STORY, "if shown, three to six sentences in time order with alerts behind each; else empty", False),
+)
+
+EVIDENCE = table(
+    "evidence",
+    "one episode of one subgraph",
+    ("subgraph_id", "string", "subgraph", False),
+    ("episode_id", "string", "episode, as 16 hexadecimal digits", False),
+    *((c.name, c.type, c.meaning, c.nullable) for c in EPISODES.columns if c.name not in ("episode", "is_chronic")),
 )
 
 NODES = table(
@@ -244,4 +247,4 @@ RUNS = table(
     ("rejected_by_reason", "array<struct<name:string,n:bigint>>", "rows refused, by reason", False),
 )
 
-RESULTS = (SUBGRAPHS, MEMBERS, NODES, EDGES, MOTIF_HITS, CUTS, REJECTED)
+RESULTS = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, MOTIF_HITS, CUTS, REJECTED)
