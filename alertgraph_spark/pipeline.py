@@ -145,8 +145,8 @@ def rank_subgraphs(
     Returns
     -------
     Ranking
-        Tables by name, those of `schemas.RESULTS` and `features`, lazy over persisted frames; the window's `alerts`, lazy over the lines
-        themselves; and counts with `rows_read = alerts + duplicates + out_of_window + rejected`.
+        Tables by name, those of `schemas.RESULTS` and `features`, lazy over persisted frames; the window's `alerts`, lazy
+        over the lines themselves; and counts with `rows_read = alerts + duplicates + out_of_window + rejected`.
 
     Notes
     -----
@@ -203,7 +203,7 @@ def rank_subgraphs(
     scored = line.cut(
         score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, asks=asks, since=since)
     )
-    subgraphs = line.cut(with_story(scored, features, grouped, _members(alerts, bins, grouped)))
+    subgraphs = line.cut(with_story(scored, grouped, _members(alerts, bins, grouped)))
     ranking.counts["subgraphs"] = subgraphs.count()
     line.done("score", ranking.counts["subgraphs"], begin)
     if ranking.counts["history"]:

@@ -12,7 +12,6 @@ from alertgraph_spark.table import table
 ZONES = ("it", "dmz", "ot", "external", "unknown")
 
 _PAST = "struct<name:string,seen_hours:bigint,history_hours:double>"
-_PARTS = "array<struct<term:string,value:double,fact:string>>"
 _STORY = "array<struct<sentence:string,alert_ids:array<string>>>"
 
 _ENDS = (
@@ -187,8 +186,14 @@ SUBGRAPHS = table(
     ("tactics", "array<string>", "distinct tactics", False),
     ("motifs", "array<string>", "ids of the motifs found", False),
     ("severity", "double", "highest severity, 0 where none is given", False),
-    ("contributions", _PARTS, "what made the score, largest first", False),
+    (
+        "contributions",
+        "array<struct<term:string,value:double,fact:string>>",
+        "what made the score, largest first",
+        False,
+    ),
     ("title", "string", "what happened, along which hosts, and its most telling alert", False),
+    ("path", "array<string>", "entities along its longest time-respecting path", False),
     ("summary", "string", "one sentence for the analyst", False),
     ("reasons", "array<string>", "why it stands at its rank: the facts of its contributions, largest first", False),
     ("unusual", "array<string>", "what of it the site had rarely or never seen before", False),

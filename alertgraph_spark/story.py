@@ -38,15 +38,13 @@ FEWEST, MOST = 3, 6
 _STORY = next(column.type for column in SUBGRAPHS.columns if column.name == "story")
 
 
-def with_story(subgraphs: DataFrame, features: DataFrame, grouped: DataFrame, members: DataFrame) -> DataFrame:
+def with_story(subgraphs: DataFrame, grouped: DataFrame, members: DataFrame) -> DataFrame:
     """Tell the story of the subgraphs that are shown; one row is one subgraph (`schemas.SUBGRAPHS`).
 
     Parameters
     ----------
     subgraphs
         What `scoring.score_subgraphs` gives; materialised, since it is read twice.
-    features
-        One row is one subgraph with its `path` (`schemas.FEATURES`).
     grouped
         One row is one episode with its `subgraph_id`.
     members
@@ -57,8 +55,7 @@ def with_story(subgraphs: DataFrame, features: DataFrame, grouped: DataFrame, me
     Sentences are made on the driver, where English is easier than in expressions. What comes there is bounded by
     `MAX_STORIES`, `MAX_EPISODES` and `MAX_IDS`, whatever the size of the run.
     """
-    first = subgraphs.filter("is_shown").orderBy("rank").limit(MAX_STORIES).select("subgraph_id", "n_alerts")
-    shown = first.join(features.select("subgraph_id", "path"), on="subgraph_id", how="inner")
+    shown = subgraphs.filter("is_shown").orderBy("rank").limit(MAX_STORIES).select("subgraph_id", "n_alerts", "path")
     rows = _evidence(shown, grouped, members).collect()
     of_subgraph: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
