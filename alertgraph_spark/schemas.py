@@ -189,7 +189,7 @@ SUBGRAPHS = table(
     (
         "contributions",
         "array<struct<term:string,value:double,fact:string>>",
-        "what made the score, largest first",
+        "parts of the score, largest first",
         False,
     ),
     ("title", "string", "what happened, along which hosts, and its most telling alert", False),

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import episode_id
-from alertgraph_spark.schemas import FEATURES, MEMBERS, SUBGRAPHS
+from alertgraph_spark.schemas import MEMBERS, SUBGRAPHS
 from alertgraph_spark.sentences import MAX_IDS
 from alertgraph_spark.story import MAX_EPISODES, tell, with_story
 
@@ -38,6 +38,7 @@ def all_of(episodes: list[dict[str, Any]]) -> int:
     return sum(e["n_alerts"] for e in episodes)
 
 
+PATH = hosts("ws1", "jump", "ews", "plc")
 ATTACK = of(
     told("540 ws1/it phish opened #initial-access @meyer", n_alerts=2),
     told("550 ws1/it -> jump/dmz rdp logon #lateral-movement @svc", lasts=5, n_alerts=3),
@@ -49,7 +50,7 @@ ATTACK = of(
 
 def test_the_attack_in_five_sentences() -> None:
     # Minutes from midnight of 2 March: 540 is 09:00, 1500 the next day at 01:00.
-    assert tell(ATTACK, hosts("ws1", "jump", "ews", "plc"), all_of(ATTACK)) == [
+    assert tell(ATTACK, PATH, all_of(ATTACK)) == [
         (
             "2 Mar 2026 09:00 UTC it begins on ws1 (IT): “phish opened”; 2 alerts, account meyer.",
             ["0.00000", "0.00001"],
@@ -68,8 +69,7 @@ def test_the_attack_in_five_sentences() -> None:
 
 
 def test_the_order_of_the_rows_changes_nothing() -> None:
-    path = hosts("ws1", "jump", "ews", "plc")
-    assert tell(ATTACK[::-1], path, all_of(ATTACK)) == tell(ATTACK, path, all_of(ATTACK))
+    assert tell(ATTACK[::-1], PATH, all_of(ATTACK)) == tell(ATTACK, PATH, all_of(ATTACK))
 
 
 def test_what_is_only_near_a_crossing_is_not_called_one() -> None:
@@ -169,23 +169,21 @@ def test_only_what_is_shown_is_told_and_ids_are_those_of_members(spark: SparkSes
         episode_id(F.col("episode")).alias("episode_id"),
         F.lit("core").alias("role"),
     ).select(*MEMBERS.names)
-    features = grouped.groupBy("subgraph_id").agg(
-        F.array(*map(F.lit, hosts("ws1", "jump", "ews", "plc"))).alias("path")
-    )
-    assert {"subgraph_id", "path"} <= set(FEATURES.names)
     counts = {"sg-attack": all_of(ATTACK), "sg-crowd": len(crowd), "sg-quiet": 1}
     nothing: dict[str, Any] = {c.name: [] if c.type.startswith("array") else None for c in SUBGRAPHS.columns}
     subgraphs = spark.createDataFrame(
         [
             tuple(
-                {**nothing, "subgraph_id": key, "is_shown": key != "sg-quiet", "n_alerts": n, "rank": i}[name]
+                {**nothing, "subgraph_id": key, "is_shown": key != "sg-quiet", "n_alerts": n, "rank": i, "path": PATH}[
+                    name
+                ]
                 for name in SUBGRAPHS.names
             )
             for i, (key, n) in enumerate(counts.items())
         ],
         SUBGRAPHS.ddl,
     )
-    found = {row["subgraph_id"]: row["story"] for row in with_story(subgraphs, features, grouped, members).collect()}
+    found = {row["subgraph_id"]: row["story"] for row in with_story(subgraphs, grouped, members).collect()}
     of_subgraph: dict[str, set[str]] = {}
     for row in members.collect():
         of_subgraph.setdefault(row["subgraph_id"], set()).add(row["alert_id"])
@@ -194,7 +192,7 @@ def test_only_what_is_shown_is_told_and_ids_are_those_of_members(spark: SparkSes
         assert 3 <= len(found[key]) <= 6
         assert all(s["alert_ids"] and set(s["alert_ids"]) <= of_subgraph[key] for s in found[key])
     assert [s["sentence"] for s in found["sg-attack"]] == [
-        sentence for sentence, _ in tell(ATTACK, hosts("ws1", "jump", "ews", "plc"), all_of(ATTACK))
+        sentence for sentence, _ in tell(ATTACK, PATH, all_of(ATTACK))
     ]
     assert found["sg-crowd"][-1]["sentence"].endswith("50 further alerts of less rare episodes belong to it.")
 
