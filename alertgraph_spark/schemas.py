@@ -186,12 +186,7 @@ SUBGRAPHS = table(
     ("tactics", "array<string>", "distinct tactics", False),
     ("motifs", "array<string>", "ids of the motifs found", False),
     ("severity", "double", "highest severity, 0 where none is given", False),
-    (
-        "contributions",
-        "array<struct<term:string,value:double,fact:string>>",
-        "parts of the score, largest first",
-        False,
-    ),
+    ("contributions", "array<struct<term:string,value:double,fact:string>>", "its parts, largest first", False),
     ("title", "string", "what happened, along which hosts, and its most telling alert", False),
     ("path", "array<string>", "entities along its longest time-respecting path", False),
     ("summary", "string", "one sentence for the analyst", False),
