@@ -31,8 +31,9 @@ setup(
         "alertgraph_spark.io",
         "alertgraph_spark.io.blob_mirror",
         "alertgraph_spark.io.log_analytics",
+        "alertgraph_spark.report",
     ],
-    package_data={"alertgraph_spark": ["formats/*.yaml", "io/log4j2.properties", "py.typed"]},
+    package_data={"alertgraph_spark": ["formats/*.yaml", "io/log4j2.properties", "report/page.*", "py.typed"]},
     entry_points={"console_scripts": ["alertgraph = alertgraph_spark.__main__:cli"]},
     # The platform brings pyspark; a hard requirement would fight it. Synapse, Databricks and Fabric have PyYAML.
     install_requires=["PyYAML>=6"],
@@ -45,6 +46,7 @@ setup(
         ],
         "azure": ["azure-identity>=1.17", "azure-keyvault-secrets>=4.8", "azure-storage-blob>=12.20"],
         "mlflow": ["mlflow>=2.13,<4"],
+        "report": ["bokeh>=3.4,<4"],
         "dev": [
             "azure-monitor-ingestion>=1.1",  # the benchmark's other side
             "chispa>=0.10",
@@ -54,6 +56,7 @@ setup(
             "pandas-stubs>=2.2",
             "pytest>=8",
             "ruff>=0.6",
+            "selenium>=4.20",
             "types-PyYAML",
             "wheel",
         ],
