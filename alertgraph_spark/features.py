@@ -97,6 +97,7 @@ def _facts(warm_up_hours: float) -> list[Column]:
         F.coalesce(F.max("severity"), F.lit(0.0)).alias("severity"),
         F.coalesce(F.max(outer) - F.min(inner), F.lit(0.0)).alias("level_drop"),
         F.coalesce(F.max(after_crossing.cast("double")), F.lit(0.0)).alias("ot_action"),
+        F.max(F.when(after_crossing, F.struct("surprise", "name")))["name"].alias("act_name"),
         F.avg(is_planned().cast("double")).alias("planned_share"),
     ]
 
@@ -125,7 +126,7 @@ def _with_quiet(grouped: DataFrame) -> DataFrame:
 
 
 def _rarity(grouped: DataFrame) -> DataFrame:
-    """`rarity_nats`, `n_types`, `top_names` and `rarest` of each subgraph: its distinct types, the most surprising first."""
+    """`rarity_nats`, `n_types` and `rarest` of each subgraph: its distinct types, the most surprising first."""
     seen_hours = F.round(F.col("fleet_share") * (F.col("history_hours") + 2) - 1).cast("bigint")
     types = grouped.groupBy("subgraph_id", "source", "name").agg(
         F.max("surprise").alias("surprise"),
@@ -140,7 +141,6 @@ def _rarity(grouped: DataFrame) -> DataFrame:
             "subgraph_id",
             F.aggregate(damped, F.lit(0.0), lambda total, c: total + c).alias("rarity_nats"),
             F.size("ranked").cast("bigint").alias("n_types"),
-            F.transform(F.slice("ranked", 1, 3), lambda t: t["name"]).alias("top_names"),
             F.transform(
                 F.slice("ranked", 1, 3),
                 lambda t: F.struct(t["name"].alias("name"), t["past"]["seen_hours"], t["past"]["history_hours"]),

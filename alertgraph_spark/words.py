@@ -63,12 +63,12 @@ def summary(titles: Mapping[str, str]) -> Column:
     )
     return F.concat(
         *(what, where, much, F.lit(" in "), hours, F.lit(" h; rarest: ")),
-        F.coalesce(F.get("top_names", F.lit(0)), F.lit("none")),
+        F.expr("coalesce(get(rarest, 0).name, 'none')"),
     )
 
 
 def title(titles: Mapping[str, str]) -> Column:
-    """A headline: the most telling motif, the hosts of the path, and the rarest alert."""
+    """A headline: the most telling motif, the hosts of the path, and what was done to the process, else the rarest alert."""
     first = F.coalesce(
         *[F.when(F.array_contains("motifs", motif), F.lit(title)) for motif, title in titles.items()],
         F.lit("Unusual alerts"),
@@ -79,7 +79,11 @@ def title(titles: Mapping[str, str]) -> Column:
         f" concat(slice({hosts}, 1, 2), array('…'), slice({hosts}, -2, 2)), {hosts}), ' → ')"
     )
     where = F.expr(f"coalesce(if(size(path) > 0, concat(': ', {way}), concat(' on ', {label('quietest.name')})), '')")
-    return F.concat(first, where, F.expr("coalesce(concat(if(size(path) > 0, ', ', ': '), get(top_names, 0)), '')"))
+    return F.concat(
+        first,
+        where,
+        F.expr("coalesce(concat(if(size(path) > 0, ', ', ': '), coalesce(act_name, get(rarest, 0).name)), '')"),
+    )
 
 
 def unusual() -> Column:

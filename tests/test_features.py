@@ -154,7 +154,7 @@ def test_the_attack_in_numbers(features: dict[str, Any]) -> None:
         "tactics": ["initial-access", "lateral-movement", "impair-process-control"],
         "motifs": ["fan_out", "it_ot_pivot", "lateral_chain"],
         "path": ["host:mail", "host:ws1", "host:jump", "host:ews", "host:plc"],
-        "top_names": ["stop", "rdp", "phish"],
+        "act_name": "stop",
         "is_warm_up": False,
         "severity": 0.9,
         "n_stages": 3.0,  # get in, spread, act
@@ -206,6 +206,9 @@ def test_warm_up_lasts_until_its_last_hour(features: dict[str, Any]) -> None:
 def test_an_act_on_the_process_counts_after_the_crossing_alone(features: dict[str, Any]) -> None:
     acts = {name: features[name]["ot_action"] for name in ("act before", "act in it", "act in IT", "no crossing")}
     assert acts == {"act before": 0.0, "act in it": 1.0, "act in IT": 0.0, "no crossing": 0.0}
+    assert {name: features[name]["act_name"] for name in acts} == {
+        name: "stop" if act else None for name, act in acts.items()
+    }
 
 
 def test_levels_come_from_the_list_then_from_the_zone(features: dict[str, Any]) -> None:

@@ -28,9 +28,9 @@ def measured(subgraph_id: str, minute: float = 0, **columns: Any) -> Features:
         "last_seen": at(minute),
         **dict.fromkeys(("n_alerts", "n_episodes", "n_hosts", "n_types"), 1),
         **{name: [] for name in ("tactics", "motifs", "path")},
-        "top_names": ["usb stick"],
         "rarest": [("usb stick", 0, 672.0)],
         "quietest": ("host:pc7", 3, 20.5),
+        "act_name": None,
         "is_warm_up": False,
         **dict.fromkeys((term.column for term in TERMS), 0.0),
     }
@@ -70,7 +70,6 @@ ATTACK = measured(
     tactics=["initial-access", "lateral-movement", "impact"],
     motifs=["it_ot_pivot", "lateral_chain"],
     path=["host:ws1", "host:jump", "host:ews"],
-    top_names=["controller stopped", "rdp logon"],
     rarest=[("controller stopped", 0, 691.0), ("rdp logon", 5, 690.0)],
     quietest=("host:ews", 0, 690.5),
     rarity_nats=10.0,
@@ -157,6 +156,12 @@ def test_one_sentence_for_the_analyst(some: dict[str, Any]) -> None:
 def test_a_headline(some: dict[str, Any]) -> None:
     assert some["sg-attack"]["title"] == "IT→OT pivot: ws1 → jump → ews, controller stopped"
     assert some["sg-alone"]["title"] == "Unusual alerts on pc7: usb stick"
+
+
+def test_a_headline_ends_with_what_was_done_to_the_process(spark: SparkSession) -> None:
+    (row,) = scored(spark, [{**ATTACK, "act_name": "program written"}])
+    assert row["title"] == "IT→OT pivot: ws1 → jump → ews, program written"
+    assert row["summary"].endswith("rarest: controller stopped")
 
 
 def test_a_headline_folds_a_long_way(spark: SparkSession) -> None:

@@ -21,8 +21,9 @@ MAX_IDS = 5
 MAX_EDGES = 400
 """Pairs of one subgraph that its drawing looks at, those with most alerts first; it draws 40 hosts at most."""
 
-MAX_HOSTS, MAX_PAIRS = 220, 900
-"""Of the whole run: hosts and pairs in the overall network, those of shown subgraphs first, then those with most alerts."""
+MAX_HOSTS, MAX_PAIRS = 54, 900
+"""Of the whole run: hosts of one zone and pairs in the overall network, those of shown subgraphs first, then those with most
+alerts."""
 
 Rows = list[dict[str, Any]]
 Gathered = dict[str, Any]
@@ -107,7 +108,8 @@ def _network(tables: Mapping[str, DataFrame], shown: Sequence[str]) -> dict[str,
     )
     pairs = tables["edges"].groupBy("site", "source", "target").agg(is_shown, F.sum("n_alerts").alias("n_alerts"))
     first = [F.desc("is_shown"), F.desc("n_alerts")]
-    kept = _plain(hosts.orderBy(*first, "site", "node_id").limit(MAX_HOSTS))
+    of_zone = Window.partitionBy("zone").orderBy(*first, "site", "node_id")
+    kept = _plain(_first(hosts, of_zone, MAX_HOSTS).orderBy(*first, "site", "node_id"))
     known = {(row["site"], row["node_id"]) for row in kept}
     lines = _plain(pairs.filter("source <> target").orderBy(*first, "site", "source", "target").limit(MAX_PAIRS))
     lines = [row for row in lines if {(row["site"], row["source"]), (row["site"], row["target"])} <= known]

@@ -155,7 +155,7 @@ def drawn(subgraph: Mapping[str, Any]) -> dict[str, Any]:
     steps = {pair for pair in zip(subgraph["path"], subgraph["path"][1:], strict=False)}
     fold_node = {"label": f"+{n_folded:,} more", "zone": "folded", "role": None, "n_alerts": 0}
     nodes = [
-        {"id": h, "x": place[h][0], "y": place[h][1], "on_path": h in subgraph["path"]}
+        {"id": h, "x": place[h][0], "y": place[h][1], "lift": _lift(place, h), "on_path": h in subgraph["path"]}
         | (fold_node if h == FOLDED else _about(h, known.get(h)))
         for h in all_hosts
     ]
@@ -164,6 +164,15 @@ def drawn(subgraph: Mapping[str, Any]) -> dict[str, Any]:
         for (s, t), line in joined.items()
     ]
     return {"nodes": nodes, "edges": edges, "n_folded": n_folded}
+
+
+def _lift(place: Mapping[str, Place], host: str) -> int:
+    """On which side of a host its name stands, 1 above: away from the line, and on the line away from what lies beside."""
+    x, y = place[host]
+    if y:
+        return 1 if y > 0 else -1
+    near = [(abs(other_x - x), other_y) for other_x, other_y in place.values() if other_y]
+    return -1 if not near or min(near)[1] > 0 else 1
 
 
 def _about(host: str, row: Mapping[str, Any] | None) -> dict[str, Any]:

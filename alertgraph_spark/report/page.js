@@ -15,6 +15,7 @@
   const fill = (id, nodes) => $(id).replaceChildren(...nodes);
   const count = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
   const time = (ms) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+  const day = (ms) => new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
   const hours = (s) => { const h = (s.last_seen - s.first_seen) / 3.6e6; return h < 1 ? `${Math.round(h * 60)} min` : `${h.toFixed(1)} h`; };
   const words = (tactic) => tactic.replaceAll("-", " ");
 
@@ -28,7 +29,7 @@
     for (const model of models()) {
       if (model.type === "GlyphRenderer" && model.name in colour) {
         const glyph = model.glyph;
-        if (glyph.type === "Text") glyph.text_color = colour[model.name];
+        if (glyph.type === "Text") { glyph.text_color = colour[model.name]; glyph.text_outline_color = of("--paper"); }
         else glyph.line_color = colour[model.name];
       }
       if (model.type === "NormalHead") model.fill_color = ink;
@@ -58,7 +59,8 @@
     const more = Number($("more").value), rows = [...shown, ...next.slice(0, more)].sort((a, b) => a.rank - b.rank);
     fill("ranked", rows.map(button));
     const n = rows.reduce((sum, s) => sum + s.n_alerts, 0);
-    $("more-said").textContent = `+${more}: ${count(rows.length, "subgraph")}, ${count(n, "alert")} to read`;
+    $("more-said").textContent = `+${more}`;
+    $("to-read").textContent = `${count(rows.length, "subgraph")}, ${count(n, "alert")} to read`;
     $("none").hidden = rows.length > 0;
     mark();
   };
@@ -84,12 +86,13 @@
   }));
   const highlight = (s) => {
     const hosts = source("network_hosts").data, place = new Map(hosts.key.map((key, i) => [key, i])), at = (host) => place.get(`${s.site}\n${host}`);
-    const lines = { x0: [], y0: [], x1: [], y1: [], width: [], alpha: [] }, way = new Set(s.path.slice(1).map((h, i) => `${s.path[i]}\n${h}`));
+    const lines = { x0: [], y0: [], x1: [], y1: [], cx: [], cy: [], width: [], alpha: [] }, way = new Set(s.path.slice(1).map((h, i) => `${s.path[i]}\n${h}`));
     for (const [a, b] of s.pairs) {
       const i = at(a), j = at(b);
       if (i === undefined || j === undefined || i === j) continue;
       const main = way.has(`${a}\n${b}`);
       lines.x0.push(hosts.x[i]); lines.y0.push(hosts.y[i]); lines.x1.push(hosts.x[j]); lines.y1.push(hosts.y[j]);
+      lines.cx.push((hosts.x[i] + hosts.x[j]) / 2); lines.cy.push((hosts.y[i] + hosts.y[j]) / 2 + (Math.abs(hosts.y[i] - hosts.y[j]) < 0.5 ? 0.8 : 0));
       lines.width.push(main ? 3.5 : 1.5); lines.alpha.push(main ? 0.95 : 0.6);
     }
     const own = s.hosts.map(at).filter((i) => i !== undefined).sort((i, j) => hosts.y[j] - hosts.y[i] || hosts.x[i] - hosts.x[j]);
@@ -100,16 +103,25 @@
     source("network_ring").data = { x: pick("x"), y: pick("y"), marker: pick("marker"), color: pick("color") };
     source("network_labels").data = { x: pick("x"), y: pick("y"), label: pick("label"), lift };
   };
+  const figureOf = (model) => models().find((m) => m.type === "Figure" && m.renderers.some((r) => r.data_source === model));
+  const graph = (s) => {
+    for (const name of ["nodes", "edges", "steps"]) source(`graph_${name}`).data = s.graph[name];
+    const y = s.graph.nodes.y, top = Math.max(0, ...y) + 0.35, bottom = Math.min(0, ...y) - 0.35, figure = figureOf(source("graph_nodes"));
+    figure.y_range.start = bottom; figure.y_range.end = top;
+    figure.height = Math.round(60 + 130 * (top - bottom));
+    $("graph").setAttribute("aria-label", s.path.length ? `The path ${s.path.map((h) => h.slice(h.indexOf(":") + 1)).join(", then ")} and what lies beside it` : "Hosts and the alerts between them");
+    $("graph-note").textContent = s.n_folded ? `${count(s.n_folded, "more host")} are folded into one node; all are in the table nodes.` : "";
+  };
   const timeline = (s) => {
-    const rows = s.evidence, n = rows.length, look = (row) => report.zones[row.zone];
-    const model = source("timeline"), figure = models().find((m) => m.type === "Figure" && m.renderers.some((r) => r.data_source === model));
+    const rows = s.evidence, n = rows.length, look = (row) => report.zones[row.zone], larger = { dmz: 1.25, external: 1.35 };
+    const model = source("timeline"), figure = figureOf(model);
     figure.y_range.factors = [...s.tactic_order].reverse().map(words);
     figure.height = 70 + 30 * Math.max(2, s.tactic_order.length);
     const pad = Math.max(60000, (s.last_seen - s.first_seen) * 0.02);
     figure.x_range.start = s.first_seen - pad; figure.x_range.end = s.last_seen + pad;
     model.data = {
       started: rows.map((r) => r.started_at), ended: rows.map((r) => r.ended_at), tactic: rows.map((r) => words(r.tactic)), name: rows.map((r) => r.name),
-      hosts: rows.map(pair), n_alerts: rows.map((r) => r.n_alerts), size: rows.map((r) => 8 + Math.min(14, 3 * Math.log2(r.n_alerts))),
+      hosts: rows.map(pair), n_alerts: rows.map((r) => r.n_alerts), size: rows.map((r) => (larger[r.zone] || 1) * (10 + Math.min(14, 3 * Math.log2(r.n_alerts)))),
       zone: rows.map((r) => look(r).name), color: rows.map((r) => look(r).color), marker: rows.map((r) => look(r).marker),
     };
     $("timeline").setAttribute("aria-label", `${count(n, "episode")} from ${time(s.first_seen)} to ${time(s.last_seen)} over ${count(s.tactic_order.length, "tactic")}`);
@@ -122,7 +134,7 @@
     all.append(...r.alert_ids.map((id) => { const p = make("div"); p.append(make("code", id)); return p; }));
     const last = make("td"); last.append(ids);
     const lasts = r.ended_at - r.started_at >= 60000 ? ` until ${time(r.ended_at).slice(11, 16)}` : "";
-    line.append(make("td", `${time(r.started_at).slice(5, 16)}${lasts}`), make("td", r.name), make("td", pair(r)),
+    line.append(make("td", `${day(r.started_at)} ${time(r.started_at).slice(11, 16)}${lasts}`), make("td", r.name), make("td", pair(r)),
       make("td", r.accounts.join(", ") + (r.n_accounts > 3 ? ` and ${r.n_accounts - 3} more` : "")), make("td", r.n_alerts.toLocaleString("en"), "n"),
       make("td", r.severity === null ? "–" : r.severity.toFixed(2), "n"), make("td", r.tactics.map(words).join(", ")),
       make("td", r.seen ? `${r.seen} of ${r.hours} h` : "never"), last);
@@ -175,9 +187,7 @@
     fill("contributions", contributions(s));
     fill("evidence", s.evidence.map(row));
     $("evidence-note").textContent = note(s);
-    for (const name of ["nodes", "edges", "steps"]) source(`graph_${name}`).data = s.graph[name];
-    $("graph").setAttribute("aria-label", s.path.length ? `The path ${s.path.map((h) => h.slice(h.indexOf(":") + 1)).join(", then ")} and what lies beside it` : "Hosts and the alerts between them");
-    $("graph-note").textContent = s.n_folded ? `${count(s.n_folded, "more host")} are folded into one node; all are in the table nodes.` : "";
+    graph(s);
     timeline(s);
     highlight(s);
     history.replaceState(null, "", `#${id}`);

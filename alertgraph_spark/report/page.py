@@ -13,8 +13,9 @@ from typing import Any
 from bokeh.resources import Resources
 
 from alertgraph_spark.attack import TACTICS
-from alertgraph_spark.report.figures import ZONES, figures, graph_data, network_data
+from alertgraph_spark.report.figures import figures
 from alertgraph_spark.report.layout import drawn
+from alertgraph_spark.report.looks import ZONES, graph_data, network_data
 
 _NO_TACTIC = "no tactic named"
 _KEPT = (
