@@ -47,11 +47,18 @@ setup(
         "azure": ["azure-identity>=1.17", "azure-keyvault-secrets>=4.8", "azure-storage-blob>=12.20"],
         "mlflow": ["mlflow>=2.13,<4"],
         "report": ["bokeh>=3.4,<4"],
+        "notebook": ["ipykernel>=6.29", "matplotlib>=3.8", "networkx>=3.1"],
         "dev": [
             "azure-monitor-ingestion>=1.1",  # the benchmark's other side
             "chispa>=0.10",
+            "duckdb>=2; python_version >= '3.11'",  # with the two after it: KQL that is run, not only read
+            "duckdb-kql>=1.1; python_version >= '3.11'",
+            "pytz",
             "import-linter>=2.1",
+            "ipykernel>=6.29",
+            "matplotlib>=3.8",
             "mypy>=1.11",
+            "nbclient>=0.10",
             "networkx>=3.1",
             "pandas-stubs>=2.2",
             "pytest>=8",
