@@ -281,7 +281,7 @@ def test_the_workbook_and_the_incident_rule_answer_on_what_was_posted(done: Done
     assert (ran["State"], ran["RowsRead"]) == ("complete", done.record["counts"]["rows_read"])
     assert set(incidents) == {row["subgraph_id"] for row in shown}
     incident = incidents[first["SubgraphId"]]
-    assert {incident[f"Host_{n}"] for n in range(3)} == {"fs01", "jmp01", "ews-2"}, "what was reached and then acted"
+    assert [incident[f"Host_{n}"] for n in range(5)] == ["ws-017", "fs01", "jmp01", "ews-2", "plc-3"], "along its path"
     assert {"LateralMovement", "InhibitResponseFunction"} <= set(incident["AlertTactics"].split(", "))
     assert incident["AlertSeverity"] == "High"
 

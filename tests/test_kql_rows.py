@@ -48,7 +48,7 @@ def subgraph(name: str, run: str = "run-1", **columns: Any) -> dict[str, Any]:
         },
         **{"Contributions": [], "Summary": f"summary of {name}", "TitleValue": f"title of {name}", "Severity": 0.8},
         **{"Story": [{"sentence": "First.", "alert_ids": ["a"]}, {"sentence": "Then.", "alert_ids": ["b"]}]},
-        **{"Reasons": ["rare"], "Unusual": ["seen on 0 of 28 days"], "Checks": ["Ask the owner of fs01."]},
+        **{"Path": [], "Reasons": ["rare"], "Unusual": ["seen on 0 of 28 days"], "Checks": ["Ask the owner of fs01."]},
     }
     return row | columns
 
@@ -112,15 +112,28 @@ def test_a_subgraph_is_as_the_last_run_told_it_and_one_that_merged_is_gone(works
     assert rows == {"sg-1": ("run-2", 9), "sg-3": ("run-1", 5)}
 
 
-def test_who_was_reached_and_then_acted_matters_most_then_ot_then_severity(workspace: Workspace) -> None:
+def test_the_path_matters_most_then_who_was_reached_and_acted_then_ot_then_severity(workspace: Workspace) -> None:
+    walked(workspace)
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", Path=["host:ws1", "host:fs01"])])
+
+    rows = {row["NodeId"]: (row["Step"], row["Weight"]) for row in workspace.ask("AlertGraphEntities")}
+
+    # ws1 and fs01 were passed through: 4 + highest severity at them. plc3 is OT: 2 + that of the alert about itself.
+    weights = {"host:ws1": 1004.5, "host:fs01": 1003.9, "host:plc3": 3.0, "ip:10.0.0.9": 0.1, r"account:corp\ann": 0}
+    assert {key: weight for key, (_, weight) in rows.items()} == pytest.approx(weights)
+    assert [key for key, (step, _) in sorted(rows.items(), key=lambda row: row[1][0]) if step >= 0] == [
+        "host:ws1",
+        "host:fs01",
+    ]
+
+
+def test_without_a_path_those_who_were_passed_through_are_first(workspace: Workspace) -> None:
     walked(workspace)
 
     rows = {row["NodeId"]: row["Weight"] for row in workspace.ask("AlertGraphEntities")}
 
-    # fs01 and ws1 were passed through: 4 + highest severity at them. plc3 is OT: 2 + that of the alert about itself.
-    assert rows == pytest.approx(
-        {"host:fs01": 4.9, "host:ws1": 4.5, "host:plc3": 3.0, "ip:10.0.0.9": 0.1, r"account:corp\ann": 0}
-    )
+    assert rows["host:fs01"] == pytest.approx(4.9)
+    assert sorted(rows, key=lambda key: -rows[key])[:3] == ["host:fs01", "host:ws1", "host:plc3"]
 
 
 # --- workbook --------------------------------------------------------------------------------------------------------
