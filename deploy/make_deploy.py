@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from one_step import SCHEMA, one_step_template
-from solution import solution_files
-from tables import (
+from posted_tables import (
     KEPT_FUNCTIONS,
     function_resources,
     functions,
@@ -26,6 +25,7 @@ from tables import (
     rule_resource,
     table_resources,
 )
+from solution import solution_files
 from workbook import workbook
 
 DEPLOY = Path(__file__).resolve().parent

@@ -7,7 +7,7 @@ from typing import Any
 
 from incident_rule import API as INCIDENT_API
 from incident_rule import rule_properties, rule_yaml
-from tables import (
+from posted_tables import (
     KEPT_FUNCTIONS,
     RULES_API,
     Resource,

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 from incident_rule import rule_text
-from tables import functions
+from posted_tables import functions
 from workbook import workbook
 
 NAME = "AlertGraph"

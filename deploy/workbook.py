@@ -46,7 +46,6 @@ def workbook() -> dict[str, Any]:
             _group("chosen", [*_chosen()], _when("SubgraphId")),
             _group("health", [*_health()]),
         ],
-        "fallbackResourceIds": [],
         "$schema": "https://github.com/Microsoft/Application-Insights-Workbooks/blob/master/schema/workbook.json",
     }
 

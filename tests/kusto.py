@@ -29,7 +29,7 @@ sys.path.insert(0, str(REPO / "deploy"))  # a folder of scripts, no part of the 
 
 from incident_rule import rule_yaml  # noqa: E402 - needs the line above
 from one_step import TEXT_COLUMNS, TEXT_LOGS  # noqa: E402
-from tables import functions  # noqa: E402
+from posted_tables import functions  # noqa: E402
 from workbook import QUERIES, TEXT_TABLES, query_text  # noqa: E402
 
 CHECKER = REPO / "tests" / "kql" / "check.cjs"

@@ -12,7 +12,7 @@ import pytest
 from arm import GROUP, Deployment, TemplateError
 from kusto import TABLES, texts
 from one_step import PUBLISHER, TEXT_LOGS
-from tables import functions
+from posted_tables import functions
 
 from alertgraph_spark.io.log_analytics.streams import STREAMS, check_declared
 

@@ -15,7 +15,7 @@ DEPLOY = Path(__file__).parent.parent / "deploy"
 sys.path.insert(0, str(DEPLOY))  # a folder of scripts, no part of the wheel
 
 import make_deploy as MAKER  # noqa: E402 - needs the line above
-import tables as TABLES  # noqa: E402
+import posted_tables as TABLES  # noqa: E402
 
 FIVE = [f"AlertGraph{name}_CL" for name in ("Members", "Nodes", "Edges", "Subgraphs", "Runs")]
 

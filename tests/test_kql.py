@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from kusto import TABLES, Judged, judge, rule_yaml, texts, walk
-from tables import functions
+from posted_tables import functions
 from workbook import workbook
 
 from alertgraph_spark.io.log_analytics.streams import STREAMS
