@@ -118,8 +118,8 @@ def test_the_path_matters_most_then_who_was_reached_and_acted_then_ot_then_sever
 
     rows = {row["NodeId"]: (row["Step"], row["Weight"]) for row in workspace.ask("AlertGraphEntities")}
 
-    # ws1 and fs01 were passed through: 4 + highest severity at them. plc3 is OT: 2 + that of the alert about itself.
-    weights = {"host:ws1": 1004.5, "host:fs01": 1003.9, "host:plc3": 3.0, "ip:10.0.0.9": 0.1, r"account:corp\ann": 0}
+    # plc3 is OT: 2 + the highest severity at it, that of the alert about itself. fs01 has a higher one than ws1.
+    weights = {"host:ws1": 1000, "host:fs01": 999, "host:plc3": 3.0, "ip:10.0.0.9": 0.1, r"account:corp\ann": 0}
     assert {key: weight for key, (_, weight) in rows.items()} == pytest.approx(weights)
     assert [key for key, (step, _) in sorted(rows.items(), key=lambda row: row[1][0]) if step >= 0] == [
         "host:ws1",
@@ -132,6 +132,7 @@ def test_without_a_path_those_who_were_passed_through_are_first(workspace: Works
 
     rows = {row["NodeId"]: row["Weight"] for row in workspace.ask("AlertGraphEntities")}
 
+    # Passed through: 4 + the highest severity at it.
     assert rows["host:fs01"] == pytest.approx(4.9)
     assert sorted(rows, key=lambda key: -rows[key])[:3] == ["host:fs01", "host:ws1", "host:plc3"]
 
