@@ -316,3 +316,39 @@ def test_a_dry_run_tells_every_wrong_parameter() -> None:
     assert "workspaceName: required" in done.stderr
     assert "textLogs: found 'SuricataEve_CL', want JSON of type array" in done.stderr
     assert "incidentsEnabled: found 'no'" in done.stderr
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+PAGE = (SENTINEL / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_command_of_the_page_is_one_that_prints_four() -> None:
+    (text,) = re.findall(r"^python deploy/sentinel/dry_run\.py (.+?)\n```", PAGE, re.M | re.S)
+
+    done = dry_run(*shlex.split(text.replace("\\\n", " ")))
+
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 4), done.stderr
+
+
+def test_the_page_names_what_is_there() -> None:
+    named = re.findall(r"^\| `([\w/.]+)` \| (?:the|prints)", PAGE, re.M)
+
+    assert len(named) == 6
+    assert [name for name in named if not (SENTINEL / name).exists()] == []
+
+
+def test_the_defaults_on_the_page_are_those_of_the_template() -> None:
+    template = json.loads((SENTINEL / "azuredeploy.json").read_text(encoding="utf-8"))
+    told = dict(re.findall(r"^\| `(\w+)` \| (.+?) \| ", PAGE, re.M))
+    words = {"": "none", "true": "true", "AlertGraph": "`AlertGraph`", "alertgraph": "`alertgraph`"}
+    words |= {"ServicePrincipal": "`ServicePrincipal`", "[resourceGroup().location]": "that of the group"}
+
+    for name, parameter in template["parameters"].items():
+        default = parameter.get("defaultValue", "required")
+        if name in ("textLogs", "exportTables"):
+            default = ", ".join(
+                one if isinstance(one, str) else re.split("(?=[A-Z])", one["table"])[1] for one in default
+            )
+        default = "" if default == [] else str(default).lower() if isinstance(default, bool) else default
+        assert told[name] == words.get(default, default), name
