@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 AZURITE := $(VENV)/azurite/.ready
+KUSTO := $(VENV)/kusto/.ready
 LAKES ?= .lakes
 SPARK4_PYTHON ?= python3.12
 SPARK4 ?= .venv-spark4
@@ -21,13 +22,17 @@ $(STAMP): setup.py constraints.txt examples/setup_env.sh
 	@bash examples/setup_env.sh $(PYTHON) $(VENV)
 	@touch $@
 
-$(AZURITE): examples/setup_azurite.sh | $(STAMP) # stays away where npm cannot be reached: the tests say so
-	@bash examples/setup_azurite.sh $(VENV)
+# Both stay away where npm cannot be reached: the tests say so. From Azurite 3.37 on Node 22 is needed.
+$(AZURITE): examples/setup_npm.sh | $(STAMP)
+	@bash $< $(VENV) azurite azurite@3.35.0
+
+$(KUSTO): examples/setup_npm.sh | $(STAMP)
+	@bash $< $(VENV) kusto @kusto/language-service-next@12.4.1
 
 demo: $(STAMP) ## rank the example plant's alerts and show what came out
 	@$(BIN)/python examples/demo.py
 
-test: $(STAMP) $(AZURITE) ## run the tests
+test: $(STAMP) $(AZURITE) $(KUSTO) ## run the tests
 	@$(BIN)/python -m pytest
 
 test-spark4: $(SPARK4)/.ready ## run the tests on Spark 4.1, where ANSI mode is on: what Python 3.12 and newer take

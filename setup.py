@@ -32,10 +32,11 @@ setup(
         "alertgraph_spark.io.blob_mirror",
         "alertgraph_spark.io.log_analytics",
         "alertgraph_spark.jobs",
+        "alertgraph_spark.report",
     ],
     # A cluster that starts the job by an entry point, as Databricks does, needs it in the wheel.
     package_dir={"alertgraph_spark.jobs": "jobs"},
-    package_data={"alertgraph_spark": ["formats/*.yaml", "io/log4j2.properties", "py.typed"]},
+    package_data={"alertgraph_spark": ["formats/*.yaml", "io/log4j2.properties", "report/page.*", "py.typed"]},
     entry_points={
         "console_scripts": [
             "alertgraph = alertgraph_spark.__main__:cli",
@@ -53,19 +54,28 @@ setup(
         ],
         "azure": ["azure-identity>=1.17", "azure-keyvault-secrets>=4.8", "azure-storage-blob>=12.20"],
         "mlflow": ["mlflow>=2.13,<4"],
+        "report": ["bokeh>=3.4,<4"],
+        "notebook": ["ipykernel>=6.29", "matplotlib>=3.8", "networkx>=3.1"],
         "dev": [
             "azure-monitor-ingestion>=1.1",  # the benchmark's other side
             "azure-synapse-artifacts>=0.17",  # the published shapes that deploy/synapse is held against
             "chispa>=0.10",
             "databricks-bundles>=1",  # the published shape of a job, to hold deploy/databricks against
+            "duckdb>=2; python_version >= '3.11'",  # with the two after it: KQL that is run, not only read
+            "duckdb-kql>=1.1; python_version >= '3.11'",
+            "pytz",
             "import-linter>=2.1",
+            "ipykernel>=6.29",
+            "matplotlib>=3.8",
             "mypy>=1.11",
+            "nbclient>=0.10",
             "networkx>=3.1",
             "pandas-stubs>=2.2",
             "packaging>=24",
             "pytest>=8",
             "ruff>=0.6",
             "setuptools>=77",
+            "selenium>=4.20",
             "types-PyYAML",
             "wheel",
         ],

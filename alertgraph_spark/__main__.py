@@ -1,18 +1,22 @@
 """The command `alertgraph`: what is asked of the product beside the job.
 
 alertgraph formats check FORMAT SAMPLE...    what a format makes of your rows
+alertgraph report RESULTS_FOLDER             the page of a run, made anew from its tables
+alertgraph compare RUN_A RUN_B               what entered, left and moved from one run to the other, and why
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -20,10 +24,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from alertgraph_spark.alerts import normalise_alerts
 from alertgraph_spark.cli import exit_code
-from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.compare import compare_runs, comparison_text
+from alertgraph_spark.errors import ConfigError, ResultsError
 from alertgraph_spark.format_check import check_rows, lines_of, sample_differences
 from alertgraph_spark.format_report import columns_text, rows_text, samples_text, summary_text
-from alertgraph_spark.io import export, format_files, samples, session
+from alertgraph_spark.io import export, format_files, results, samples, session
+from alertgraph_spark.report import NAME, NO_BOKEH, TABLES, write_report
 from alertgraph_spark.shipped import shipped_formats
 from alertgraph_spark.source_format import Format
 
@@ -39,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="alertgraph", description="Tools beside the ranking job, jobs/rank_alerts.py."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_runs(commands)
     formats = commands.add_parser("formats", help="what rows of a product mean").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -73,6 +80,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_runs(commands: Any) -> None:
+    """The commands that read the results folders of runs."""
+    page = commands.add_parser(
+        "report",
+        help="make the page of a run anew from its tables",
+        description=f"Write {NAME} into the results folder of a run: one file to read offline.",
+    )
+    page.add_argument("folder", metavar="RESULTS_FOLDER", help="results.path/<run id>, or its URL")
+    page.set_defaults(run=make_report)
+    compare = commands.add_parser(
+        "compare",
+        help="what entered, left and moved from one run to another, and why",
+        description="Compare two runs over the same alerts, as after a change of weights or motifs: which subgraphs are shown"
+        " now and were not, or were and are not, which moved, and by which term of the score.",
+    )
+    compare.add_argument("a", metavar="RUN_A", help="results folder of the run before")
+    compare.add_argument("b", metavar="RUN_B", help="results folder of the run after")
+    compare.add_argument(
+        "--rows", type=_count, default=20, metavar="N", help="how far down the ranks to look, default 20"
+    )
+    compare.add_argument("--format", dest="shape", choices=("text", "json"), default="text", help="default text")
+    compare.set_defaults(run=compare_folders)
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) > 10_000:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to 10000")
@@ -82,7 +113,7 @@ def _count(text: str) -> int:
 def check_format(args: argparse.Namespace) -> int:
     """Print what a format makes of rows; return 2 if one of the format's own samples does not hold."""
     format_ = format_files.load_format(format_files.find_format(args.format))
-    spark = session.start_session("alertgraph", None, "2g", {"spark.sql.shuffle.partitions": "2"}, [])
+    spark = _small_session()
     shape = samples.Shape(args.wrap, args.records)
     with laid_out(spark, format_, args.sample, shape) as (sample, raw), _told_as_the_formats(spark, format_):
         check = check_rows(lines_of(raw, format_, shape.table, sample.received), args.rows)
@@ -100,6 +131,46 @@ def check_format(args: argparse.Namespace) -> int:
     ):
         _say(line)
     return 2 if any(differences) else 0
+
+
+def make_report(args: argparse.Namespace) -> int:
+    """Write the page of a saved run into its folder."""
+    spark, folder = _small_session(), args.folder.rstrip("/")
+    record, tables = results.read_run(spark, folder), results.read_tables(spark, folder)
+    _check_tables(folder, tables, TABLES)
+    if not write_report(tables, record, results.RunFolder(spark, folder)):
+        raise ConfigError(f"report {NO_BOKEH}")
+    _say(f"report    {folder}/{NAME}")
+    return 0
+
+
+def compare_folders(args: argparse.Namespace) -> int:
+    """Print what changed from one saved run to another."""
+    spark = _small_session()
+    folders = [folder.rstrip("/") for folder in (args.a, args.b)]
+    records, runs = ([read(spark, f) for f in folders] for read in (results.read_run, results.read_tables))
+    for folder, tables in zip(folders, runs, strict=True):
+        _check_tables(folder, tables, ("subgraphs", "members"))
+    found = compare_runs(runs[0], runs[1], args.rows)
+    if args.shape == "json":
+        _say(json.dumps({"run_a": records[0]["run_id"], "run_b": records[1]["run_id"], **found}, indent=2))
+        return 0
+    for name, record in zip("AB", records, strict=True):
+        window = " to ".join(str(record["window"][end])[:16] for end in ("start", "end"))
+        _say(f"run {name}     {record['run_id']}, {window} UTC, {record['counts']['subgraphs']:,} subgraphs")
+    for line in comparison_text(found, args.rows):
+        _say(line)
+    return 0
+
+
+def _small_session() -> SparkSession:
+    return session.start_session("alertgraph", None, "2g", {"spark.sql.shuffle.partitions": "2"}, [])
+
+
+def _check_tables(folder: str, tables: Mapping[str, DataFrame], wanted: Iterable[str]) -> None:
+    missing = [name for name in wanted if name not in tables]
+    if missing:
+        raise ResultsError(f"{folder} has no table {', '.join(missing)}: saved by an older version; rank it again")
 
 
 @contextmanager

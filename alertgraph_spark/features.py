@@ -93,9 +93,11 @@ def _facts(warm_up_hours: float) -> list[Column]:
         tactics.alias("tactics"),
         (F.min("history_hours") < warm_up_hours).alias("is_warm_up"),
         F.max("quiet_nats").alias("quiet_nats"),
+        F.max(F.when(F.col("target_entity").isNotNull(), F.struct("quiet_nats", "quiet")))["quiet"].alias("quietest"),
         F.coalesce(F.max("severity"), F.lit(0.0)).alias("severity"),
         F.coalesce(F.max(outer) - F.min(inner), F.lit(0.0)).alias("level_drop"),
         F.coalesce(F.max(after_crossing.cast("double")), F.lit(0.0)).alias("ot_action"),
+        F.max(F.when(after_crossing, F.struct("surprise", "name")))["name"].alias("act_name"),
         F.avg(is_planned().cast("double")).alias("planned_share"),
     ]
 
@@ -108,7 +110,8 @@ def _outer_level(end: str) -> Column:
 
 
 def _with_quiet(grouped: DataFrame) -> DataFrame:
-    """Add `quiet_nats`: -ln of the hourly rate at which the episode's target was heard of in the past, not below 0.
+    """Add `quiet_nats`, -ln of the hourly rate at which the episode's target was heard of in the past, not below 0; and
+    `quiet`, the target with the counts behind it.
 
     Rate `-ln(1 - (h + 1) / (H + 3))` from h distinct past hours with an episode about the target that was no everyday noise,
     of H.
@@ -116,13 +119,20 @@ def _with_quiet(grouped: DataFrame) -> DataFrame:
     by_hour = Window.partitionBy("site", "target_entity").orderBy(hour_of(F.unix_micros("started_at")))
     hours_heard = F.dense_rank().over(by_hour) - 1
     rate = hourly_rate(hours_heard, F.col("history_hours"), prior=3)
-    return grouped.withColumn("quiet_nats", F.greatest(F.lit(0.0), -F.log(rate)))
+    quiet = F.struct(
+        F.col("target_entity").alias("name"), hours_heard.cast("bigint").alias("seen_hours"), "history_hours"
+    )
+    return grouped.withColumns({"quiet_nats": F.greatest(F.lit(0.0), -F.log(rate)), "quiet": quiet})
 
 
 def _rarity(grouped: DataFrame) -> DataFrame:
-    """`rarity_nats`, `n_types` and `top_names` of each subgraph: its distinct types, the most surprising first."""
-    types = grouped.groupBy("subgraph_id", "source", "name").agg(F.max("surprise").alias("surprise"))
-    ranked = F.sort_array(F.collect_list(F.struct("surprise", "name")), asc=False)
+    """`rarity_nats`, `n_types` and `rarest` of each subgraph: its distinct types, the most surprising first."""
+    seen_hours = F.round(F.col("fleet_share") * (F.col("history_hours") + 2) - 1).cast("bigint")
+    types = grouped.groupBy("subgraph_id", "source", "name").agg(
+        F.max("surprise").alias("surprise"),
+        F.min(F.struct(seen_hours.alias("seen_hours"), "history_hours")).alias("past"),  # before the first of them
+    )
+    ranked = F.sort_array(F.collect_list(F.struct("surprise", "name", "past")), asc=False)
     damped = F.transform("ranked", lambda t, i: t["surprise"] / F.pow(i + 1, F.lit(DAMPING)))
     return (
         types.groupBy("subgraph_id")
@@ -131,7 +141,10 @@ def _rarity(grouped: DataFrame) -> DataFrame:
             "subgraph_id",
             F.aggregate(damped, F.lit(0.0), lambda total, c: total + c).alias("rarity_nats"),
             F.size("ranked").cast("bigint").alias("n_types"),
-            F.transform(F.slice("ranked", 1, 3), lambda t: t["name"]).alias("top_names"),
+            F.transform(
+                F.slice("ranked", 1, 3),
+                lambda t: F.struct(t["name"].alias("name"), t["past"]["seen_hours"], t["past"]["history_hours"]),
+            ).alias("rarest"),
         )
     )
 

@@ -29,8 +29,9 @@ class Motif:
         Fewest distinct `spokes` for a match.
     regularity
         Least regularity of the episodes' starts, `1 - MAD(gaps) / median(gaps)`; 0 asks for none.
-    technique, why, blind_spot
-        ATT&CK technique, what it means for the analyst, and what escapes it.
+    technique, why, check, blind_spot
+        ATT&CK technique, what it means for the analyst, what to look at next (`{first}` and `{last}` stand for the ends of
+        the path), and what escapes it.
     match, near_miss
         Two small graphs, one episode a line: `minute source/zone -> target/zone name #tactic @account`; a line without an
         arrow is an alert about one host, `#` and `@` may be left out or come more than once.
@@ -43,6 +44,7 @@ class Motif:
     chain: tuple[str, ...]
     technique: str
     why: str
+    check: str
     blind_spot: str
     match: tuple[str, ...]
     near_miss: tuple[str, ...]
@@ -69,6 +71,7 @@ MOTIFS: tuple[Motif, ...] = (
         chain=("a", "b", "c"),
         technique="T0831 Manipulation of Control (ICS)",
         why="Who came over from the office network acts on the process: call the control room before anybody else.",
+        check="Call the control room: was {last} to be worked on? Compare its program with the last good one.",
         blind_spot="A crossing that is itself the act, or an act further hops away: the score's `ot_action` counts both.",
         match=(
             "0 ws1/it -> jump/dmz rdp logon",
@@ -89,6 +92,7 @@ MOTIFS: tuple[Motif, ...] = (
         chain=("a", "b"),
         technique="T0886 Remote Services (ICS)",
         why="What was reached from the office network reaches into the process network: now it is a matter of safety.",
+        check="Who was logged on at each host on the way to {last}, and may that account go into OT?",
         blind_spot="A dual-homed machine that only the OT side reports; an entry by USB or by a supplier's remote access.",
         match=("0 ws1/it -> jump/dmz rdp logon", "20 jump/dmz -> ews/ot rdp logon"),
         near_miss=("20 ws1/it -> jump/dmz rdp logon", "0 jump/dmz -> ews/ot rdp logon"),
@@ -104,6 +108,7 @@ MOTIFS: tuple[Motif, ...] = (
         at_least=1,
         technique="T0822 External Remote Services (ICS)",
         why="A machine outside reaches the process network with no DMZ host between: the conduit should not exist.",
+        check="Find the firewall rule that lets a machine outside reach OT without the DMZ, and close it.",
         blind_spot="A DMZ host that the asset list calls IT or OT; a translated address of the DMZ that hides who comes.",
         match=("0 ws1/it -> fs1/it smb", "20 fs1/it -> ews/ot rdp logon"),
         near_miss=("0 ws1/it -> jump/dmz rdp logon", "20 jump/dmz -> ews/ot rdp logon"),
@@ -117,6 +122,7 @@ MOTIFS: tuple[Motif, ...] = (
         chain=("a", "b"),
         technique="T1041 Exfiltration Over C2 Channel",
         why="A host on which data was gathered speaks to the outside: what is missing may be on its way.",
+        check="How much left {first}, and where to? Block the destination; keep the files gathered.",
         blind_spot="Products that name no tactic; data gathered on one host and sent from another; an upload to a cloud that"
         " the asset list counts as IT.",
         match=("0 fs1/it archive created #collection", "30 fs1/it -> drop/external large upload #exfiltration"),
@@ -131,6 +137,7 @@ MOTIFS: tuple[Motif, ...] = (
         chain=("a", "b", "c"),
         technique="T1021 Remote Services",
         why="Each host is acted upon and then acts: somebody moves through the network.",
+        check="Which account went from {first} to {last}, and where else was it used in that time?",
         blind_spot="A hop that no sensor sees, or one that waits longer than the busy host in the middle allows.",
         match=("0 ws1/it -> fs1/it smb", "10 fs1/it new service", "20 fs1/it -> dc1/it rdp"),
         near_miss=("0 ws1/it -> fs1/it smb", "10 fs1/it new service", "20 fs1/it log cleared"),
@@ -144,6 +151,7 @@ MOTIFS: tuple[Motif, ...] = (
         chain=("a", "b"),
         technique="T1090.001 Internal Proxy",
         why="The same alert is handed on within a minute: a proxy, a tunnel or a worm.",
+        check="Which process passes this on at the host in the middle? A proxy has an owner, a worm has none.",
         blind_spot="A relay that changes protocol on the way, or waits more than a minute.",
         match=("0 ws1/it -> fs1/it beacon", "0.5 fs1/it -> srv/it beacon"),
         near_miss=("0 ws1/it -> fs1/it beacon", "2 fs1/it -> srv/it beacon"),
@@ -159,6 +167,7 @@ MOTIFS: tuple[Motif, ...] = (
         at_least=5,
         technique="T1110.003 Password Spraying",
         why="One host tries many accounts with one and the same method; look for the one that let it in.",
+        check="Did any of the accounts tried log on afterwards? Reset it, and end its sessions.",
         blind_spot="Guesses from many addresses, against fewer than five accounts, or slower than the links allow; products"
         " that name no tactic.",
         match=tuple(f"{i} ws1/it -> dc1/it failed logon #credential-access @user{i}" for i in range(5)),
@@ -176,6 +185,7 @@ MOTIFS: tuple[Motif, ...] = (
         regularity=0.8,
         technique="T1071 Application Layer Protocol",
         why="One host calls another as if by a clock: an implant that asks for orders, or a job that nobody told you of.",
+        check="Which process makes the regular calls, since when, and who knows the address they go to?",
         blind_spot="A beat faster than `ranking.episode_gap_seconds`, which is one episode, or with more than about 30 %"
         " jitter. Of eight calls that come by chance 4 in 100 are as regular.",
         match=tuple(f"{t} ws1/it -> c2/external odd request" for t in (0, 8, 16, 25, 33, 41, 48, 56)),
@@ -192,6 +202,7 @@ MOTIFS: tuple[Motif, ...] = (
         at_least=5,
         technique="T1046 Network Service Discovery",
         why="One host turns to many: discovery, spraying or a worm's next step.",
+        check="Which of the hosts that were turned to answered, and is the one that asked a scanner you know?",
         blind_spot="A sweep slower than the links allow; fewer than five targets.",
         match=tuple(f"{i} ws1/it -> srv{i}/it smb" for i in range(5)),
         near_miss=tuple(f"{i} ws1/it -> srv{i}/it smb" for i in range(4)),
@@ -207,6 +218,7 @@ MOTIFS: tuple[Motif, ...] = (
         at_least=3,
         technique="T1074.002 Remote Data Staging",
         why="Many hosts turn to one, which then acts: staging, a shared drop, or one prey of several footholds.",
+        check="What was put on the host that all turned to, and where did it go from there?",
         blind_spot="Sources behind one translated address count as one.",
         match=(
             "0 ws1/it -> fs1/it smb",

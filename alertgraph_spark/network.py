@@ -1,11 +1,12 @@
-"""Draw: a subgraph as people see it, entities as nodes and alerts between them as edges."""
+"""Draw: a subgraph as people see it, entities as nodes and alerts between them as edges, and the episodes behind it."""
 
 from __future__ import annotations
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from alertgraph_spark.schemas import EDGES, NODES
+from alertgraph_spark.columns import episode_id
+from alertgraph_spark.schemas import EDGES, EVIDENCE, NODES
 from alertgraph_spark.table import conform
 
 MAX_NAMES = 10
@@ -82,3 +83,8 @@ def draw_edges(grouped: DataFrame) -> DataFrame:
         F.max("ended_at").alias("last_seen"),
     )
     return conform(edges, EDGES)
+
+
+def list_evidence(grouped: DataFrame) -> DataFrame:
+    """Episodes of each subgraph; one row is one episode in one subgraph (`schemas.EVIDENCE`)."""
+    return conform(grouped.withColumn("episode_id", episode_id(F.col("episode"))), EVIDENCE)

@@ -32,11 +32,12 @@ from alertgraph_spark.graph import CROSSOVER_LINKS, AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
 from alertgraph_spark.motif_records import MOTIFS
 from alertgraph_spark.motifs import match_motifs, motif_vertices
-from alertgraph_spark.network import draw_edges, draw_nodes
+from alertgraph_spark.network import draw_edges, draw_nodes, list_evidence
 from alertgraph_spark.paths import find_paths
 from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
 from alertgraph_spark.scoring import score_subgraphs
 from alertgraph_spark.source_format import Asset, Format
+from alertgraph_spark.story import with_story
 from alertgraph_spark.table import conform
 
 OnStage = Callable[[str, int, float], None]
@@ -144,9 +145,8 @@ def rank_subgraphs(
     Returns
     -------
     Ranking
-        Tables `subgraphs`, `members`, `nodes`, `edges`, `motif_hits`, `cuts`, `rejected` and `features`, lazy over
-        persisted frames; the window's `alerts`, lazy over the lines themselves; and counts with
-        `rows_read = alerts + duplicates + out_of_window + rejected`.
+        Tables by name, those of `schemas.RESULTS` and `features`, lazy over persisted frames; the window's `alerts`, lazy
+        over the lines themselves; and counts with `rows_read = alerts + duplicates + out_of_window + rejected`.
 
     Notes
     -----
@@ -198,9 +198,14 @@ def rank_subgraphs(
         "describe", describe_subgraphs(grouped, motif_hits, find_paths(graph), chains, knobs.warm_up_hours)
     )
     titles = {motif.id: motif.title for motif in MOTIFS}
-    scored = score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, since=told_since or start)
-    subgraphs, ranking.counts["subgraphs"] = line.run("score", scored)
-
+    asks = {motif.id: motif.check for motif in MOTIFS}
+    begin, since = time.perf_counter(), told_since or start
+    scored = line.cut(
+        score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, asks=asks, since=since)
+    )
+    subgraphs = line.cut(with_story(scored, grouped, _members(alerts, bins, grouped)))
+    ranking.counts["subgraphs"] = subgraphs.count()
+    line.done("score", ranking.counts["subgraphs"], begin)
     if ranking.counts["history"]:
         # What ended before the window has taught what is usual; it is not told again.
         told = F.broadcast(subgraphs.select("subgraph_id"))
@@ -216,6 +221,7 @@ def rank_subgraphs(
         ),
         "subgraphs": subgraphs,
         "members": _members(alerts, bins, grouped),
+        "evidence": list_evidence(grouped),
         "nodes": draw_nodes(grouped),
         "edges": draw_edges(grouped),
         "motif_hits": motif_hits,

@@ -11,6 +11,9 @@ from alertgraph_spark.table import table
 
 ZONES = ("it", "dmz", "ot", "external", "unknown")
 
+_PAST = "struct<name:string,seen_hours:bigint,history_hours:double>"
+_STORY = "array<struct<sentence:string,alert_ids:array<string>>>"
+
 _ENDS = (
     ("source_entity", "string", "entity that acts, or null where the alert names only the host it is about"),
     ("target_entity", "string", "entity that is acted upon, or the host that the alert is about"),
@@ -84,12 +87,7 @@ EPISODES = table(
     ("pair_share", "double", "the same for this type between these two ends", False),
     ("history_hours", "double", "hours of history that the site had before it", False),
     ("surprise", "double", "-1/2 ln fleet_share - 1/2 ln pair_share, in nats", False),
-    (
-        "is_chronic",
-        "boolean",
-        "its type belongs to the everyday noise of the site: kept out of links and subgraphs",
-        False,
-    ),
+    ("is_chronic", "boolean", "its type is everyday noise of the site: kept out of links and subgraphs", False),
 )
 
 LINKS = table(
@@ -153,15 +151,12 @@ FEATURES = table(
     ("tactics", "array<string>", "distinct tactics in order of first appearance", False),
     ("motifs", "array<string>", "ids of the motifs found", False),
     ("path", "array<string>", "entities along its longest time-respecting path", False),
-    ("top_names", "array<string>", "its three rarest alert names", False),
+    ("rarest", f"array<{_PAST}>", "its three rarest alert names, and the past hours in which each was seen", False),
+    ("act_name", "string", "its rarest alert that acts on the process after the crossing; null where none does"),
+    ("quietest", _PAST, "the host least heard of and in how many past hours; null where none is named"),
     ("is_warm_up", "boolean", "it began before the site had enough history to judge", False),
     ("rarity_nats", "double", "surprise of its distinct types, strongest first, damped: sum of c_i / i^0.7", False),
-    (
-        "quiet_nats",
-        "double",
-        "-ln of the lowest past hourly rate among its hosts: a host that never speaks is news",
-        False,
-    ),
+    ("quiet_nats", "double", "-ln of the lowest past hourly rate of its hosts: one that never speaks is news", False),
     ("severity", "double", "highest severity, 0 where none is given", False),
     ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),
     ("chain_hops", "double", "hops of its longest time-respecting path, 0 where no motif of a chain matched", False),
@@ -171,12 +166,7 @@ FEATURES = table(
         "Purdue levels from its outermost to its innermost end where an IT to OT pivot was found, else 0",
         False,
     ),
-    (
-        "ot_action",
-        "double",
-        "1 if an OT target is acted upon (impair, inhibit, impact) after a crossing, else 0",
-        False,
-    ),
+    ("ot_action", "double", "1 if an OT target is acted on (impair, inhibit, impact) after a crossing, else 0", False),
     ("planned_share", "double", "share of its episodes caused by a scanner or maintenance asset of the list", False),
 )
 
@@ -195,13 +185,23 @@ SUBGRAPHS = table(
     ("n_hosts", "bigint", "distinct source and target entities", False),
     ("tactics", "array<string>", "distinct tactics", False),
     ("motifs", "array<string>", "ids of the motifs found", False),
-    (
-        "contributions",
-        "array<struct<term:string,value:double,fact:string>>",
-        "what made the score, largest first",
-        False,
-    ),
+    ("severity", "double", "highest severity, 0 where none is given", False),
+    ("contributions", "array<struct<term:string,value:double,fact:string>>", "its parts, largest first", False),
+    ("title", "string", "what happened, along which hosts, and its most telling alert", False),
+    ("path", "array<string>", "entities along its longest time-respecting path", False),
     ("summary", "string", "one sentence for the analyst", False),
+    ("reasons", "array<string>", "why it stands at its rank: the facts of its contributions, largest first", False),
+    ("unusual", "array<string>", "what of it the site had rarely or never seen before", False),
+    ("checks", "array<string>", "what to check next", False),
+    ("story", _STORY, "if shown, three to six sentences in time order with alerts behind each; else empty", False),
+)
+
+EVIDENCE = table(
+    "evidence",
+    "one episode of one subgraph",
+    ("subgraph_id", "string", "subgraph", False),
+    ("episode_id", "string", "episode, as 16 hexadecimal digits", False),
+    *((c.name, c.type, c.meaning, c.nullable) for c in EPISODES.columns if c.name not in ("episode", "is_chronic")),
 )
 
 NODES = table(
@@ -247,4 +247,4 @@ RUNS = table(
     ("rejected_by_reason", "array<struct<name:string,n:bigint>>", "rows refused, by reason", False),
 )
 
-RESULTS = (SUBGRAPHS, MEMBERS, NODES, EDGES, MOTIF_HITS, FEATURES, CUTS, REJECTED)
+RESULTS = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, MOTIF_HITS, FEATURES, CUTS, REJECTED)

@@ -11,10 +11,12 @@ from typing import TypedDict
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from alertgraph_spark import words
 from alertgraph_spark.schemas import SUBGRAPHS
 from alertgraph_spark.table import conform
+from alertgraph_spark.words import label, labels, many, seen_before
 
-_HOSTS = "transform(path, key -> substring(key, instr(key, ':') + 1))"
+_STORY = next(column.type for column in SUBGRAPHS.columns if column.name == "story")
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,30 @@ class Term:
 
 
 TERMS: tuple[Term, ...] = (
-    Term("rarity", "rarity_nats", 1.0, "concat(n_types, ' alert types, rarest: ', top_names[0])"),
-    Term("quiet_host", "quiet_nats", 1.0, "'one of its hosts is rarely heard of'"),
-    Term("severity", "severity", 2.0, "concat('highest severity ', round(severity, 2))"),
-    Term("kill_chain", "n_stages", 1.0, "concat(int(n_stages), ' of 4 stages: ', array_join(tactics, ', '))"),
-    Term("chain", "chain_hops", 1.0, f"concat(int(chain_hops), ' hops: ', array_join({_HOSTS}, ' → '))"),
+    Term(
+        *("rarity", "rarity_nats", 1.0),
+        f"concat({many('n_types', 'alert type')}, if(n_types = 1, ', ', '; the rarest, '), get(rarest, 0).name, ', seen ',"
+        f" {seen_before('get(rarest, 0)')})",
+    ),
+    Term(
+        *("quiet_host", "quiet_nats", 1.0),
+        f"coalesce(concat({label('quietest.name')}, ' is rarely heard of: alerts about it ', {seen_before('quietest')}),"
+        " 'one of its hosts is rarely heard of')",
+    ),
+    Term("severity", "severity", 2.0, "concat('highest severity ', round(severity, 2), ' of 1')"),
+    Term(
+        *("kill_chain", "n_stages", 1.0),
+        "concat(int(n_stages), ' of 4 stages of an attack: ', replace(array_join(tactics, ', '), '-', ' '))",
+    ),
+    Term(
+        *("chain", "chain_hops", 1.0),
+        f"concat({many('int(chain_hops)', 'hop')}, ' forward in time: ', array_join({labels('path')}, ' → '))",
+    ),
     Term("crossing", "level_drop", 1.0, "concat('reaches ', round(level_drop, 1), ' Purdue levels down into OT')"),
     Term("ot_action", "ot_action", 3.0, "'acts on the process after the crossing'"),
     Term(
-        "planned", "planned_share", -15.0, "concat(round(100 * planned_share), ' % by a scanner or maintenance host')"
+        *("planned", "planned_share", -15.0),
+        "concat(int(round(100 * planned_share)), ' % of it by a scanner or maintenance host')",
     ),
 )
 """Weights in nats; reference/design values, to be learned from labels where there are any."""
@@ -77,6 +94,7 @@ def score_subgraphs(
     show_exceedance: float,
     titles: Mapping[str, str],
     *,
+    asks: Mapping[str, str],
     since: datetime | None = None,
     terms: Sequence[Term] = TERMS,
     half_score: float = HALF_SCORE,
@@ -91,6 +109,8 @@ def score_subgraphs(
         Most earlier subgraphs a day of the site with at least 0.9 of its score for a subgraph to be shown.
     titles
         Motif id to what people call it, the most telling first.
+    asks
+        Motif id to what to check next where it is found.
     since
         Subgraphs that ended before it are history: they count for the exceedance and are not in the output.
 
@@ -123,7 +143,16 @@ def score_subgraphs(
     if since is not None:
         judged = judged.filter(F.col("last_seen") >= F.lit(since))
     rank = F.row_number().over(Window.orderBy(*_best_first())).cast("bigint")
-    return conform(judged.withColumn("rank", rank).withColumn("summary", _summary(titles)), SUBGRAPHS)
+    told = {
+        "rank": rank,
+        "title": words.title(titles),
+        "summary": words.summary(titles),
+        "reasons": F.transform("contributions", lambda c: c["fact"]),
+        "unusual": words.unusual(),
+        "checks": words.checks(asks),
+        "story": F.array().cast(_STORY),
+    }
+    return conform(judged.withColumns(told), SUBGRAPHS)
 
 
 def _best_first() -> list[Column]:
@@ -157,17 +186,3 @@ def _with_shown(scored: DataFrame, budget_per_day: int, show_exceedance: float) 
     )
     shown = judged.join(F.broadcast(exceeded), on="subgraph_id", how="left")
     return shown.withColumn("is_shown", F.coalesce("is_shown", F.lit(False)))
-
-
-def _summary(titles: Mapping[str, str]) -> Column:
-    """One sentence: what it looks like, along which hosts, how much, how long, and the rarest alert."""
-    found = [F.when(F.array_contains("motifs", motif), F.lit(title)) for motif, title in titles.items()]
-    what = F.when(F.size("motifs") > 0, F.concat_ws(", ", *found)).otherwise(F.lit("Unusual alerts"))
-    where = F.when(F.size("path") > 0, F.concat(F.lit(": "), F.array_join(F.expr(_HOSTS), " → "))).otherwise(F.lit(""))
-    hours = (F.unix_timestamp("last_seen") - F.unix_timestamp("first_seen")) / 3600
-    return F.concat(
-        what,
-        where,
-        F.format_string("; %d alerts of %d types on %d hosts in %.1f h", "n_alerts", "n_types", "n_hosts", hours),
-        F.concat(F.lit("; rarest: "), F.element_at("top_names", 1)),
-    )

@@ -58,6 +58,7 @@ def _section(motif: Motif) -> str:
     facts = [
         ("id", f"`{motif.id}`"),
         ("technique", motif.technique),
+        ("check next", motif.check),
         ("blind spot", motif.blind_spot),
         ("pattern", f"`{motif.pattern}`"),
         ("where", f"`{' '.join(motif.where.split())}`"),

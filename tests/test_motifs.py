@@ -352,7 +352,19 @@ def test_both_engines_find_the_same(
 
 @pytest.mark.parametrize("motif", MOTIFS, ids=lambda m: m.id)
 def test_a_record_is_complete(motif: Motif) -> None:
-    for name in ("id", "title", "pattern", "where", "chain", "technique", "why", "blind_spot", "match", "near_miss"):
+    for name in (
+        "id",
+        "title",
+        "pattern",
+        "where",
+        "chain",
+        "technique",
+        "why",
+        "check",
+        "blind_spot",
+        "match",
+        "near_miss",
+    ):
         assert getattr(motif, name), f"{motif.id}: {name} is empty"
     assert re.fullmatch(r"[a-z][a-z_]*", motif.id)
     assert re.fullmatch(r"T\d{4}(\.\d{3})? [A-Z].+", motif.technique), motif.technique

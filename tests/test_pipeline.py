@@ -340,7 +340,8 @@ def test_history_teaches_which_hosts_speak(usual: Found, other: Found) -> None:
         (update,) = [
             f
             for f in found.tables["features"]["without a past"]
-            if f["top_names"] == ["update failed"] and f"{f['first_seen']:%d %H:%M}" == "03 08:05"
+            if [past["name"] for past in f["rarest"]] == ["update failed"]
+            and f"{f['first_seen']:%d %H:%M}" == "03 08:05"
         ]
         return float(update["quiet_nats"])
 

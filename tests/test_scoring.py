@@ -14,6 +14,7 @@ from alertgraph_spark.schemas import FEATURES, SUBGRAPHS
 from alertgraph_spark.scoring import TERMS, Term, score_subgraphs, scorer_weights
 
 TITLES = {"it_ot_pivot": "IT→OT pivot", "lateral_chain": "Lateral movement", "fan_out": "Fan-out"}
+ASKS = {"it_ot_pivot": "Who was logged on from {first} to {last}?", "fan_out": "Which hosts answered?"}
 ALWAYS = 1000.0  # an exceedance that nothing reaches
 Features = dict[str, Any]
 
@@ -27,7 +28,9 @@ def measured(subgraph_id: str, minute: float = 0, **columns: Any) -> Features:
         "last_seen": at(minute),
         **dict.fromkeys(("n_alerts", "n_episodes", "n_hosts", "n_types"), 1),
         **{name: [] for name in ("tactics", "motifs", "path")},
-        "top_names": ["usb stick"],
+        "rarest": [("usb stick", 0, 672.0)],
+        "quietest": ("host:pc7", 3, 20.5),
+        "act_name": None,
         "is_warm_up": False,
         **dict.fromkeys((term.column for term in TERMS), 0.0),
     }
@@ -49,7 +52,7 @@ def scored(
     **more: Any,
 ) -> list[Any]:
     frame = spark.createDataFrame([tuple(row[name] for name in FEATURES.names) for row in rows], FEATURES.ddl)
-    subgraphs = score_subgraphs(frame, budget, exceedance, TITLES, **more)
+    subgraphs = score_subgraphs(frame, budget, exceedance, TITLES, asks=ASKS, **more)
     assert subgraphs.columns == SUBGRAPHS.names
     found = sorted(subgraphs.collect(), key=lambda row: int(row["rank"]))
     assert [row["rank"] for row in found] == list(range(1, len(found) + 1))
@@ -67,7 +70,8 @@ ATTACK = measured(
     tactics=["initial-access", "lateral-movement", "impact"],
     motifs=["it_ot_pivot", "lateral_chain"],
     path=["host:ws1", "host:jump", "host:ews"],
-    top_names=["controller stopped", "rdp logon"],
+    rarest=[("controller stopped", 0, 691.0), ("rdp logon", 5, 690.0)],
+    quietest=("host:ews", 0, 690.5),
     rarity_nats=10.0,
     quiet_nats=4.5,
     severity=0.9,
@@ -115,14 +119,14 @@ def test_the_attack_term_by_term(some: dict[str, Any]) -> None:
 def test_the_words_of_each_term(some: dict[str, Any]) -> None:
     facts = {c["term"]: c["fact"] for c in some["sg-maintained"]["contributions"]}
     assert facts == {
-        "rarity": "3 alert types, rarest: controller stopped",
-        "quiet_host": "one of its hosts is rarely heard of",
-        "severity": "highest severity 0.9",
-        "kill_chain": "3 of 4 stages: initial-access, lateral-movement, impact",
-        "chain": "2 hops: ws1 → jump → ews",
+        "rarity": "3 alert types; the rarest, controller stopped, seen in 0 of 28 days before",  # 691 / 24 = 28.8
+        "quiet_host": "ews is rarely heard of: alerts about it in 0 of 28 days before",
+        "severity": "highest severity 0.9 of 1",
+        "kill_chain": "3 of 4 stages of an attack: initial access, lateral movement, impact",
+        "chain": "2 hops forward in time: ws1 → jump → ews",
         "crossing": "reaches 1.5 Purdue levels down into OT",
         "ot_action": "acts on the process after the crossing",
-        "planned": "25.0 % by a scanner or maintenance host",
+        "planned": "25 % of it by a scanner or maintenance host",
     }
     assert set(facts) == {term.name for term in TERMS}
 
@@ -146,12 +150,69 @@ def test_one_sentence_for_the_analyst(some: dict[str, Any]) -> None:
         "IT→OT pivot, Lateral movement: ws1 → jump → ews; 7 alerts of 3 types on 5 hosts in 2.5 h;"
         " rarest: controller stopped"
     )
-    assert some["sg-alone"]["summary"] == "Unusual alerts; 1 alerts of 1 types on 1 hosts in 0.0 h; rarest: usb stick"
+    assert some["sg-alone"]["summary"] == "Unusual alerts; 1 alert of 1 type on 1 host in 0.0 h; rarest: usb stick"
+
+
+def test_a_headline(some: dict[str, Any]) -> None:
+    assert some["sg-attack"]["title"] == "IT→OT pivot: ws1 → jump → ews, controller stopped"
+    assert some["sg-alone"]["title"] == "Unusual alerts on pc7: usb stick"
+
+
+def test_a_headline_ends_with_what_was_done_to_the_process(spark: SparkSession) -> None:
+    (row,) = scored(spark, [{**ATTACK, "act_name": "program written"}])
+    assert row["title"] == "IT→OT pivot: ws1 → jump → ews, program written"
+    assert row["summary"].endswith("rarest: controller stopped")
+
+
+def test_a_headline_folds_a_long_way(spark: SparkSession) -> None:
+    paths = [[f"host:h{i}" for i in range(n)] for n in (5, 6)]
+    five, six = scored(spark, [measured(f"sg-{len(path)}", path=path, rarity_nats=1.0) for path in paths])
+    assert five["title"] == "Unusual alerts: h0 → h1 → h2 → h3 → h4, usb stick"
+    assert six["title"] == "Unusual alerts: h0 → h1 → … → h4 → h5, usb stick"
+
+
+def test_reasons_are_the_facts_in_their_order(some: dict[str, Any]) -> None:
+    for row in some.values():
+        assert row["reasons"] == [c["fact"] for c in row["contributions"]]
+    assert some["sg-alone"]["reasons"] == ["1 alert type, usb stick, seen in 0 of 28 days before"]
+
+
+def test_what_is_unusual_is_counted(some: dict[str, Any]) -> None:
+    assert some["sg-attack"]["unusual"] == [
+        "controller stopped: seen in 0 of 28 days before",
+        "rdp logon: seen in 5 of 690 hours before",  # hours are what is counted; how many days is not known
+        "ews: any alert about it in 0 of 28 days before",
+    ]
+    assert some["sg-alone"]["unusual"][1:] == ["pc7: any alert about it in 3 of 20 hours before"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "hours", "said"),
+    [
+        (0, 0.5, "with no history before it"),
+        (0, 47.9, "in 0 of 47 hours before"),
+        (0, 48.0, "in 0 of 2 days before"),
+        (1, 48.0, "in 1 of 48 hours before"),
+    ],
+)
+def test_how_often_it_was_seen(spark: SparkSession, seen: int, hours: float, said: str) -> None:
+    (row,) = scored(spark, [measured("sg", rarest=[("usb stick", seen, hours)], quietest=None)])
+    assert row["unusual"] == [f"usb stick: seen {said}"]
+
+
+def test_what_to_check_next_names_the_hosts(some: dict[str, Any]) -> None:
+    last = "Ask the owner of {} whether this was planned work; if so, add the machine to the asset list as such."
+    assert some["sg-attack"]["checks"] == ["Who was logged on from ws1 to ews?", last.format("ews")]
+    assert some["sg-alone"]["checks"] == [last.format("pc7")]  # no path: the host least heard of
+
+
+def test_the_story_is_told_later_and_severity_is_kept(some: dict[str, Any]) -> None:
+    assert {(row["story"] == [], row["severity"]) for row in some.values()} == {(True, 0.9), (True, 0.0)}
 
 
 def test_titles_come_most_telling_first_and_a_fan_out_has_no_path(spark: SparkSession) -> None:
     (row,) = scored(spark, [measured("sg", motifs=["fan_out", "it_ot_pivot", "no title"], rarity_nats=1.0)])
-    assert row["summary"].startswith("IT→OT pivot, Fan-out; 1 alerts")
+    assert row["summary"].startswith("IT→OT pivot, Fan-out; 1 alert ")
 
 
 def test_terms_and_half_score_are_the_callers(spark: SparkSession) -> None:

@@ -51,8 +51,13 @@ def save_tables(tables: Mapping[str, DataFrame], folder: str) -> None:
 
 
 def read_tables(spark: SparkSession, folder: str) -> dict[str, DataFrame]:
-    """The saved tables of a run by name: what is posted is what was saved."""
-    return {table.name: spark.read.parquet(f"{folder}/{table.name}") for table in RESULTS}
+    """The saved tables of a run by name: what is posted is what was saved. One that an older version did not save is not
+    there.
+    """
+    system, root = _hadoop(spark, folder)
+    jvm: Any = spark._jvm
+    names = [t.name for t in RESULTS if system.exists(jvm.org.apache.hadoop.fs.Path(root, t.name))]
+    return {name: spark.read.parquet(f"{folder}/{name}") for name in names}
 
 
 class RunFolder:

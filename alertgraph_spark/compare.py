@@ -1,0 +1,160 @@
+"""Compare two runs: which subgraphs entered the shown ones, which left, which moved, and by which term of the score.
+
+A subgraph of one run is the same in the other if it has the same id, else if no other shares more alerts with it: a change of
+links or motifs may give it another first episode, and with it another id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+MAX_ROWS = 1_000
+"""Subgraphs of each run that are compared: the shown ones and the first by rank."""
+
+Tables = Mapping[str, DataFrame]
+Change = dict[str, Any]
+
+_COLUMNS = ("subgraph_id", "site", "rank", "score", "is_shown", "title", "n_alerts", "contributions")
+_WHAT = {
+    "entered": "shown in B, not in A",
+    "left": "shown in A, not in B",
+    "moved": "another rank or score",
+}
+
+
+def compare_runs(a: Tables, b: Tables, n_rows: int) -> dict[str, Any]:
+    """Compare the tables `subgraphs` and `members` of two runs.
+
+    Parameters
+    ----------
+    n_rows
+        Subgraphs of each run that are looked at beside the shown ones, by rank.
+
+    Returns
+    -------
+    dict
+        `entered`, `left` and `moved`, each a list of changes; `same`, how many stand as they stood; and `shown`, how many
+        subgraphs each run shows. A change holds the subgraph in `a` and in `b` (rank, score, title and so on, None where
+        there is none), the alerts that both have, and `terms`: by how much each term changed its score, largest first. They
+        sum to the change of the score.
+    """
+    looked_at = [_first(run["subgraphs"], n_rows) for run in (a, b)]
+    pairs = _pairs(a, b, *looked_at)
+    changes = [_change(*pair) for pair in pairs]
+    kinds: dict[str, list[Change]] = {kind: [] for kind in (*_WHAT, "same")}
+    for change in changes:
+        kinds[_kind(change)].append(change)
+    for found in kinds.values():
+        found.sort(key=lambda c: min(side["rank"] for side in (c["a"], c["b"]) if side))
+    shown = {name: sum(row["is_shown"] for row in rows.values()) for name, rows in zip("ab", looked_at, strict=True)}
+    return {**{kind: kinds[kind] for kind in _WHAT}, "same": len(kinds["same"]), "shown": shown}
+
+
+def _first(subgraphs: DataFrame, n_rows: int) -> dict[str, dict[str, Any]]:
+    chosen = subgraphs.filter(F.col("is_shown") | (F.col("rank") <= n_rows)).orderBy("rank").limit(MAX_ROWS)
+    return {row["subgraph_id"]: row.asDict(recursive=True) for row in chosen.select(*_COLUMNS).collect()}
+
+
+def _pairs(
+    a: Tables, b: Tables, in_a: dict[str, dict[str, Any]], in_b: dict[str, dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any] | None, dict[str, Any] | None, int | None]]:
+    """Subgraphs of both runs that are one and the same, and those without a counterpart; each with the alerts shared."""
+    partner = {key: key for key in in_a if key in in_b}
+    lost = [key for key in in_a if key not in partner]
+    new = [key for key in in_b if key not in partner.values()]
+    shared = {(key, key): None for key in partner} | _shared(a["members"], b["members"], lost, new)
+    more_a = _named(a["subgraphs"], {x for x, _ in shared} - set(in_a))
+    more_b = _named(b["subgraphs"], {y for _, y in shared} - set(in_b))
+    done_a, done_b = set(), set()
+    for (x, y), n in sorted(shared.items(), key=lambda item: (-(item[1] or 1 << 62), item[0])):
+        if x in done_a or y in done_b:
+            continue
+        done_a.add(x)
+        done_b.add(y)
+        yield in_a.get(x) or more_a.get(x), in_b.get(y) or more_b.get(y), n
+    yield from ((in_a[x], None, None) for x in in_a if x not in done_a)
+    yield from ((None, in_b[y], None) for y in in_b if y not in done_b)
+
+
+def _shared(a: DataFrame, b: DataFrame, lost: Sequence[str], new: Sequence[str]) -> dict[tuple[str, str], int]:
+    """Pairs of subgraphs of two runs and the alerts that they share; for each that has lost its id the three nearest."""
+    if not lost and not new:
+        return {}
+    left, right = (
+        run.select("site", "alert_id", F.col("subgraph_id").alias(name)) for run, name in ((a, "x"), (b, "y"))
+    )
+    both = left.join(right, on=["site", "alert_id"], how="inner").filter(
+        F.col("x").isin(list(lost)) | F.col("y").isin(list(new))
+    )
+    counted = both.groupBy("x", "y").agg(F.count(F.lit(1)).alias("n"))
+    by_x, by_y = (Window.partitionBy(end).orderBy(F.desc("n"), "x", "y") for end in ("x", "y"))
+    near = counted.withColumns({"of_x": F.row_number().over(by_x), "of_y": F.row_number().over(by_y)})
+    rows = near.filter("of_x <= 3 or of_y <= 3").limit(10 * MAX_ROWS).collect()
+    return {(row["x"], row["y"]): row["n"] for row in rows}
+
+
+def _named(subgraphs: DataFrame, ids: set[str]) -> dict[str, dict[str, Any]]:
+    rows = subgraphs.filter(F.col("subgraph_id").isin(sorted(ids))).select(*_COLUMNS).collect() if ids else []
+    return {row["subgraph_id"]: row.asDict(recursive=True) for row in rows}
+
+
+def _change(a: dict[str, Any] | None, b: dict[str, Any] | None, n_shared: int | None) -> Change:
+    before, after = ({c["term"]: c["value"] for c in side["contributions"]} if side else {} for side in (a, b))
+    terms = {term: after.get(term, 0.0) - before.get(term, 0.0) for term in {**before, **after}} if a and b else {}
+    return {
+        "a": _told(a),
+        "b": _told(b),
+        "n_shared_alerts": n_shared if n_shared is not None else (min(a["n_alerts"], b["n_alerts"]) if a and b else 0),
+        "score_change": b["score"] - a["score"] if a and b else None,
+        "terms": dict(
+            sorted(((t, v) for t, v in terms.items() if abs(v) >= 5e-4), key=lambda tv: (-abs(tv[1]), tv[0]))
+        ),
+    }
+
+
+def _told(side: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return {name: side[name] for name in _COLUMNS if name != "contributions"} if side else None
+
+
+def _kind(change: Change) -> str:
+    a, b = change["a"], change["b"]
+    was, now = (bool(side and side["is_shown"]) for side in (a, b))
+    if was != now:
+        return "entered" if now else "left"
+    if a is None or b is None:
+        return "moved"
+    return "moved" if a["rank"] != b["rank"] or abs(change["score_change"]) >= 5e-4 else "same"
+
+
+def comparison_text(found: Mapping[str, Any], n_rows: int) -> Iterator[str]:
+    """What changed, in lines for a terminal; at most `n_rows` of those that only moved."""
+    yield f"shown     {found['shown']['a']} in A, {found['shown']['b']} in B; {found['same']} looked at are as they were"
+    for kind, meaning in _WHAT.items():
+        changes = found[kind]
+        yield ""
+        yield f"{kind} ({len(changes)}): {meaning}"
+        for change in changes if kind != "moved" else changes[:n_rows]:
+            yield from _lines(change)
+        if kind == "moved" and len(changes) > n_rows:
+            yield f"  … and {len(changes) - n_rows} more; --rows shows them"
+
+
+def _lines(change: Change) -> Iterator[str]:
+    a, b = change["a"], change["b"]
+    ranks = " → ".join(f"{side['rank']}" if side else "none" for side in (a, b))
+    scores = " → ".join(f"{side['score']:.3f}" if side else "none" for side in (a, b))
+    yield f"  rank {ranks:<12} score {scores:<15}  {(b or a)['title']}"
+    if a and b and a["subgraph_id"] != b["subgraph_id"]:
+        yield (
+            f"       {a['subgraph_id']} is now {b['subgraph_id']}: {change['n_shared_alerts']:,} alerts are in both, of"
+            f" {a['n_alerts']:,} and {b['n_alerts']:,}"
+        )
+    if a and b:
+        why = ", ".join(f"{term} {value:+.3f}" for term, value in change["terms"].items())
+        yield f"       {why or 'its own score is as it was: others moved'}"
+    else:
+        yield f"       {'A' if b else 'B'} has no subgraph of these alerts among those looked at"

@@ -1,0 +1,43 @@
+"""A run as one page to read: what was found, as a network, and each of the few subgraphs told, drawn and listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from pyspark.sql import DataFrame
+
+from alertgraph_spark.report.gather import gather
+
+NAME = "report.html"
+"""The page's file in the folder of its run."""
+
+TABLES = ("subgraphs", "members", "evidence", "nodes", "edges")
+"""What a page is made of."""
+
+NO_BOKEH = "not written: bokeh is not installed; pip install 'alertgraph-spark[report]', then: alertgraph report"
+
+
+class Files(Protocol):
+    """Where the page is written."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole."""
+
+
+def write_report(tables: Mapping[str, DataFrame], record: Mapping[str, Any], files: Files) -> bool:
+    """Write the page of a run beside its tables; False where Bokeh, an extra, is not installed.
+
+    Parameters
+    ----------
+    tables
+        Of the run as it was saved (`schemas.RESULTS`).
+    record
+        What its `run.json` holds.
+    """
+    try:
+        from alertgraph_spark.report.page import render  # noqa: PLC0415  # it needs Bokeh, a run does not
+    except ImportError:
+        return False
+    files.write(NAME, render(gather(tables, record)).encode())
+    return True

@@ -1,0 +1,64 @@
+"""The analytic rule as a resource, made from its YAML, which is what the Azure-Sentinel repository takes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FILE = Path(__file__).resolve().parent / "sentinel" / "incident_rule.yaml"
+API = "2025-07-01-preview"
+"""A preview, for it alone declares `sentinelEntitiesMappings`."""
+
+OPERATORS = {"gt": "GreaterThan", "lt": "LessThan", "eq": "Equal", "ne": "NotEqual"}
+SAME = (
+    *("description", "severity", "query", "triggerThreshold", "tactics", "entityMappings", "sentinelEntitiesMappings"),
+    *("eventGroupingSettings", "customDetails", "alertDetailsOverride"),
+)
+
+
+def rule_text() -> str:
+    """The rule as YAML, as it is kept."""
+    return FILE.read_text(encoding="utf-8")
+
+
+def rule_yaml() -> dict[str, Any]:
+    """The rule as its YAML says."""
+    rule: dict[str, Any] = yaml.safe_load(rule_text())
+    return rule
+
+
+def iso_duration(short: str) -> str:
+    """`90m` as PT90M, `3d` as P3D.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    match = re.fullmatch(r"(\d+)([mhd])", short)
+    if match is None:
+        raise ValueError(f"{short!r} is no duration such as 90m, 1h or 3d")
+    number, unit = match.groups()
+    return f"P{number}D" if unit == "d" else f"PT{number}{unit.upper()}"
+
+
+def rule_properties() -> dict[str, Any]:
+    """The properties of the rule as the resource takes them, but for whether it is enabled."""
+    rule = rule_yaml()
+    incidents = rule["incidentConfiguration"]
+    grouping = incidents["groupingConfiguration"]
+    return {
+        "displayName": rule["name"],
+        **{key: rule[key] for key in SAME},
+        "techniques": rule["relevantTechniques"],
+        "queryFrequency": iso_duration(rule["queryFrequency"]),
+        "queryPeriod": iso_duration(rule["queryPeriod"]),
+        "triggerOperator": OPERATORS[rule["triggerOperator"]],
+        "suppressionEnabled": False,
+        "suppressionDuration": "PT5H",
+        "incidentConfiguration": incidents
+        | {"groupingConfiguration": grouping | {"lookbackDuration": iso_duration(grouping["lookbackDuration"])}},
+    }

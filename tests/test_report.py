@@ -1,0 +1,329 @@
+"""The page of a run: bounded, placed where the data says, and, in a real browser, quiet, offline and usable."""
+
+from __future__ import annotations
+
+import builtins
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chromium import LAPTOP, asked, browser, load, needs_chromium, said, settle, source
+from incident import at, grouped_frame, told
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from alertgraph_spark.columns import episode_id
+from alertgraph_spark.network import draw_edges, draw_nodes, list_evidence
+from alertgraph_spark.report import NAME, write_report
+from alertgraph_spark.report.gather import MAX_EDGES, MAX_EVIDENCE, MAX_HOSTS, MAX_NEXT, gather
+from alertgraph_spark.report.layout import FOLDED, MAX_NODES, along_path, bands, fold
+
+pytest.importorskip("bokeh")
+
+from alertgraph_spark.report.page import render
+from alertgraph_spark.schemas import SUBGRAPHS
+
+N_FLOOD = 10_000
+HOSTILE = "</script><img src=http://192.0.2.7/x onerror=alert(1)>"
+RECORD = {
+    "run_id": "20260305T060000-abcdef12",
+    "window": {"start": "2026-03-02T00:00:00+00:00", "end": "2026-03-05T00:00:00+00:00"},
+    "counts": {"rows_read": 10_010, "subgraphs": 4},
+    "versions": {"alertgraph_spark": "0"},
+}
+ATTACK = [
+    told("540 ws1/it phish opened #initial-access @meyer", n_alerts=2),
+    told("550 ws1/it -> jump/dmz rdp logon #lateral-movement @svc", lasts=5, n_alerts=3),
+    told("600 jump/dmz -> ews/ot rdp logon #lateral-movement", surprise=6.0),
+    told("1500 ews/ot -> plc/ot controller stopped #impair-process-control", lasts=30, n_alerts=4, surprise=9.0),
+    told("1510 ews/ot -> hmi/ot view lost", name=HOSTILE),
+]
+
+
+def subgraph(key: str, rank: int, shown: bool, **more: Any) -> dict[str, Any]:
+    empty = {c.name: [] if c.type.startswith("array") else None for c in SUBGRAPHS.columns}
+    row = {
+        **{"subgraph_id": key, "site": "plant", "rank": rank, "is_shown": shown, "score": 0.9 - rank / 10},
+        **{
+            "first_seen": at(540),
+            "last_seen": at(1530),
+            "n_alerts": 11,
+            "n_episodes": 5,
+            "n_hosts": 5,
+            "severity": 0.5,
+        },
+        **{"title": f"Title of {key}", "summary": f"Summary of {key}"},
+        "contributions": [("rarity", 0.7, "one type"), ("planned", -0.1, "10 % of it by a scanner")],
+        "story": [("First it came.", ["0/1"]), ("Then it went.", ["3/1", "3/2"]), ("It ends.", ["4/1"])],
+        "unusual": ["never seen"],
+        "checks": ["Call the control room."],
+    }
+    return {**empty, **row, **more}
+
+
+@pytest.fixture(scope="module")
+def tables(spark: SparkSession) -> dict[str, DataFrame]:
+    """An attack, a flood of ten thousand alerts from one host to as many, and two that are beyond the budget."""
+    rows = [
+        *({**row, "subgraph_id": "sg-attack"} for row in ATTACK),
+        {**told("20 nas/it quiet"), "subgraph_id": "sg-next"},
+        {**told("30 nas/it -> srv/it odd"), "subgraph_id": "sg-last"},
+    ]
+    few = grouped_frame(spark, [{**row, "episode": n} for n, row in enumerate(rows)])
+    flood = few.filter("subgraph_id = 'sg-last'").crossJoin(spark.range(N_FLOOD).withColumnRenamed("id", "i"))
+    flood = flood.withColumns(
+        {
+            "subgraph_id": F.lit("sg-flood"),
+            "episode": F.col("i") + 100,
+            "source_entity": F.lit("host:scanner"),
+            "target_entity": F.concat(F.lit("host:h"), "i"),
+            "started_at": F.col("started_at") + F.make_dt_interval(secs="i"),
+            "name": F.concat(F.lit("probe "), F.col("i") % 7),
+        }
+    ).drop("i")
+    grouped = few.unionByName(flood).persist()
+    alert = F.explode(F.expr("transform(sequence(1, int(n_alerts)), i -> concat(episode, '/', i))")).alias("alert_id")
+    members = grouped.select("subgraph_id", alert, "site", episode_id(F.col("episode")).alias("episode_id"))
+    found = [
+        subgraph("sg-attack", 1, True, path=[f"host:{h}" for h in ("ws1", "jump", "ews", "plc")]),
+        subgraph("sg-flood", 2, True, n_alerts=N_FLOOD, n_episodes=N_FLOOD, title=HOSTILE),
+        subgraph("sg-next", 3, False, story=[]),
+        subgraph("sg-last", 4, False, story=[]),
+    ]
+    return {
+        "subgraphs": spark.createDataFrame([tuple(row[n] for n in SUBGRAPHS.names) for row in found], SUBGRAPHS.ddl),
+        **{"members": members, "evidence": list_evidence(grouped)},
+        **{"nodes": draw_nodes(grouped), "edges": draw_edges(grouped)},
+    }
+
+
+@pytest.fixture(scope="module")
+def gathered(tables: dict[str, DataFrame]) -> dict[str, Any]:
+    return gather(tables, RECORD)
+
+
+@pytest.fixture(scope="module")
+def page(gathered: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("report") / NAME
+    file.write_text(render(gathered), encoding="utf-8")
+    return file
+
+
+# --- what is gathered -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_gathered_is_bounded_and_counted(gathered: dict[str, Any]) -> None:
+    attack, flood, *following = gathered["subgraphs"]
+    assert [row["subgraph_id"] for row in following] == ["sg-next", "sg-last"]
+    assert (len(attack["evidence"]), len(flood["evidence"])) == (5, MAX_EVIDENCE)
+    assert len(flood["edges"]) == len(flood["nodes"]["of"]) == MAX_EDGES
+    assert flood["nodes"]["n_all"] == N_FLOOD + 1  # and the host that scans
+    assert [e["alert_ids"] for e in attack["evidence"]][:2] == [["0/1", "0/2"], ["1/1", "1/2", "1/3"]]
+    assert attack["evidence"][0]["started_at"] == at(540).timestamp() * 1000
+    network = gathered["network"]
+    assert network["n_hosts"] == N_FLOOD + 8  # ws1 jump ews plc hmi, scanner, nas srv
+    by_zone: dict[str, int] = {}
+    for host in network["hosts"]:
+        by_zone[host["zone"]] = by_zone.get(host["zone"], 0) + 1
+    assert by_zone == {"it": MAX_HOSTS, "dmz": 1, "ot": 3}
+
+
+def test_only_so_many_come_next(tables: dict[str, DataFrame], spark: SparkSession) -> None:
+    more = [subgraph(f"sg-{n}", 10 + n, False, score=0.5) for n in range(MAX_NEXT + 5)]
+    more.append(subgraph("sg-nothing", 5, False, score=0.0))  # planned through and through: nobody is asked to read it
+    rows = spark.createDataFrame([tuple(row[n] for n in SUBGRAPHS.names) for row in more], SUBGRAPHS.ddl)
+    found = gather({**tables, "subgraphs": rows}, RECORD)["subgraphs"]
+    assert [row["subgraph_id"] for row in found] == [f"sg-{n}" for n in range(MAX_NEXT)]
+
+
+# --- where things stand ---------------------------------------------------------------------------------------------
+
+
+def test_zones_lie_in_bands_from_the_outside_to_the_process() -> None:
+    zone_of = {"plc": "ot", "pc": "it", "jump": "dmz", "c2": "external", "?": "unknown", "nas": "it"}
+    place, edges = bands(zone_of, [("c2", "pc"), ("pc", "jump"), ("jump", "plc"), ("gone", "plc")])
+    assert [zone for zone, *_ in edges] == ["external", "it", "dmz", "ot", "unknown"]
+    for host, zone in zone_of.items():
+        ((top, bottom),) = [(t, b) for z, t, b in edges if z == zone]
+        assert bottom < place[host][1] < top and 0 < place[host][0] < 1
+    assert len(set(place.values())) == len(zone_of)
+
+
+def test_a_path_is_drawn_on_one_line_from_left_to_right() -> None:
+    path = ["a", "b", "c"]
+    place = along_path(path, [*path, "x", "y"], [("a", "b", 1), ("b", "c", 1), ("c", "x", 5), ("a", "x", 1)])
+    assert [place[h][1] for h in path] == [0, 0, 0]
+    assert place["a"][0] < place["b"][0] < place["c"][0]
+    assert place["x"][1] != 0 and abs(place["x"][0] - place["c"][0]) < abs(place["x"][0] - place["b"][0])
+
+
+def test_without_a_path_the_busiest_host_is_in_the_middle() -> None:
+    place = along_path([], ["s", "t", "hub", "u"], [("hub", "s", 1), ("hub", "t", 1), ("u", "hub", 9)])
+    assert place["hub"] == (0.5, 0.0)
+    assert len(set(place.values())) == 4
+
+
+@pytest.mark.parametrize(("n", "n_drawn"), [(MAX_NODES, MAX_NODES), (MAX_NODES + 1, MAX_NODES - 1)])
+def test_what_does_not_fit_is_folded(n: int, n_drawn: int) -> None:
+    hosts, rest = fold(["p", "q"], {f"h{i}": i for i in range(n - 2)}, [("p", "q")])
+    assert (len(hosts), len(rest)) == (n_drawn, n - n_drawn)
+    assert hosts[:3] == ["p", "q", f"h{n - 3}"], "the path first, then the host with most alerts"
+
+
+def test_of_an_endless_path_both_ends_are_drawn() -> None:
+    path = [f"p{i:02}" for i in range(60)]
+    hosts, rest = fold(path, {}, [])
+    assert path[0] in hosts and path[-1] in hosts
+    assert len(hosts) == MAX_NODES - 1 and len(rest) == 60 - len(hosts)
+
+
+# --- without Bokeh --------------------------------------------------------------------------------------------------
+
+
+def test_without_bokeh_nothing_is_written_and_nothing_breaks(
+    tables: dict[str, DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = builtins.__import__
+
+    def no_bokeh(name: str, *rest: Any, **more: Any) -> Any:
+        if name.startswith(("bokeh", "alertgraph_spark.report.page")):
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    class Files:
+        def write(self, name: str, content: bytes) -> None:
+            raise AssertionError(name)
+
+    monkeypatch.setattr(builtins, "__import__", no_bokeh)
+    assert write_report(tables, RECORD, Files()) is False
+
+
+def test_names_cannot_leave_the_data_block(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert HOSTILE not in text
+    assert text.count("<img") == 0
+    assert "\\u003c/script>" in text
+
+
+# --- in a browser ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with browser(tmp_path_factory.mktemp("profile")) as running:
+        yield running
+
+
+@needs_chromium
+def test_it_loads_fast_without_a_word_and_asks_for_nothing(driver: Any, page: Path) -> None:
+    begin = time.perf_counter()
+    load(driver, page)
+    seconds = time.perf_counter() - begin
+    assert said(driver) == []
+    assert [url for url in asked(driver) if not url.startswith("data:")] == [page.resolve().as_uri()]
+    assert seconds < 20, "ten thousand alerts in one subgraph"
+    assert page.stat().st_size < 3_000_000
+
+
+@needs_chromium
+def test_these_tests_would_hear_an_error_and_see_a_request(driver: Any, page: Path, tmp_path: Path) -> None:
+    breach = tmp_path / NAME
+    text = page.read_text(encoding="utf-8").replace("<footer>", '<footer><img src="http://192.0.2.7/x.png">')
+    breach.write_text(text.replace("img-src data: blob:", "img-src http:"), encoding="utf-8")
+    load(driver, breach)
+    assert "http://192.0.2.7/x.png" in asked(driver)
+    breach.write_text(text.replace("<footer>", "<footer><script>let a = 1</script>"), encoding="utf-8")
+    load(driver, breach)
+    assert any("Content Security Policy" in message for message in said(driver))
+
+
+@needs_chromium
+def test_nodes_stand_where_the_data_says(driver: Any, page: Path) -> None:
+    load(driver, page)
+    nodes = source(driver, "graph_nodes")
+    x = dict(zip(nodes["label"], nodes["x"], strict=True))
+    y = dict(zip(nodes["label"], nodes["y"], strict=True))
+    assert x["ws1"] < x["jump"] < x["ews"] < x["plc"]
+    assert {y[host] for host in ("ws1", "jump", "ews", "plc")} == {0} and y["hmi"] != 0
+    looks = dict(zip(nodes["label"], zip(nodes["zone"], nodes["color"], nodes["marker"], strict=True), strict=True))
+    assert looks["ws1"] == ("IT", "#0072B2", "circle")
+    assert looks["plc"] == ("OT", "#E69F00", "square")
+    assert looks["jump"][0] == "DMZ"
+    assert source(driver, "graph_edges")["pair"] == ["ws1 → jump", "jump → ews", "ews → plc", "ews → hmi"]
+    hosts, areas = source(driver, "network_hosts"), source(driver, "network_bands")
+    band = {name: (bottom, top) for name, bottom, top in zip(areas["name"], areas["bottom"], areas["top"], strict=True)}
+    assert list(band) == ["IT", "DMZ", "OT"]
+    for zone, height in zip(hosts["zone"], hosts["y"], strict=True):
+        assert band[zone][0] < height < band[zone][1]
+    assert set(source(driver, "network_labels")["label"]) == {"ws1", "jump", "ews", "plc", "hmi"}
+    times = source(driver, "timeline")
+    assert times["started"][0] == at(540).timestamp() * 1000
+    assert times["tactic"][-1] == "no tactic named"
+
+
+@needs_chromium
+def test_a_click_shows_a_subgraph_and_the_slider_what_comes_next(driver: Any, page: Path) -> None:
+    load(driver, page)
+
+    def ranked() -> list[str]:
+        return [b.get_attribute("data-id") for b in driver.find_elements("css selector", "#ranked button")]
+
+    assert ranked() == ["sg-attack", "sg-flood"]
+    assert driver.find_element("id", "title").text == "Title of sg-attack"
+    begin = time.perf_counter()
+    driver.find_elements("css selector", "#ranked button")[1].click()
+    settle(driver)
+    assert time.perf_counter() - begin < 5, "ten thousand alerts in it"
+    assert driver.find_element("id", "title").text == HOSTILE, "as text, not as an element"
+    nodes = source(driver, "graph_nodes")
+    assert len(nodes["id"]) == MAX_NODES and FOLDED in nodes["id"]
+    assert nodes["label"][-1] == f"+{N_FLOOD + 1 - (MAX_NODES - 1):,} more"
+    assert len(driver.find_elements("css selector", "#evidence tr")) == MAX_EVIDENCE
+    assert "of 10,000 episodes" in driver.find_element("id", "evidence-note").text
+    slider = driver.find_element("id", "more")
+    assert slider.get_attribute("max") == "2"
+    slider.send_keys("\ue014")  # the right arrow: a keyboard is enough
+    assert ranked() == ["sg-attack", "sg-flood", "sg-next"]
+    assert "+1" in driver.find_element("id", "more-said").text
+    driver.find_elements("css selector", "#ranked button")[2].send_keys("\ue007")
+    assert driver.find_element("id", "title").text == "Title of sg-next"
+    assert said(driver) == []
+
+
+@needs_chromium
+def test_a_sentence_marks_the_alerts_behind_it(driver: Any, page: Path) -> None:
+    load(driver, page)
+    driver.find_elements("css selector", "#story button")[1].click()
+    told_rows = driver.find_elements("css selector", "#evidence tr.told")
+    assert len(told_rows) == 1 and "controller stopped" in told_rows[0].text
+    assert "3/1, 3/2" in driver.find_element("id", "evidence-note").text
+
+
+@needs_chromium
+def test_it_fits_a_laptop_in_both_themes(driver: Any, page: Path) -> None:
+    load(driver, page, "#sg-flood")
+    assert driver.find_element("id", "title").text == HOSTILE, "an address may name its subgraph"
+    papers = []
+    for _ in range(2):
+        wide = driver.execute_script(
+            "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert wide[0] <= wide[1] == LAPTOP[0], "no scrolling sideways"
+        papers.append(driver.execute_script("return getComputedStyle(document.body).backgroundColor"))
+        driver.find_element("id", "theme").click()
+        settle(driver)
+    assert papers[0] != papers[1]
+    assert said(driver) == []
+
+
+@needs_chromium
+def test_a_run_without_a_subgraph_says_so(driver: Any, tmp_path: Path) -> None:
+    empty = tmp_path / NAME
+    network = {"hosts": [], "pairs": [], "n_hosts": 0, "n_sites": 0}
+    empty.write_text(render({"run": RECORD, "subgraphs": [], "network": network}), encoding="utf-8")
+    load(driver, empty)
+    assert driver.find_element("id", "none").is_displayed()
+    assert not driver.find_element("id", "subgraph").is_displayed()
+    assert said(driver) == []
