@@ -7,7 +7,7 @@ AZURITE := $(VENV)/azurite/.ready
 LAKES ?= .lakes
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench-quality bench-speed bench-delivery faults formats-table clean
+.PHONY: help demo test lint docs screenshots bench-quality bench-speed bench-delivery faults formats-table clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ lint: $(STAMP) ## style, types and architecture
 docs: $(STAMP) ## make the generated pages and the files in deploy/ anew
 	@$(BIN)/python docs/make_docs.py
 	@$(BIN)/python deploy/make_deploy.py
+
+screenshots: $(STAMP) ## pictures of the last demo's report into docs/img, and of real alerts where they lie beside the repository
+	@$(BIN)/python benchmarks/screenshots.py
 
 bench-quality: $(STAMP) ## judge the ranking on labelled lakes, beside simple orders and two peers; writes docs/quality.md
 	@$(BIN)/python benchmarks/quality --write docs/quality.md

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from PIL import Image
 from quality.lakes import ALL, Lake, shared_lake
 from quality.runs import run_job
 from selenium import webdriver
@@ -27,8 +28,8 @@ FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--force-color-profile=srgb"),
 )
-WIDTH = 1366
-"""Of a laptop."""
+WIDTH, TALLEST = 1366, 1600
+"""Of a laptop, and of what is kept of a page."""
 
 
 def take(page: Path, prefix: str) -> list[Path]:
@@ -59,10 +60,18 @@ def take(page: Path, prefix: str) -> list[Path]:
                 for part, name in (("overview", "network"), ("subgraph", "subgraph")):
                     file = IMAGES / f"{prefix}-{name}-{theme}.png"
                     driver.find_element(By.ID, part).screenshot(str(file))
+                    make_small(file)
                     taken.append(file)
         finally:
             driver.quit()
     return taken
+
+
+def make_small(file: Path) -> None:
+    """Keep the top of a long picture, in so few colours that a repository can hold it."""
+    with Image.open(file) as picture:
+        top = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, TALLEST)))
+    top.quantize(96).save(file, optimize=True)
 
 
 def last_demo() -> Path | None:

@@ -54,12 +54,10 @@ def gather(tables: Mapping[str, DataFrame], record: Mapping[str, Any]) -> Gather
     shown = [row["subgraph_id"] for row in chosen if row["is_shown"]]
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         network = pool.submit(_network, tables, shown)
-        parts = [
-            pool.submit(_evidence, tables, ids),
-            pool.submit(_edges, tables["edges"], ids),
-            pool.submit(_nodes, tables["nodes"], tables["edges"], ids),
-        ]
-        evidence, edges, nodes = (part.result() for part in parts)
+        episodes = pool.submit(_evidence, tables, ids)
+        pairs = pool.submit(_edges, tables["edges"], ids)
+        nodes = _nodes(tables["nodes"], tables["edges"], ids)
+        evidence, edges = episodes.result(), pairs.result()
     for row in chosen:
         key = row["subgraph_id"]
         row |= {"evidence": evidence.get(key, []), "edges": edges.get(key, []), "nodes": nodes.get(key, {})}
@@ -125,12 +123,8 @@ def _network(tables: Mapping[str, DataFrame], shown: Sequence[str]) -> dict[str,
     known = {(row["site"], row["node_id"]) for row in kept}
     lines = _plain(pairs.filter("source <> target").orderBy(*first, "site", "source", "target").limit(MAX_PAIRS))
     lines = [row for row in lines if {(row["site"], row["source"]), (row["site"], row["target"])} <= known]
-    return {
-        "hosts": kept,
-        "pairs": lines,
-        "n_hosts": sum({row["zone"]: row["n_zone"] for row in kept}.values()),
-        "n_sites": len({row["site"] for row in kept}),
-    }
+    n_hosts = sum({row["zone"]: row["n_zone"] for row in kept}.values())
+    return {"hosts": kept, "pairs": lines, "n_hosts": n_hosts}
 
 
 def _ends(edges: DataFrame) -> DataFrame:
