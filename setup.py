@@ -33,7 +33,16 @@ setup(
         "alertgraph_spark.io.log_analytics",
         "alertgraph_spark.report",
     ],
-    package_data={"alertgraph_spark": ["formats/*.yaml", "io/log4j2.properties", "report/page.*", "py.typed"]},
+    package_data={
+        "alertgraph_spark": [
+            "formats/*.yaml",
+            "io/log4j2.properties",
+            "report/page.css",
+            "report/page.html",
+            "report/page.js",
+            "py.typed",
+        ]
+    },
     entry_points={"console_scripts": ["alertgraph = alertgraph_spark.__main__:cli"]},
     # The platform brings pyspark; a hard requirement would fight it. Synapse, Databricks and Fabric have PyYAML.
     install_requires=["PyYAML>=6"],
