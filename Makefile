@@ -13,7 +13,7 @@ PLATFORMS ?= .platforms
 SMOKE := $(addprefix tests/test_,job.py export.py alerts.py links.py graph.py motifs.py scoring.py results.py log_analytics.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark4 test-spark-latest platforms lint docs dist bench-quality bench-speed bench-delivery faults formats-table clean
+.PHONY: help demo test test-spark4 test-spark-latest platforms lint docs dist screenshots bench-quality bench-speed bench-delivery faults formats-table clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -62,6 +62,9 @@ docs: $(STAMP) ## make the generated pages and the files in deploy/ anew
 
 dist: $(STAMP) ## build the wheel, the same bytes as a zip, and the list of versions, into dist/
 	@$(BIN)/python deploy/make_dist.py
+
+screenshots: $(STAMP) ## pictures of the last demo's report into docs/img, and of real alerts where they lie beside the repository
+	@$(BIN)/python benchmarks/screenshots.py
 
 bench-quality: $(STAMP) ## judge the ranking on labelled lakes, beside simple orders and two peers; writes docs/quality.md
 	@$(BIN)/python benchmarks/quality --write docs/quality.md

@@ -36,7 +36,12 @@ setup(
     ],
     # A cluster that starts the job by an entry point, as Databricks does, needs it in the wheel.
     package_dir={"alertgraph_spark.jobs": "jobs"},
-    package_data={"alertgraph_spark": ["formats/*.yaml", "io/log4j2.properties", "report/page.*", "py.typed"]},
+    package_data={
+        "alertgraph_spark": [
+            *("formats/*.yaml", "io/log4j2.properties", "py.typed"),
+            *("report/page.css", "report/page.html", "report/page.js"),
+        ]
+    },
     entry_points={
         "console_scripts": [
             "alertgraph = alertgraph_spark.__main__:cli",

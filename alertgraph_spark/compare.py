@@ -39,7 +39,8 @@ def compare_runs(a: Tables, b: Tables, n_rows: int) -> dict[str, Any]:
     dict
         `entered`, `left` and `moved`, each a list of changes; `same`, how many stand as they stood; and `shown`, how many
         subgraphs each run shows. A change holds the subgraph in `a` and in `b` (rank, score, title and so on, None where
-        there is none), the alerts that both have, and `terms`: by how much each term changed its score, largest first. They
+        there is none); `n_shared_alerts` where their ids differ; `kin`, of one without a counterpart the subgraph of the
+        other run that has most of its alerts; and `terms`, by how much each term changed its score, largest first. They
         sum to the change of the score.
     """
     looked_at = [_first(run["subgraphs"], n_rows) for run in (a, b)]
@@ -61,12 +62,13 @@ def _first(subgraphs: DataFrame, n_rows: int) -> dict[str, dict[str, Any]]:
 
 def _pairs(
     a: Tables, b: Tables, in_a: dict[str, dict[str, Any]], in_b: dict[str, dict[str, Any]]
-) -> Iterator[tuple[dict[str, Any] | None, dict[str, Any] | None, int | None]]:
+) -> Iterator[tuple[dict[str, Any] | None, dict[str, Any] | None, int | None, dict[str, Any] | None]]:
     """Subgraphs of both runs that are one and the same, and those without a counterpart; each with the alerts shared."""
     partner = {key: key for key in in_a if key in in_b}
     lost = [key for key in in_a if key not in partner]
     new = [key for key in in_b if key not in partner.values()]
-    shared = {(key, key): None for key in partner} | _shared(a["members"], b["members"], lost, new)
+    shared: dict[tuple[str, str], int | None] = {(key, key): None for key in partner}
+    shared |= _shared(a["members"], b["members"], lost, new)
     more_a = _named(a["subgraphs"], {x for x, _ in shared} - set(in_a))
     more_b = _named(b["subgraphs"], {y for _, y in shared} - set(in_b))
     done_a, done_b = set(), set()
@@ -75,9 +77,15 @@ def _pairs(
             continue
         done_a.add(x)
         done_b.add(y)
-        yield in_a.get(x) or more_a.get(x), in_b.get(y) or more_b.get(y), n
-    yield from ((in_a[x], None, None) for x in in_a if x not in done_a)
-    yield from ((None, in_b[y], None) for y in in_b if y not in done_b)
+        yield in_a.get(x) or more_a.get(x), in_b.get(y) or more_b.get(y), n, None
+    kin_of_a = {x: (in_b.get(y) or more_b[y]) | {"n_shared": n} for n, x, y in _least_first(shared)}
+    kin_of_b = {y: (in_a.get(x) or more_a[x]) | {"n_shared": n} for n, x, y in _least_first(shared)}
+    yield from ((in_a[x], None, None, kin_of_a.get(x)) for x in in_a if x not in done_a)
+    yield from ((None, in_b[y], None, kin_of_b.get(y)) for y in in_b if y not in done_b)
+
+
+def _least_first(shared: Mapping[tuple[str, str], int | None]) -> list[tuple[int, str, str]]:
+    return sorted((n, x, y) for (x, y), n in shared.items() if n is not None)
 
 
 def _shared(a: DataFrame, b: DataFrame, lost: Sequence[str], new: Sequence[str]) -> dict[tuple[str, str], int]:
@@ -102,13 +110,16 @@ def _named(subgraphs: DataFrame, ids: set[str]) -> dict[str, dict[str, Any]]:
     return {row["subgraph_id"]: row.asDict(recursive=True) for row in rows}
 
 
-def _change(a: dict[str, Any] | None, b: dict[str, Any] | None, n_shared: int | None) -> Change:
+def _change(
+    a: dict[str, Any] | None, b: dict[str, Any] | None, n_shared: int | None, kin: dict[str, Any] | None
+) -> Change:
     before, after = ({c["term"]: c["value"] for c in side["contributions"]} if side else {} for side in (a, b))
     terms = {term: after.get(term, 0.0) - before.get(term, 0.0) for term in {**before, **after}} if a and b else {}
     return {
-        "a": _told(a),
-        "b": _told(b),
-        "n_shared_alerts": n_shared if n_shared is not None else (min(a["n_alerts"], b["n_alerts"]) if a and b else 0),
+        "a": _told(a) if a else None,
+        "b": _told(b) if b else None,
+        "n_shared_alerts": n_shared,
+        "kin": {**_told(kin), "n_shared_alerts": kin["n_shared"]} if kin else None,
         "score_change": b["score"] - a["score"] if a and b else None,
         "terms": dict(
             sorted(((t, v) for t, v in terms.items() if abs(v) >= 5e-4), key=lambda tv: (-abs(tv[1]), tv[0]))
@@ -116,8 +127,8 @@ def _change(a: dict[str, Any] | None, b: dict[str, Any] | None, n_shared: int | 
     }
 
 
-def _told(side: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return {name: side[name] for name in _COLUMNS if name != "contributions"} if side else None
+def _told(side: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: side[name] for name in _COLUMNS if name != "contributions"}
 
 
 def _kind(change: Change) -> str:
@@ -147,7 +158,8 @@ def _lines(change: Change) -> Iterator[str]:
     a, b = change["a"], change["b"]
     ranks = " → ".join(f"{side['rank']}" if side else "none" for side in (a, b))
     scores = " → ".join(f"{side['score']:.3f}" if side else "none" for side in (a, b))
-    yield f"  rank {ranks:<12} score {scores:<15}  {(b or a)['title']}"
+    alerts = " → ".join(dict.fromkeys(f"{side['n_alerts']:,}" for side in (a, b) if side))
+    yield f"  rank {ranks:<12} score {scores:<15}  {alerts} alerts  {(b or a)['title']}"
     if a and b and a["subgraph_id"] != b["subgraph_id"]:
         yield (
             f"       {a['subgraph_id']} is now {b['subgraph_id']}: {change['n_shared_alerts']:,} alerts are in both, of"
@@ -157,4 +169,9 @@ def _lines(change: Change) -> Iterator[str]:
         why = ", ".join(f"{term} {value:+.3f}" for term, value in change["terms"].items())
         yield f"       {why or 'its own score is as it was: others moved'}"
     else:
-        yield f"       {'A' if b else 'B'} has no subgraph of these alerts among those looked at"
+        other, kin = "A" if b else "B", change["kin"]
+        if kin:
+            of = f"{kin['n_shared_alerts']:,} of its {(b or a)['n_alerts']:,} alerts"
+            yield f"       {of} are in rank {kin['rank']} of {other}: {kin['title']}"
+        else:
+            yield f"       {other} has none of its alerts in a subgraph"

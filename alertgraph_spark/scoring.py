@@ -35,7 +35,8 @@ class Term:
 TERMS: tuple[Term, ...] = (
     Term(
         *("rarity", "rarity_nats", 1.0),
-        f"concat({many('n_types', 'alert type')}, if(n_types = 1, ', ', '; the rarest, '), get(rarest, 0).name, ', seen ',"
+        f"concat({many('n_types', 'alert type')}, if(n_types = 1, ', “', '; the rarest, “'), get(rarest, 0).name,"
+        " '”, seen ',"
         f" {seen_before('get(rarest, 0)')})",
     ),
     Term(

@@ -55,35 +55,34 @@ def with_story(subgraphs: DataFrame, grouped: DataFrame, members: DataFrame) -> 
     Sentences are made on the driver, where English is easier than in expressions. What comes there is bounded by
     `MAX_STORIES`, `MAX_EPISODES` and `MAX_IDS`, whatever the size of the run.
     """
-    shown = subgraphs.filter("is_shown").orderBy("rank").limit(MAX_STORIES).select("subgraph_id", "n_alerts", "path")
-    rows = _evidence(shown, grouped, members).collect()
+    shown = subgraphs.filter("is_shown").orderBy("rank").limit(MAX_STORIES)
+    told = {row["subgraph_id"]: row for row in shown.select("subgraph_id", "n_alerts", "path").collect()}
+    episodes = _episodes(grouped, list(told)).collect() if told else []
+    alerts = _alerts(members, list(told)).collect() if told else []
+    ids = {row["episode_id"]: row["alert_ids"] for row in alerts}
     of_subgraph: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        of_subgraph.setdefault(row["subgraph_id"], []).append(row.asDict(recursive=True))
-    stories = [(key, tell(found, found[0]["path"], found[0]["total"])) for key, found in sorted(of_subgraph.items())]
-    told = subgraphs.sparkSession.createDataFrame(stories, f"subgraph_id string, told {_STORY}")
-    joined = subgraphs.join(F.broadcast(told), on="subgraph_id", how="left")
+    for row in episodes:
+        known = row.asDict(recursive=True) | {"alert_ids": ids.get(row["episode_id"], [])}
+        of_subgraph.setdefault(row["subgraph_id"], []).append(known)
+    stories = [(key, tell(found, told[key]["path"], told[key]["n_alerts"])) for key, found in of_subgraph.items()]
+    frame = subgraphs.sparkSession.createDataFrame(stories, f"subgraph_id string, told {_STORY}")
+    joined = subgraphs.join(F.broadcast(frame), on="subgraph_id", how="left")
     return conform(joined.withColumn("story", F.coalesce("told", "story")), SUBGRAPHS)
 
 
-def _evidence(shown: DataFrame, grouped: DataFrame, members: DataFrame) -> DataFrame:
-    """The rarest episodes of the shown subgraphs, each with its first alerts by id."""
+def _episodes(grouped: DataFrame, ids: list[str]) -> DataFrame:
+    """The rarest episodes of some subgraphs."""
     rarest = Window.partitionBy("subgraph_id").orderBy(F.desc("surprise"), "started_at", "episode")
-    episodes = (
-        grouped.join(F.broadcast(shown.withColumnRenamed("n_alerts", "total")), on="subgraph_id", how="inner")
-        .withColumn("number", F.row_number().over(rarest))
-        .filter(F.col("number") <= MAX_EPISODES)
-        .withColumn("episode_id", episode_id(F.col("episode")))
-    )
+    numbered = grouped.filter(F.col("subgraph_id").isin(ids)).withColumn("number", F.row_number().over(rarest))
+    return numbered.filter(F.col("number") <= MAX_EPISODES).withColumn("episode_id", episode_id(F.col("episode")))
+
+
+def _alerts(members: DataFrame, ids: list[str]) -> DataFrame:
+    """The first alerts by id of each episode of some subgraphs; one row is one episode."""
     first = Window.partitionBy("episode_id").orderBy("alert_id")
-    ids = (
-        members.join(F.broadcast(shown.select("subgraph_id")), on="subgraph_id", how="left_semi")
-        .withColumn("number", F.row_number().over(first))
-        .filter(F.col("number") <= MAX_IDS)
-        .groupBy("episode_id")
-        .agg(F.array_sort(F.collect_list("alert_id")).alias("alert_ids"))
-    )
-    return episodes.join(ids, on="episode_id", how="inner")
+    numbered = members.filter(F.col("subgraph_id").isin(ids)).withColumn("number", F.row_number().over(first))
+    of_episode = numbered.filter(F.col("number") <= MAX_IDS).groupBy("episode_id")
+    return of_episode.agg(F.array_sort(F.collect_list("alert_id")).alias("alert_ids"))
 
 
 def tell(episodes: Sequence[Mapping[str, Any]], path: Sequence[str], n_alerts: int) -> list[Sentence]:

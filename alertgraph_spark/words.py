@@ -88,7 +88,7 @@ def title(titles: Mapping[str, str]) -> Column:
 
 def unusual() -> Column:
     """What had been seen rarely or never: the rarest alert types, and the host that is hardly ever heard of."""
-    types = f"transform(rarest, t -> concat(t.name, ': seen ', {seen_before('t')}))"
+    types = f"transform(rarest, t -> concat('“', t.name, '”: seen ', {seen_before('t')}))"
     host = f"concat({label('quietest.name')}, ': any alert about it ', {seen_before('quietest')})"
     return F.expr(f"concat({types}, if(quietest is null, {NO_TEXTS}, array({host})))")
 

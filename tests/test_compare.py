@@ -88,15 +88,15 @@ def test_it_reads_in_a_terminal(found: dict[str, Any]) -> None:
         "shown     2 in A, 2 in B; 1 looked at are as they were",
         "",
         "entered (1): shown in B, not in A",
-        "  rank 4 → 1        score 0.300 → 0.700    Title up",
+        "  rank 4 → 1        score 0.300 → 0.700    3 alerts  Title up",
         "       chain +0.300, crossing +0.100",
         "",
         "left (1): shown in A, not in B",
-        "  rank 2 → 4        score 0.500 → 0.350    Title old",
+        "  rank 2 → 4        score 0.500 → 0.350    3 alerts  Title old",
         "       planned -0.100, rarity -0.050",
         "",
         "moved (1): another rank or score",
-        "  rank 1 → 2        score 0.600 → 0.550    Title top",
+        "  rank 1 → 2        score 0.600 → 0.550    3 alerts  Title top",
         "       chain -0.100, severity +0.050",
     ]
 
@@ -117,9 +117,13 @@ def test_a_subgraph_that_got_another_id_is_found_by_its_alerts(spark: SparkSessi
     )
     found = compare_runs(before, after, 20)
     assert ids(found["left"]) == [("sg-whole", "sg-part"), ("sg-gone", None)]
-    assert [c["n_shared_alerts"] for c in found["left"]] == [2, 0]
+    assert [c["n_shared_alerts"] for c in found["left"]] == [2, None]
     assert ids(found["entered"]) == [(None, "sg-new")]
     assert ids(found["moved"]) == [(None, "sg-rest")]
+    told = list(comparison_text(found, 20))
+    assert told.count("       1 of its 3 alerts are in rank 1 of A: Title whole") == 1  # the rest of what fell apart
+    assert told.count("       A has none of its alerts in a subgraph") == 1
+    assert told.count("       B has none of its alerts in a subgraph") == 1
     assert "       sg-whole is now sg-part: 2 alerts are in both, of 3 and 3" in list(comparison_text(found, 20))
 
 

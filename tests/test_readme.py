@@ -184,7 +184,8 @@ def test_the_layout_lists_every_module() -> None:
     modules = [f"{p.relative_to(package).as_posix()}" for p in [*package.glob("*.py"), *(package / "io").glob("*.py")]]
 
     assert sorted(listed) == sorted(
-        [m for m in modules if not m.endswith("__init__.py")] + ["formats/", "io/blob_mirror/", "io/log_analytics/"]
+        [m for m in modules if not m.endswith("__init__.py")]
+        + ["formats/", "report/", "io/blob_mirror/", "io/log_analytics/"]
     )
 
 
@@ -210,7 +211,7 @@ def test_stages_of_the_demo_are_printed_so() -> None:
             found.append(match[1])
 
     before_log = THE_LINE.index("log")
-    assert found == [*THE_LINE[:before_log], "save", *THE_LINE[before_log:]]
+    assert found == [*THE_LINE[:before_log], "save", *THE_LINE[before_log:], "report"]
 
 
 def test_the_table_of_the_demo_is_printed_so() -> None:

@@ -321,7 +321,7 @@ def test_it_fits_a_laptop_in_both_themes(driver: Any, page: Path) -> None:
 @needs_chromium
 def test_a_run_without_a_subgraph_says_so(driver: Any, tmp_path: Path) -> None:
     empty = tmp_path / NAME
-    network = {"hosts": [], "pairs": [], "n_hosts": 0, "n_sites": 0}
+    network = {"hosts": [], "pairs": [], "n_hosts": 0}
     empty.write_text(render({"run": RECORD, "subgraphs": [], "network": network}), encoding="utf-8")
     load(driver, empty)
     assert driver.find_element("id", "none").is_displayed()

@@ -119,7 +119,7 @@ def test_the_attack_term_by_term(some: dict[str, Any]) -> None:
 def test_the_words_of_each_term(some: dict[str, Any]) -> None:
     facts = {c["term"]: c["fact"] for c in some["sg-maintained"]["contributions"]}
     assert facts == {
-        "rarity": "3 alert types; the rarest, controller stopped, seen in 0 of 28 days before",  # 691 / 24 = 28.8
+        "rarity": "3 alert types; the rarest, “controller stopped”, seen in 0 of 28 days before",  # 691 / 24 = 28.8
         "quiet_host": "ews is rarely heard of: alerts about it in 0 of 28 days before",
         "severity": "highest severity 0.9 of 1",
         "kill_chain": "3 of 4 stages of an attack: initial access, lateral movement, impact",
@@ -174,13 +174,13 @@ def test_a_headline_folds_a_long_way(spark: SparkSession) -> None:
 def test_reasons_are_the_facts_in_their_order(some: dict[str, Any]) -> None:
     for row in some.values():
         assert row["reasons"] == [c["fact"] for c in row["contributions"]]
-    assert some["sg-alone"]["reasons"] == ["1 alert type, usb stick, seen in 0 of 28 days before"]
+    assert some["sg-alone"]["reasons"] == ["1 alert type, “usb stick”, seen in 0 of 28 days before"]
 
 
 def test_what_is_unusual_is_counted(some: dict[str, Any]) -> None:
     assert some["sg-attack"]["unusual"] == [
-        "controller stopped: seen in 0 of 28 days before",
-        "rdp logon: seen in 5 of 690 hours before",  # hours are what is counted; how many days is not known
+        "“controller stopped”: seen in 0 of 28 days before",
+        "“rdp logon”: seen in 5 of 690 hours before",  # hours are what is counted; how many days is not known
         "ews: any alert about it in 0 of 28 days before",
     ]
     assert some["sg-alone"]["unusual"][1:] == ["pc7: any alert about it in 3 of 20 hours before"]
@@ -197,7 +197,7 @@ def test_what_is_unusual_is_counted(some: dict[str, Any]) -> None:
 )
 def test_how_often_it_was_seen(spark: SparkSession, seen: int, hours: float, said: str) -> None:
     (row,) = scored(spark, [measured("sg", rarest=[("usb stick", seen, hours)], quietest=None)])
-    assert row["unusual"] == [f"usb stick: seen {said}"]
+    assert row["unusual"] == [f"“usb stick”: seen {said}"]
 
 
 def test_what_to_check_next_names_the_hosts(some: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Any
 
@@ -24,6 +25,9 @@ MAX_EDGES = 400
 MAX_HOSTS, MAX_PAIRS = 54, 900
 """Of the whole run: hosts of one zone and pairs in the overall network, those of shown subgraphs first, then those with most
 alerts."""
+
+AT_A_TIME = 4
+"""Queries that run beside each other: most of their time is planning, not data."""
 
 Rows = list[dict[str, Any]]
 Gathered = dict[str, Any]
@@ -47,13 +51,17 @@ def gather(tables: Mapping[str, DataFrame], record: Mapping[str, Any]) -> Gather
     """
     chosen = _chosen(tables["subgraphs"])
     ids = [row["subgraph_id"] for row in chosen]
-    evidence, edges = _evidence(tables, ids), _edges(tables["edges"], ids)
-    nodes = _nodes(tables["nodes"], tables["edges"], ids)
+    shown = [row["subgraph_id"] for row in chosen if row["is_shown"]]
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        network = pool.submit(_network, tables, shown)
+        episodes = pool.submit(_evidence, tables, ids)
+        pairs = pool.submit(_edges, tables["edges"], ids)
+        nodes = _nodes(tables["nodes"], tables["edges"], ids)
+        evidence, edges = episodes.result(), pairs.result()
     for row in chosen:
         key = row["subgraph_id"]
         row |= {"evidence": evidence.get(key, []), "edges": edges.get(key, []), "nodes": nodes.get(key, {})}
-    shown = [row["subgraph_id"] for row in chosen if row["is_shown"]]
-    return {"run": dict(record), "subgraphs": chosen, "network": _network(tables, shown)}
+    return {"run": dict(record), "subgraphs": chosen, "network": network.result()}
 
 
 def _chosen(subgraphs: DataFrame) -> Rows:
@@ -108,12 +116,15 @@ def _network(tables: Mapping[str, DataFrame], shown: Sequence[str]) -> dict[str,
     )
     pairs = tables["edges"].groupBy("site", "source", "target").agg(is_shown, F.sum("n_alerts").alias("n_alerts"))
     first = [F.desc("is_shown"), F.desc("n_alerts")]
-    of_zone = Window.partitionBy("zone").orderBy(*first, "site", "node_id")
-    kept = _plain(_first(hosts, of_zone, MAX_HOSTS).orderBy(*first, "site", "node_id"))
+    of_zone = Window.partitionBy("zone")
+    counted = hosts.withColumn("n_zone", F.count(F.lit(1)).over(of_zone))
+    kept = _plain(_first(counted, of_zone.orderBy(*first, "site", "node_id"), MAX_HOSTS))
+    kept.sort(key=lambda row: (not row["is_shown"], -row["n_alerts"], row["site"], row["node_id"]))
     known = {(row["site"], row["node_id"]) for row in kept}
     lines = _plain(pairs.filter("source <> target").orderBy(*first, "site", "source", "target").limit(MAX_PAIRS))
     lines = [row for row in lines if {(row["site"], row["source"]), (row["site"], row["target"])} <= known]
-    return {"hosts": kept, "pairs": lines, "n_hosts": hosts.count(), "n_sites": len({row["site"] for row in kept})}
+    n_hosts = sum({row["zone"]: row["n_zone"] for row in kept}.values())
+    return {"hosts": kept, "pairs": lines, "n_hosts": n_hosts}
 
 
 def _ends(edges: DataFrame) -> DataFrame:

@@ -29,7 +29,7 @@
     for (const model of models()) {
       if (model.type === "GlyphRenderer" && model.name in colour) {
         const glyph = model.glyph;
-        if (glyph.type === "Text") { glyph.text_color = colour[model.name]; glyph.text_outline_color = of("--paper"); }
+        if (glyph.type === "Text") glyph.text_color = colour[model.name];
         else glyph.line_color = colour[model.name];
       }
       if (model.type === "NormalHead") model.fill_color = ink;
@@ -58,9 +58,9 @@
   const list = () => {
     const more = Number($("more").value), rows = [...shown, ...next.slice(0, more)].sort((a, b) => a.rank - b.rank);
     fill("ranked", rows.map(button));
-    const n = rows.reduce((sum, s) => sum + s.n_alerts, 0);
+    const n = (column) => rows.reduce((sum, s) => sum + s[column], 0);
     $("more-said").textContent = `+${more}`;
-    $("to-read").textContent = `${count(rows.length, "subgraph")}, ${count(n, "alert")} to read`;
+    $("to-read").textContent = `${count(rows.length, "subgraph")}: ${count(n("n_episodes"), "episode")}, ${count(n("n_alerts"), "alert")}`;
     $("none").hidden = rows.length > 0;
     mark();
   };

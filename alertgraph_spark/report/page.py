@@ -48,7 +48,7 @@ def render(gathered: Mapping[str, Any]) -> str:
     found = [_subgraph(row) for row in gathered["subgraphs"]]
     data = {
         "run": gathered["run"],
-        "network": {"n_hosts": gathered["network"]["n_hosts"], "n_sites": gathered["network"]["n_sites"]},
+        "network": {"n_hosts": gathered["network"]["n_hosts"]},
         "subgraphs": found,
         "figures": figures(network),
         "zones": {

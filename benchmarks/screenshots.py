@@ -1,6 +1,9 @@
 """Take the pictures of a report in headless Chromium: light and dark, the network and one subgraph.
 
-python docs/make_screenshots.py RESULTS_FOLDER PREFIX    writes docs/img/PREFIX-*.png
+python benchmarks/screenshots.py
+
+Writes docs/img/plant-*.png from the last run of the demo, and docs/img/ait-*.png, which is not kept in the repository, where
+the real alert sets lie beside it.
 """
 
 from __future__ import annotations
@@ -10,18 +13,23 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from PIL import Image
+from quality.lakes import ALL, Lake, shared_lake
+from quality.runs import run_job
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-IMAGES = Path(__file__).resolve().parent / "img"
+REPO = Path(__file__).resolve().parent.parent
+IMAGES = REPO / "docs" / "img"
+AIT = Lake("ait_fox", ALL["ait_ads"].sources, shared_lake("ait_ads/fox"), is_shared=True)
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--force-color-profile=srgb"),
 )
-WIDTH = 1366
-"""Of a laptop."""
+WIDTH, TALLEST = 1366, 1600
+"""Of a laptop, and of what is kept of a page."""
 
 
 def take(page: Path, prefix: str) -> list[Path]:
@@ -52,17 +60,37 @@ def take(page: Path, prefix: str) -> list[Path]:
                 for part, name in (("overview", "network"), ("subgraph", "subgraph")):
                     file = IMAGES / f"{prefix}-{name}-{theme}.png"
                     driver.find_element(By.ID, part).screenshot(str(file))
+                    make_small(file)
                     taken.append(file)
         finally:
             driver.quit()
     return taken
 
 
+def make_small(file: Path) -> None:
+    """Keep the top of a long picture, in so few colours that a repository can hold it."""
+    with Image.open(file) as picture:
+        top = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, TALLEST)))
+    top.quantize(96).save(file, optimize=True)
+
+
+def last_demo() -> Path | None:
+    """The folder of the last run of `make demo` that has a page."""
+    pages = sorted(REPO.glob(".demo/results/*/report.html"), key=lambda page: page.stat().st_mtime)
+    return pages[-1].parent if pages else None
+
+
 def main() -> int:
-    """Take the pictures of one report."""
-    folder, prefix = Path(sys.argv[1]), sys.argv[2]
-    for file in take(folder / "report.html", prefix):
-        sys.stdout.write(f"{file}\n")
+    """Take the pictures of the plant, and of one network of real alerts where there is one."""
+    demo = last_demo()
+    if demo is None:
+        raise SystemExit("no page of the plant: make demo writes one")
+    folders = {"plant": demo}
+    if AIT.is_there():
+        folders["ait"], _ = run_job(AIT)
+    for prefix, folder in folders.items():
+        for file in take(folder / "report.html", prefix):
+            print(file.relative_to(REPO))
     return 0
 
 
