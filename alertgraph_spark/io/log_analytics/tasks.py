@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 
-from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
+from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt, batches
 from alertgraph_spark.io.log_analytics.credentials import TokenProvider, token_provider
 from alertgraph_spark.io.log_analytics.rate import process_limiter
 from alertgraph_spark.io.log_analytics.rows import EncodedRow, RowEncoder
@@ -78,18 +77,17 @@ class Delivery:
         yield from sender.send(rows)
 
 
-def send_batches(delivery: Delivery, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def send_batches(delivery: Delivery, arrow: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Send one partition and return its receipts; the sender's batches span those of Arrow, which end where they like."""
-    for receipt in delivery.receipts(_encoded(delivery.encoder, batches)):
+    for receipt in delivery.receipts(_encoded(delivery.encoder, arrow)):
         yield pa.RecordBatch.from_pylist([asdict(receipt)], schema=_RECEIPT_ARROW)
 
 
-def encode_batches(encoder: RowEncoder, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Return the rows of one partition, encoded."""
-    rows = _encoded(encoder, batches)
-    while some := list(itertools.islice(rows, 1000)):
-        yield pa.RecordBatch.from_pylist([row._asdict() for row in some], schema=_ENCODED_ARROW)
+def encode_batches(encoder: RowEncoder, arrow: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Return the rows of one partition, encoded; as many at a time as a request would hold."""
+    for batch in batches(_encoded(encoder, arrow)):
+        yield pa.RecordBatch.from_pylist([row._asdict() for row in batch], schema=_ENCODED_ARROW)
 
 
-def _encoded(encoder: RowEncoder, batches: Iterable[pa.RecordBatch]) -> Iterator[EncodedRow]:
-    return encoder.encode_all(row for batch in batches for row in batch.to_pylist())
+def _encoded(encoder: RowEncoder, arrow: Iterable[pa.RecordBatch]) -> Iterator[EncodedRow]:
+    return encoder.encode_all(row for batch in arrow for row in batch.to_pylist())
