@@ -7,7 +7,7 @@ So hubs stay in the graph but are no glue.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -17,10 +17,16 @@ from alertgraph_spark.columns import HOUR, hour_of, hourly_rate, is_planned
 from alertgraph_spark.schemas import LINKS
 from alertgraph_spark.table import conform
 
+FOLLOWS = 0.95
+"""Least weight of a pivot from the nearest arrival within the gap that is always allowed: the last to cut."""
+
+LESSER = 0.9
+"""What every other link weighs of its kind's weight, so that it stays below."""
+
 NEAREST = 3
 """Predecessors by start that are tried for each episode: the nearest alone can hide an older one that still runs."""
 
-_KEY = ("site", "kind", "key", "is_planned")
+_KEY = ("site", "kind", "way", "key", "is_planned")
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,13 @@ class LinkKind:
     """
 
     name: str
+    way: str
     left: Column
     right: Column
     weight: float
     base_gap_minutes: float
     is_patient: bool
+    follows: Column = field(default_factory=lambda: F.lit(True))
 
 
 def link_kinds(pivot_gap_minutes: float, session_gap_seconds: float) -> tuple[LinkKind, ...]:
@@ -46,14 +54,18 @@ def link_kinds(pivot_gap_minutes: float, session_gap_seconds: float) -> tuple[Li
     .5; an equal weight would let the name of a link depend on the spelling of its kind.
     """
     origin, destination = F.coalesce("source_entity", "target_entity"), F.col("target_entity")
-    pair = F.when(F.col("source_entity").isNotNull(), F.concat_ws(" > ", origin, destination))
-    burst = F.when(F.col("source_entity").isNotNull(), F.concat_ws(" ! ", origin, "source", "name"))
+    has_source = F.col("source_entity").isNotNull()
+    pair = F.when(has_source, F.concat_ws(" > ", origin, destination))
+    burst = F.when(has_source, F.concat_ws(" ! ", origin, "source", "name"))
+    arrives, stays = F.when(has_source, destination), F.when(~has_source, destination)
     session_minutes = session_gap_seconds / 60
     return (
-        LinkKind("pivot", destination, origin, 1.0, pivot_gap_minutes, True),
-        LinkKind("account", F.col("account"), F.col("account"), 0.8, session_minutes, True),
-        LinkKind("same_pair", pair, pair, 0.9, session_minutes, True),
-        LinkKind("same_source", burst, burst, 0.5, session_minutes / 2, False),
+        # Two alerts about one host alone are no pivot: sessions join them.
+        LinkKind("pivot", "arrives", arrives, origin, 1.0, pivot_gap_minutes, True),
+        LinkKind("pivot", "leaves", stays, origin, 1.0, pivot_gap_minutes, True, has_source),
+        LinkKind("account", "", F.col("account"), F.col("account"), 0.8, session_minutes, True),
+        LinkKind("same_pair", "", pair, pair, 0.9, session_minutes, True),
+        LinkKind("same_source", "", burst, burst, 0.5, session_minutes / 2, False),
     )
 
 
@@ -90,7 +102,12 @@ def find_links(
     linked = candidates.withColumn("gap_minutes", gap_hours * 60).filter(
         gap_hours <= F.greatest(F.col("base_gap_minutes") / 60, reach)
     )
-    strength = F.col("kind_weight") * F.exp(-rate * gap_hours)
+    is_pivot = F.col("kind") == "pivot"
+    nearest = Window.partitionBy("site", "dst").orderBy(F.desc(is_pivot), F.desc("left_start"), F.desc("src"))
+    follows = is_pivot & (F.col("place") == 1) & (F.col("gap_minutes") <= F.col("base_gap_minutes"))
+    alone = F.exp(-rate * F.col("gap_minutes") / 60)  # the chance that nothing else would have come in the gap
+    strength = F.when(follows, FOLLOWS + (1 - FOLLOWS) * alone).otherwise(LESSER * F.col("kind_weight") * alone)
+    linked = linked.withColumn("place", F.row_number().over(nearest))
     # Where several kinds hold, the most telling names the link and the strongest weighs it.
     named = F.max_by(
         F.struct("kind", F.col("key").alias("entity"), "gap_minutes"), F.struct("kind_weight", strength, "kind", "key")
@@ -113,11 +130,12 @@ def _nearest_predecessors(ends: DataFrame) -> DataFrame:
         *_KEY,
         "number",
         F.col("episode").alias("src"),
+        F.col("t0").alias("left_start"),
         F.col("t1").alias("left_end"),
         F.col("level").alias("left_level"),
     )
     nearest = F.sequence(F.greatest(F.lit(1), F.col("n_before") - NEAREST + 1), F.col("n_before"))
-    rights = numbered.filter("is_right and n_before > 0").withColumn("number", F.explode(nearest))
+    rights = numbered.filter("is_right and follows and n_before > 0").withColumn("number", F.explode(nearest))
     pairs = rights.withColumnRenamed("episode", "dst").join(lefts, on=[*_KEY, "number"], how="inner")
     return pairs.withColumn("level", F.least("level", "left_level"))
 
@@ -159,8 +177,10 @@ def _of_kind(episodes: DataFrame, kind: LinkKind) -> DataFrame:
     return episodes.select(
         *("site", "episode", "t0", "t1", "level", "is_planned", "history_hours"),
         F.lit(kind.name).alias("kind"),
+        F.lit(kind.way).alias("way"),
         F.lit(kind.weight).alias("kind_weight"),
         F.lit(kind.base_gap_minutes).alias("base_gap_minutes"),
         F.lit(kind.is_patient).alias("is_patient"),
+        kind.follows.alias("follows"),
         F.inline(F.array(*sides)),
     ).filter("key is not null")

@@ -25,7 +25,8 @@ from alertgraph_spark.alerts import (
 from alertgraph_spark.aliases import find_aliases, with_hosts
 from alertgraph_spark.balance import Balance, count_lines
 from alertgraph_spark.columns import episode_id
-from alertgraph_spark.components import check_invariant, find_subgraphs, links_left, with_subgraph
+from alertgraph_spark.absorb import absorb_sessions
+from alertgraph_spark.components import check_invariant, divide_links, find_subgraphs, session_links, with_component, with_subgraph
 from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, with_bin, with_episode
 from alertgraph_spark.features import describe_subgraphs
 from alertgraph_spark.graph import CROSSOVER_LINKS, AlertGraph, choose_engine
@@ -35,6 +36,7 @@ from alertgraph_spark.motifs import match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes
 from alertgraph_spark.paths import find_paths
 from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
+from alertgraph_spark.sessions import describe_sessions, link_sessions, with_session
 from alertgraph_spark.scoring import score_subgraphs
 from alertgraph_spark.source_format import Asset, Format
 from alertgraph_spark.table import conform
@@ -55,7 +57,7 @@ class Knobs:
     pivot_gap_minutes: float = 30
     max_gap_hours: float = 168
     coincidence: float = 0.3
-    max_episodes: int = 80
+    max_sessions: int = 80
     show_exceedance: float = 1.0
     engine: str = "auto"
     driver_max_links: int = 5_000_000
@@ -175,19 +177,58 @@ def rank_subgraphs(
         bins = with_hosts(bins, line.cut(find_aliases(alerts)))
     bins = line.cut(with_episode(bins, knobs.episode_gap_seconds))
     episodes, _ = line.run("fold", fold_episodes(bins, alerts, knobs.chronic_share, knobs.warm_up_hours))
-    links, n_links = line.run(
-        "link",
-        find_links(
-            episodes, knobs.pivot_gap_minutes, knobs.session_gap_seconds, knobs.coincidence, knobs.max_gap_hours
+    _rank_episodes(line, episodes, knobs, told_since or start)
+    grouped = ranking.tables["episodes"]
+    ranking.tables |= {
+        # Read anew when asked for: only the columns that later stages use are held.
+        "alerts": normalised.filter("status = 'alert'").join(
+            F.broadcast(repeats.select("row")), on="row", how="left_anti"
         ),
-    )
+        "members": _members(alerts, bins, grouped),
+        "rejected": rejected_lines(lines, unfinished),
+    }
+    return ranking
 
-    ranking.engine = choose_engine(knobs.engine, n_links, raw_alerts.sparkSession, knobs.crossover_links)
+
+def rank_episodes(
+    episodes: DataFrame,
+    *,
+    knobs: Knobs | None = None,
+    told_since: datetime | None = None,
+    on_stage: OnStage = lambda stage, rows, seconds: None,
+) -> Ranking:
+    """Rank episodes that are folded already: the line from link to score.
+
+    Parameters
+    ----------
+    episodes
+        One row is one episode (`schemas.EPISODES`).
+    told_since
+        Subgraphs that ended before it are history and left out.
+
+    Returns
+    -------
+    Ranking
+        As `rank_subgraphs`, without the tables and counts of alerts.
+    """
+    ranking = Ranking()
+    _rank_episodes(_Line(ranking, on_stage), episodes, knobs or Knobs(), told_since)
+    return ranking
+
+
+def _rank_episodes(line: _Line, episodes: DataFrame, knobs: Knobs, told_since: datetime | None) -> None:
+    ranking = line.ranking
+    active = line.cut(with_session(episodes, knobs.session_gap_seconds))
+    sessions = line.cut(describe_sessions(active))
+    found = find_links(
+        active, knobs.pivot_gap_minutes, knobs.session_gap_seconds, knobs.coincidence, knobs.max_gap_hours
+    )
+    links, n_links = line.run("link", found.unionByName(link_sessions(sessions)))
+
+    ranking.engine = choose_engine(knobs.engine, n_links, episodes.sparkSession, knobs.crossover_links)
     begin = time.perf_counter()
-    grouped, cuts = _connect(episodes, links, ranking.engine, knobs)
-    grouped = line.cut(grouped)
+    grouped, left, cuts = _connect(line, active, sessions, links, knobs)
     ranking.counts["episodes"] = grouped.count()
-    left = line.cut(links_left(links, cuts))  # each term of a motif reads it
     check_invariant(left, grouped)
     line.done("connect", ranking.counts["episodes"], begin)
 
@@ -198,10 +239,10 @@ def rank_subgraphs(
         "describe", describe_subgraphs(grouped, motif_hits, find_paths(graph), chains, knobs.warm_up_hours)
     )
     titles = {motif.id: motif.title for motif in MOTIFS}
-    scored = score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, since=told_since or start)
+    scored = score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, since=told_since)
     subgraphs, ranking.counts["subgraphs"] = line.run("score", scored)
 
-    if ranking.counts["history"]:
+    if told_since is not None:
         # What ended before the window has taught what is usual; it is not told again.
         told = F.broadcast(subgraphs.select("subgraph_id"))
         grouped, motif_hits, features = (
@@ -210,34 +251,40 @@ def rank_subgraphs(
         ends = F.broadcast(grouped.select(F.col("episode").alias("src")))
         cuts = conform(cuts.join(ends, on="src", how="left_semi"), CUTS)
     ranking.tables = {
-        # Read anew when asked for: only the columns that later stages use are held.
-        "alerts": normalised.filter("status = 'alert'").join(
-            F.broadcast(repeats.select("row")), on="row", how="left_anti"
-        ),
         "subgraphs": subgraphs,
-        "members": _members(alerts, bins, grouped),
         "nodes": draw_nodes(grouped),
         "edges": draw_edges(grouped),
         "motif_hits": motif_hits,
         "cuts": cuts,
-        "rejected": rejected_lines(lines, unfinished),
         "features": features,
         "episodes": grouped,
     }
-    return ranking
 
 
-def _connect(episodes: DataFrame, links: DataFrame, engine: str, knobs: Knobs) -> tuple[DataFrame, DataFrame]:
-    """Episodes with their subgraph, and the refused links."""
-    ends = links.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
-    graph = AlertGraph(ends, links, engine, knobs.driver_max_links)
-    components, cuts = find_subgraphs(graph, knobs.max_episodes)
-    return with_subgraph(episodes, components), cuts
+def _connect(
+    line: _Line, episodes: DataFrame, sessions: DataFrame, links: DataFrame, knobs: Knobs
+) -> tuple[DataFrame, DataFrame, DataFrame]:
+    """Episodes with their subgraph; the links that were kept, those by which strong groups absorb among them; those cut."""
+
+    def united(links: DataFrame) -> tuple[DataFrame, DataFrame]:
+        pairs = line.cut(session_links(links, episodes))
+        ends = pairs.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
+        graph = AlertGraph(ends, pairs, line.ranking.engine, knobs.driver_max_links)
+        components, refused = find_subgraphs(graph, knobs.max_sessions)
+        return with_component(episodes, components), refused
+
+    cores = line.cut(united(links)[0])
+    absorbing = line.cut(absorb_sessions(cores, sessions))
+    links = links.unionByName(absorbing.drop("core"))
+    core = cores.select("episode", F.col("component").alias("core"))
+    whole, refused = united(links)
+    grouped = line.cut(with_subgraph(whole.join(core, on="episode", how="inner"), absorbing))
+    kept, cuts = divide_links(links, episodes, refused)
+    return grouped, line.cut(kept), cuts  # each term of a motif reads the kept
 
 
 def _members(alerts: DataFrame, bins: DataFrame, grouped: DataFrame) -> DataFrame:
     """Alerts of the subgraphs; one row is one alert, of the window or of the history that led to it."""
-    role = F.when(F.col("is_linked"), "core").otherwise("single").alias("role")
-    subgraph_of = episode_of_bin(bins).join(grouped.select("episode", "subgraph_id", role), on="episode", how="inner")
+    subgraph_of = episode_of_bin(bins).join(grouped.select("episode", "subgraph_id", "role"), on="episode", how="inner")
     members = alerts.join(F.broadcast(subgraph_of), on=["fold_key", "bin"], how="inner")
     return conform(members.withColumn("episode_id", episode_id(F.col("episode"))), MEMBERS)

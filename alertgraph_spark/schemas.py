@@ -92,6 +92,21 @@ EPISODES = table(
     ),
 )
 
+SESSIONS = table(
+    "sessions",
+    "what happens on one host without a pause, told by alerts about that host alone",
+    ("site", "string", "workspace", False),
+    ("host", "string", "entity key of the host", False),
+    ("session", "bigint", "the episode that begins it", False),
+    ("started_at", "timestamp", "start of its first episode", False),
+    ("ended_at", "timestamp", "end of its last episode", False),
+    ("history_hours", "double", "hours of history that the site had before it", False),
+    ("strength", "double", "sum of the surprise of its alert types, in nats", False),
+    ("band", "int", "class of strength: each begins a ninth above the one before", False),
+    ("site_rate", "double", "past sessions as strong, an hour, at the site", False),
+    ("host_rate", "double", "the same at the host", False),
+)
+
 LINKS = table(
     "links",
     "one time-respecting link from an earlier episode to a later one",
