@@ -26,6 +26,7 @@ LESSER = 0.9
 NEAREST = 3
 """Predecessors by start that are tried for each episode: the nearest alone can hide an older one that still runs."""
 
+_GRADES = 1000
 _KEY = ("site", "kind", "way", "key", "is_planned")
 
 
@@ -95,7 +96,7 @@ def find_links(
     """
     kinds = link_kinds(pivot_gap_minutes, session_gap_seconds)
     ends = _ends(episodes, kinds)
-    candidates = _nearest_predecessors(ends).join(_hours_seen(ends), on=[*_KEY, "src", "level"], how="inner")
+    candidates = _candidates(ends).join(_hours_seen(ends), on=[*_KEY, "src", "level"], how="inner")
     rate = hourly_rate(F.col("hours_seen"), F.col("history_hours"))
     gap_hours = F.greatest(F.lit(0), F.col("t0") - F.col("left_end")) / HOUR
     reach = F.when(F.col("is_patient"), F.least(F.lit(max_gap_hours), coincidence / rate)).otherwise(F.lit(0.0))
@@ -106,7 +107,8 @@ def find_links(
     nearest = Window.partitionBy("site", "dst").orderBy(F.desc(is_pivot), F.desc("left_start"), F.desc("src"))
     follows = is_pivot & (F.col("place") == 1) & (F.col("gap_minutes") <= F.col("base_gap_minutes"))
     alone = F.exp(-rate * F.col("gap_minutes") / 60)  # the chance that nothing else would have come in the gap
-    strength = F.when(follows, FOLLOWS + (1 - FOLLOWS) * alone).otherwise(LESSER * F.col("kind_weight") * alone)
+    near = is_pivot & F.col("is_nearest") & (F.col("gap_minutes") <= F.col("base_gap_minutes"))
+    strength = F.when(follows, FOLLOWS + (1 - FOLLOWS) * alone).when(near, F.lit(FOLLOWS)).otherwise(LESSER * F.col("kind_weight") * alone)
     linked = linked.withColumn("place", F.row_number().over(nearest))
     # Where several kinds hold, the most telling names the link and the strongest weighs it.
     named = F.max_by(
@@ -116,27 +118,58 @@ def find_links(
     return conform(pairs.select("site", "src", "dst", "weight", "named.*"), LINKS)
 
 
-def _nearest_predecessors(ends: DataFrame) -> DataFrame:
-    """Pairs of a left and a later right end of one key; `level` is the strength of the weaker episode in whole nats."""
-    entity = Window.partitionBy(*_KEY)
+def _candidates(ends: DataFrame) -> DataFrame:
+    """Pairs of a left and a later right end of one key; `level` is the strength of the weaker episode in whole nats.
+
+    A right end tries the three nearest left ends before it: of all, of those at least as surprising, of those at least as
+    severe. A left end tries the three nearest right ends after it that are at least as surprising. So what is rare finds
+    what is rare over a host that is busy meanwhile.
+    """
+    classes = F.array_union(
+        F.transform(F.sequence(F.lit(0), F.col("level")), lambda n: n),
+        F.transform(F.sequence(F.lit(0), F.col("grade")), lambda n: n + _GRADES),
+    )
+    ranked = ends.withColumn("own", F.array(F.lit(0), F.col("level"), F.col("grade") + _GRADES)).withColumn(
+        "class", F.explode(F.when(F.col("is_ranked"), classes).otherwise(F.array(F.lit(0))))
+    )
+    entity = Window.partitionBy(*_KEY, "class")
+    in_order = entity.orderBy("t0", "episode", "is_left")
     earlier = entity.orderBy("t0").rangeBetween(Window.unboundedPreceding, -1)
-    numbered = ends.withColumns(
+    so_far = entity.orderBy("t0").rangeBetween(Window.unboundedPreceding, Window.currentRow)
+    numbered = ranked.withColumns(
         {
-            "n_before": F.count(F.when(F.col("is_left"), True)).over(earlier),
-            "number": F.sum(F.col("is_left").cast("int")).over(entity.orderBy("t0", "episode", "is_left")),
+            "lefts_before": F.count(F.when(F.col("is_left"), True)).over(earlier),
+            "left_number": F.sum(F.col("is_left").cast("int")).over(in_order),
+            "rights_so_far": F.count(F.when(F.col("is_right"), True)).over(so_far),
+            "right_number": F.sum(F.col("is_right").cast("int")).over(in_order),
         }
     )
+    asks = F.array_contains("own", F.col("class"))
     lefts = numbered.filter("is_left").select(
         *_KEY,
-        "number",
+        "class",
+        "left_number",
+        F.col("rights_so_far").alias("left_rights"),
+        ((F.col("class") == F.col("level")) & F.col("is_ranked")).alias("left_asks"),
         F.col("episode").alias("src"),
         F.col("t0").alias("left_start"),
         F.col("t1").alias("left_end"),
         F.col("level").alias("left_level"),
     )
-    nearest = F.sequence(F.greatest(F.lit(1), F.col("n_before") - NEAREST + 1), F.col("n_before"))
-    rights = numbered.filter("is_right and follows and n_before > 0").withColumn("number", F.explode(nearest))
-    pairs = rights.withColumnRenamed("episode", "dst").join(lefts, on=[*_KEY, "number"], how="inner")
+    rights = numbered.filter("is_right and follows").withColumnRenamed("episode", "dst").withColumn("asks", asks)
+    n = F.col("lefts_before")
+    before = rights.filter("asks and lefts_before > 0").withColumn(
+        "left_number", F.explode(F.sequence(F.greatest(F.lit(1), n - NEAREST + 1), n))
+    )
+    after = lefts.filter("left_asks").withColumn(
+        "right_number", F.explode(F.sequence(F.col("left_rights") + 1, F.col("left_rights") + NEAREST))
+    )
+    wanted = (*_KEY, "src", "dst", "level", "left_level", "left_start", "left_end", "t0", "history_hours")
+    wanted += ("kind_weight", "base_gap_minutes", "is_patient")
+    is_nearest = (F.col("left_number") == F.col("lefts_before")).alias("is_nearest")
+    backward = before.join(lefts, on=[*_KEY, "class", "left_number"], how="inner").select(*wanted, is_nearest)
+    forward = after.join(rights, on=[*_KEY, "class", "right_number"], how="inner").select(*wanted, F.lit(False).alias("is_nearest"))
+    pairs = backward.unionByName(forward).groupBy(*wanted).agg(F.max("is_nearest").alias("is_nearest"))
     return pairs.withColumn("level", F.least("level", "left_level"))
 
 
@@ -161,6 +194,7 @@ def _ends(episodes: DataFrame, kinds: tuple[LinkKind, ...]) -> DataFrame:
     active = episodes.filter(~F.col("is_chronic")).select(
         "site", "episode", "source", "name", "source_entity", "target_entity", "history_hours", "accounts",
         F.floor("surprise").cast("int").alias("level"),
+        F.floor(4 * F.least(F.lit(0.99), F.coalesce("severity", F.lit(0.0)))).cast("int").alias("grade"),
         F.unix_micros("started_at").alias("t0"),
         F.unix_micros("ended_at").alias("t1"),
         is_planned().alias("is_planned"),
@@ -175,12 +209,13 @@ def _of_kind(episodes: DataFrame, kind: LinkKind) -> DataFrame:
         for key, left in ((kind.left, True), (kind.right, False))
     ]
     return episodes.select(
-        *("site", "episode", "t0", "t1", "level", "is_planned", "history_hours"),
+        *("site", "episode", "t0", "t1", "level", "grade", "is_planned", "history_hours"),
         F.lit(kind.name).alias("kind"),
         F.lit(kind.way).alias("way"),
         F.lit(kind.weight).alias("kind_weight"),
         F.lit(kind.base_gap_minutes).alias("base_gap_minutes"),
         F.lit(kind.is_patient).alias("is_patient"),
         kind.follows.alias("follows"),
+        F.lit(kind.name == "pivot").alias("is_ranked"),
         F.inline(F.array(*sides)),
     ).filter("key is not null")

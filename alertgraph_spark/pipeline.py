@@ -256,6 +256,7 @@ def _rank_episodes(line: _Line, episodes: DataFrame, knobs: Knobs, told_since: d
         "edges": draw_edges(grouped),
         "motif_hits": motif_hits,
         "cuts": cuts,
+        "links": left,
         "features": features,
         "episodes": grouped,
     }
