@@ -19,6 +19,12 @@ STRONG_NATS = 15.0
 CHANCE = 0.5
 """Sessions as strong that are expected between it and the nearest of the group, at most."""
 
+LESSER = 1 / 3
+"""A session goes to a group only if its own has less than this share of the strength: a second attack stays by itself."""
+
+SPAN_CHANCE = 2.0
+"""Sessions as strong that are expected in the group's whole span, at most: what lasts for days does not take in all that is near."""
+
 WEIGHT = 0.1
 """Below every other link: where a subgraph grows too large, what was absorbed goes first."""
 
@@ -70,10 +76,10 @@ def absorb_sessions(episodes: DataFrame, sessions: DataFrame) -> DataFrame:
     )
     strong = groups.filter(F.col("strength") >= STRONG_NATS).select(
         "site", F.col("component").alias("group"), "begin", "end", "strength"
-    )
+    ).withColumn("span_hours", (F.col("end") - F.col("begin")) / HOUR)
     spans = (F.col("begin") <= F.col("t0")) & (F.col("t0") <= F.col("end"))
     meets = begun.join(F.broadcast(strong), on="site", how="inner").filter(
-        spans & (F.col("group") != F.col("component")) & (F.col("own_strength") < F.col("strength") / 2)
+        spans & (F.col("site_rate") * F.col("span_hours") <= SPAN_CHANCE) & (F.col("group") != F.col("component")) & (F.col("own_strength") < F.col("strength") * LESSER)
     )
     taken = Window.partitionBy("session").orderBy(F.desc("strength"), "group")
     meets = meets.withColumn("place", F.row_number().over(taken)).filter("place = 1")

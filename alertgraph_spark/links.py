@@ -99,17 +99,26 @@ def find_links(
     candidates = _candidates(ends).join(_hours_seen(ends), on=[*_KEY, "src", "level"], how="inner")
     rate = hourly_rate(F.col("hours_seen"), F.col("history_hours"))
     gap_hours = F.greatest(F.lit(0), F.col("t0") - F.col("left_end")) / HOUR
-    reach = F.when(F.col("is_patient"), F.least(F.lit(max_gap_hours), coincidence / rate)).otherwise(F.lit(0.0))
-    linked = candidates.withColumn("gap_minutes", gap_hours * 60).filter(
-        gap_hours <= F.greatest(F.col("base_gap_minutes") / 60, reach)
-    )
     is_pivot = F.col("kind") == "pivot"
-    nearest = Window.partitionBy("site", "dst").orderBy(F.desc(is_pivot), F.desc("left_start"), F.desc("src"))
-    follows = is_pivot & (F.col("place") == 1) & (F.col("gap_minutes") <= F.col("base_gap_minutes"))
+    in_order = Window.partitionBy("site", "dst").orderBy(F.desc(is_pivot), F.desc("left_start"), F.desc("src"))
+    candidates = candidates.withColumn("place", F.row_number().over(in_order))
+    # What was reached a moment ago by something as surprising needs no older cause.
+    is_short = gap_hours <= F.col("base_gap_minutes") / 60
+    explains = is_pivot & is_short & (F.col("left_level") >= F.col("right_level"))
+    is_explained = is_pivot & F.max(explains).over(Window.partitionBy("site", "dst"))
+    reach = F.when(F.col("is_patient") & ~is_explained, F.least(F.lit(max_gap_hours), coincidence / rate)).otherwise(F.lit(0.0))
+    linked = (
+        candidates.withColumn("gap_minutes", gap_hours * 60)
+        .withColumn("reach", reach)
+        .filter(is_short | (gap_hours <= F.col("reach")))
+    )
     alone = F.exp(-rate * F.col("gap_minutes") / 60)  # the chance that nothing else would have come in the gap
-    near = is_pivot & F.col("is_nearest") & (F.col("gap_minutes") <= F.col("base_gap_minutes"))
-    strength = F.when(follows, FOLLOWS + (1 - FOLLOWS) * alone).when(near, F.lit(FOLLOWS)).otherwise(LESSER * F.col("kind_weight") * alone)
-    linked = linked.withColumn("place", F.row_number().over(nearest))
+    is_near = is_pivot & (F.col("gap_minutes") <= F.col("base_gap_minutes"))
+    strength = (
+        F.when(is_near & (F.col("place") == 1), FOLLOWS + (1 - FOLLOWS) * alone)
+        .when(is_near & F.col("is_nearest"), F.lit(FOLLOWS))
+        .otherwise(LESSER * F.col("kind_weight") * alone)
+    )
     # Where several kinds hold, the most telling names the link and the strongest weighs it.
     named = F.max_by(
         F.struct("kind", F.col("key").alias("entity"), "gap_minutes"), F.struct("kind_weight", strength, "kind", "key")
@@ -170,7 +179,7 @@ def _candidates(ends: DataFrame) -> DataFrame:
     backward = before.join(lefts, on=[*_KEY, "class", "left_number"], how="inner").select(*wanted, is_nearest)
     forward = after.join(rights, on=[*_KEY, "class", "right_number"], how="inner").select(*wanted, F.lit(False).alias("is_nearest"))
     pairs = backward.unionByName(forward).groupBy(*wanted).agg(F.max("is_nearest").alias("is_nearest"))
-    return pairs.withColumn("level", F.least("level", "left_level"))
+    return pairs.withColumn("right_level", F.col("level")).withColumn("level", F.least("level", "left_level"))
 
 
 def _hours_seen(ends: DataFrame) -> DataFrame:
