@@ -116,7 +116,7 @@ def unite_strongest_first(
 
 
 def session_links(links: DataFrame, episodes: DataFrame) -> DataFrame:
-    """Links between sessions: `src` and `dst` are the sessions of both ends, `weight` that of the strongest; one row is one pair.
+    """Links between sessions: `src` and `dst` are those of both ends, `weight` that of the strongest; one row is one pair.
 
     `episodes` has one row an episode with its `session`. What is one session is together already.
     """
@@ -131,12 +131,12 @@ def session_links(links: DataFrame, episodes: DataFrame) -> DataFrame:
 
 
 def with_component(episodes: DataFrame, components: DataFrame) -> DataFrame:
-    """Add `component` to each episode: that of its session, which is its own where nothing links it. Row grain is unchanged."""
+    """Add `component` to each episode: that of its session, or the session itself where nothing links it. Grain unchanged."""
     joined = episodes.join(components.withColumnRenamed("id", "session"), on="session", how="left")
     return joined.withColumn("component", F.coalesce("component", "session"))
 
 
-def with_subgraph(episodes: DataFrame, absorbed: DataFrame) -> DataFrame:
+def with_subgraph(episodes: DataFrame, absorbed: DataFrame, warm_up_hours: float) -> DataFrame:
     """Name each episode's subgraph after its earliest episode, and say what it is to it.
 
     Row grain is unchanged; adds `subgraph_id`, `is_linked` and `role`. The name comes from content, so it stays when the
@@ -148,6 +148,8 @@ def with_subgraph(episodes: DataFrame, absorbed: DataFrame) -> DataFrame:
         One row is one episode with its `component` and the `core` that it had before anything was absorbed.
     absorbed
         The cores that a stronger one absorbed; one row is one `core`.
+    warm_up_hours
+        With less history than that every type is seen in a large share of the hours, and none is context.
     """
     whole = Window.partitionBy("component")
     first = F.min(F.struct("started_at", "episode")).over(whole)["episode"]
@@ -156,7 +158,7 @@ def with_subgraph(episodes: DataFrame, absorbed: DataFrame) -> DataFrame:
     )
     role = (
         F.when(~F.col("is_linked"), "single")
-        .when(F.col("fleet_share") > CONTEXT_SHARE, "context")
+        .when((F.col("fleet_share") > CONTEXT_SHARE) & (F.col("history_hours") >= warm_up_hours), "context")
         .when(F.col("is_absorbed"), "absorbed")
         .otherwise("core")
     )

@@ -27,6 +27,8 @@ NEAREST = 3
 """Predecessors by start that are tried for each episode: the nearest alone can hide an older one that still runs."""
 
 _GRADES = 1000
+"""Classes from here on are grades of severity, below it levels of surprise."""
+
 _KEY = ("site", "kind", "way", "key", "is_planned")
 
 
@@ -45,7 +47,7 @@ class LinkKind:
     weight: float
     base_gap_minutes: float
     is_patient: bool
-    follows: Column = field(default_factory=lambda: F.lit(True))
+    may_follow: Column = field(default_factory=lambda: F.lit(True))
 
 
 def link_kinds(pivot_gap_minutes: float, session_gap_seconds: float) -> tuple[LinkKind, ...]:
@@ -96,7 +98,7 @@ def find_links(
     """
     kinds = link_kinds(pivot_gap_minutes, session_gap_seconds)
     ends = _ends(episodes, kinds)
-    candidates = _candidates(ends).join(_hours_seen(ends), on=[*_KEY, "src", "level"], how="inner")
+    candidates = _nearest_predecessors(ends).join(_hours_seen(ends), on=[*_KEY, "src", "level"], how="inner")
     rate = hourly_rate(F.col("hours_seen"), F.col("history_hours"))
     gap_hours = F.greatest(F.lit(0), F.col("t0") - F.col("left_end")) / HOUR
     is_pivot = F.col("kind") == "pivot"
@@ -106,7 +108,9 @@ def find_links(
     is_short = gap_hours <= F.col("base_gap_minutes") / 60
     explains = is_pivot & is_short & (F.col("left_level") >= F.col("right_level"))
     is_explained = is_pivot & F.max(explains).over(Window.partitionBy("site", "dst"))
-    reach = F.when(F.col("is_patient") & ~is_explained, F.least(F.lit(max_gap_hours), coincidence / rate)).otherwise(F.lit(0.0))
+    reach = F.when(F.col("is_patient") & ~is_explained, F.least(F.lit(max_gap_hours), coincidence / rate)).otherwise(
+        F.lit(0.0)
+    )
     linked = (
         candidates.withColumn("gap_minutes", gap_hours * 60)
         .withColumn("reach", reach)
@@ -127,59 +131,51 @@ def find_links(
     return conform(pairs.select("site", "src", "dst", "weight", "named.*"), LINKS)
 
 
-def _candidates(ends: DataFrame) -> DataFrame:
+def _nearest_predecessors(ends: DataFrame) -> DataFrame:
     """Pairs of a left and a later right end of one key; `level` is the strength of the weaker episode in whole nats.
 
-    A right end tries the three nearest left ends before it: of all, of those at least as surprising, of those at least as
-    severe. A left end tries the three nearest right ends after it that are at least as surprising. So what is rare finds
-    what is rare over a host that is busy meanwhile.
+    The three nearest of all are tried, and for a ranked kind the three nearest of those at least as surprising as the later
+    end, and of those at least as severe. `is_nearest` marks the first of each. An end is written once for each class that it
+    is in: a class is a least level, or a least grade of severity.
     """
-    classes = F.array_union(
-        F.transform(F.sequence(F.lit(0), F.col("level")), lambda n: n),
-        F.transform(F.sequence(F.lit(0), F.col("grade")), lambda n: n + _GRADES),
-    )
-    ranked = ends.withColumn("own", F.array(F.lit(0), F.col("level"), F.col("grade") + _GRADES)).withColumn(
+    classes = F.array_union(F.sequence(F.lit(0), F.col("level")), _of_grade(F.sequence(F.lit(0), F.col("grade"))))
+    own = F.array(F.lit(0), F.col("level"), _GRADES + F.col("grade"))
+    classed = ends.withColumn("own", own).withColumn(
         "class", F.explode(F.when(F.col("is_ranked"), classes).otherwise(F.array(F.lit(0))))
     )
     entity = Window.partitionBy(*_KEY, "class")
-    in_order = entity.orderBy("t0", "episode", "is_left")
     earlier = entity.orderBy("t0").rangeBetween(Window.unboundedPreceding, -1)
-    so_far = entity.orderBy("t0").rangeBetween(Window.unboundedPreceding, Window.currentRow)
-    numbered = ranked.withColumns(
+    numbered = classed.withColumns(
         {
-            "lefts_before": F.count(F.when(F.col("is_left"), True)).over(earlier),
-            "left_number": F.sum(F.col("is_left").cast("int")).over(in_order),
-            "rights_so_far": F.count(F.when(F.col("is_right"), True)).over(so_far),
-            "right_number": F.sum(F.col("is_right").cast("int")).over(in_order),
+            "n_before": F.count(F.when(F.col("is_left"), True)).over(earlier),
+            "number": F.sum(F.col("is_left").cast("int")).over(entity.orderBy("t0", "episode", "is_left")),
         }
     )
-    asks = F.array_contains("own", F.col("class"))
     lefts = numbered.filter("is_left").select(
         *_KEY,
         "class",
-        "left_number",
-        F.col("rights_so_far").alias("left_rights"),
-        ((F.col("class") == F.col("level")) & F.col("is_ranked")).alias("left_asks"),
+        "number",
         F.col("episode").alias("src"),
         F.col("t0").alias("left_start"),
         F.col("t1").alias("left_end"),
         F.col("level").alias("left_level"),
     )
-    rights = numbered.filter("is_right and follows").withColumnRenamed("episode", "dst").withColumn("asks", asks)
-    n = F.col("lefts_before")
-    before = rights.filter("asks and lefts_before > 0").withColumn(
-        "left_number", F.explode(F.sequence(F.greatest(F.lit(1), n - NEAREST + 1), n))
+    nearest = F.sequence(F.greatest(F.lit(1), F.col("n_before") - NEAREST + 1), F.col("n_before"))
+    asking = numbered.filter("is_right and may_follow and n_before > 0 and array_contains(own, class)")
+    rights = asking.select(
+        *(*_KEY, "class", "n_before", "t0", "history_hours", "kind_weight", "base_gap_minutes", "is_patient"),
+        F.col("episode").alias("dst"),
+        F.col("level").alias("right_level"),
+        F.explode(nearest).alias("number"),
     )
-    after = lefts.filter("left_asks").withColumn(
-        "right_number", F.explode(F.sequence(F.col("left_rights") + 1, F.col("left_rights") + NEAREST))
-    )
-    wanted = (*_KEY, "src", "dst", "level", "left_level", "left_start", "left_end", "t0", "history_hours")
-    wanted += ("kind_weight", "base_gap_minutes", "is_patient")
-    is_nearest = (F.col("left_number") == F.col("lefts_before")).alias("is_nearest")
-    backward = before.join(lefts, on=[*_KEY, "class", "left_number"], how="inner").select(*wanted, is_nearest)
-    forward = after.join(rights, on=[*_KEY, "class", "right_number"], how="inner").select(*wanted, F.lit(False).alias("is_nearest"))
-    pairs = backward.unionByName(forward).groupBy(*wanted).agg(F.max("is_nearest").alias("is_nearest"))
-    return pairs.withColumn("right_level", F.col("level")).withColumn("level", F.least("level", "left_level"))
+    pairs = rights.join(lefts, on=[*_KEY, "class", "number"], how="inner")
+    is_nearest = F.max(F.col("number") == F.col("n_before")).alias("is_nearest")
+    once = pairs.groupBy(*[c for c in pairs.columns if c not in ("class", "number", "n_before")]).agg(is_nearest)
+    return once.withColumn("level", F.least("right_level", "left_level"))
+
+
+def _of_grade(grades: Column) -> Column:
+    return F.transform(grades, lambda grade: _GRADES + grade)
 
 
 def _hours_seen(ends: DataFrame) -> DataFrame:
@@ -224,7 +220,7 @@ def _of_kind(episodes: DataFrame, kind: LinkKind) -> DataFrame:
         F.lit(kind.weight).alias("kind_weight"),
         F.lit(kind.base_gap_minutes).alias("base_gap_minutes"),
         F.lit(kind.is_patient).alias("is_patient"),
-        kind.follows.alias("follows"),
+        kind.may_follow.alias("may_follow"),
         F.lit(kind.name == "pivot").alias("is_ranked"),
         F.inline(F.array(*sides)),
     ).filter("key is not null")

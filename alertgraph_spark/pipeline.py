@@ -15,6 +15,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from alertgraph_spark.absorb import absorb_sessions
 from alertgraph_spark.alerts import (
     find_repeats,
     find_unfinished,
@@ -25,8 +26,14 @@ from alertgraph_spark.alerts import (
 from alertgraph_spark.aliases import find_aliases, with_hosts
 from alertgraph_spark.balance import Balance, count_lines
 from alertgraph_spark.columns import episode_id
-from alertgraph_spark.absorb import absorb_sessions
-from alertgraph_spark.components import check_invariant, divide_links, find_subgraphs, session_links, with_component, with_subgraph
+from alertgraph_spark.components import (
+    check_invariant,
+    divide_links,
+    find_subgraphs,
+    session_links,
+    with_component,
+    with_subgraph,
+)
 from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, with_bin, with_episode
 from alertgraph_spark.features import describe_subgraphs
 from alertgraph_spark.graph import CROSSOVER_LINKS, AlertGraph, choose_engine
@@ -36,8 +43,8 @@ from alertgraph_spark.motifs import match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes
 from alertgraph_spark.paths import find_paths
 from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
-from alertgraph_spark.sessions import describe_sessions, link_sessions, with_session
 from alertgraph_spark.scoring import score_subgraphs
+from alertgraph_spark.sessions import describe_sessions, link_sessions, with_session
 from alertgraph_spark.source_format import Asset, Format
 from alertgraph_spark.table import conform
 
@@ -256,7 +263,6 @@ def _rank_episodes(line: _Line, episodes: DataFrame, knobs: Knobs, told_since: d
         "edges": draw_edges(grouped),
         "motif_hits": motif_hits,
         "cuts": cuts,
-        "links": left,
         "features": features,
         "episodes": grouped,
     }
@@ -279,7 +285,7 @@ def _connect(
     links = links.unionByName(absorbing.drop("core"))
     core = cores.select("episode", F.col("component").alias("core"))
     whole, refused = united(links)
-    grouped = line.cut(with_subgraph(whole.join(core, on="episode", how="inner"), absorbing))
+    grouped = line.cut(with_subgraph(whole.join(core, on="episode", how="inner"), absorbing, knobs.warm_up_hours))
     kept, cuts = divide_links(links, episodes, refused)
     return grouped, line.cut(kept), cuts  # each term of a motif reads the kept
 

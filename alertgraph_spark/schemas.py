@@ -55,16 +55,6 @@ TORN = "torn line"
 UNFINISHED = "not yet: the file's last line is half-written"
 """The two reasons of one line that breaks off: lines follow it and it will never be whole, or none does and it may be."""
 
-ALIASES = table(
-    "aliases",
-    "a span of time in which an address belonged to one host, by the word of a row that names both",
-    ("site", "string", "workspace", False),
-    ("address", "string", "entity key of the address: ip or mac", False),
-    ("host", "string", "entity key of the host", False),
-    ("valid_from", "timestamp", "first alert of the hour that names both", False),
-    ("valid_until", "timestamp", "when this ceases to hold", False),
-)
-
 EPISODES = table(
     "episodes",
     "a run of alerts of one type between the same entities without a pause",
@@ -92,31 +82,16 @@ EPISODES = table(
     ),
 )
 
-SESSIONS = table(
-    "sessions",
-    "what happens on one host without a pause, told by alerts about that host alone",
-    ("site", "string", "workspace", False),
-    ("host", "string", "entity key of the host", False),
-    ("session", "bigint", "the episode that begins it", False),
-    ("started_at", "timestamp", "start of its first episode", False),
-    ("ended_at", "timestamp", "end of its last episode", False),
-    ("history_hours", "double", "hours of history that the site had before it", False),
-    ("strength", "double", "sum of the surprise of its alert types, in nats", False),
-    ("band", "int", "class of strength: each begins a ninth above the one before", False),
-    ("site_rate", "double", "past sessions as strong, an hour, at the site", False),
-    ("host_rate", "double", "the same at the host", False),
-)
-
 LINKS = table(
     "links",
     "one time-respecting link from an earlier episode to a later one",
     ("site", "string", "workspace", False),
     ("src", "bigint", "earlier episode", False),
     ("dst", "bigint", "later episode", False),
-    ("kind", "string", "pivot, same_pair, same_source or account", False),
-    ("entity", "string", "the entity both have in common", False),
+    ("kind", "string", "pivot, same_pair, account, same_source, coincidence or absorbed", False),
+    ("entity", "string", "the entity both have in common; for coincidence and absorbed the later host", False),
     ("gap_minutes", "double", "end of the earlier to start of the later, not below 0", False),
-    ("weight", "double", "(0, 1]: kind weight times the chance that nothing else would have come in the gap", False),
+    ("weight", "double", "(0, 1]: the last to cut is 1; a pivot from the nearest arrival is above all others", False),
 )
 
 CUTS = table(
@@ -133,7 +108,12 @@ MEMBERS = table(
     ("item_id", "string", "the exported row's `_ItemId`"),
     ("site", "string", "workspace", False),
     ("episode_id", "string", "episode, as 16 hexadecimal digits", False),
-    ("role", "string", "core: the episode has a link; single: the only episode of its subgraph", False),
+    (
+        "role",
+        "string",
+        "core: linked; absorbed: began inside a strong group's span; context: nearly everyday; single",
+        False,
+    ),
 )
 
 MOTIF_HITS = table(
@@ -145,13 +125,6 @@ MOTIF_HITS = table(
     ("path", "array<string>", "entities along the match; of a hub motif the hub and its spokes, by name", False),
     ("started_at", "timestamp", "start of the first episode", False),
     ("ended_at", "timestamp", "start of the last episode", False),
-)
-
-PATHS = table(
-    "paths",
-    "the longest time-respecting path of one subgraph",
-    ("subgraph_id", "string", "subgraph", False),
-    ("path", "array<string>", "entities along it, in the order of time, none twice; null where there is none"),
 )
 
 FEATURES = table(
@@ -170,7 +143,7 @@ FEATURES = table(
     ("path", "array<string>", "entities along its longest time-respecting path", False),
     ("top_names", "array<string>", "its three rarest alert names", False),
     ("is_warm_up", "boolean", "it began before the site had enough history to judge", False),
-    ("rarity_nats", "double", "surprise of its distinct types, strongest first, damped: sum of c_i / i^0.7", False),
+    ("rarity_nats", "double", "surprise of its distinct types, strongest first, damped: sum of c_i / i^0.85", False),
     (
         "quiet_nats",
         "double",

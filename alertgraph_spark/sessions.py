@@ -13,14 +13,15 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import HOUR, hour_of, hourly_rate
-from alertgraph_spark.schemas import LINKS, SESSIONS
+from alertgraph_spark.interim_schemas import SESSIONS
+from alertgraph_spark.schemas import LINKS
 from alertgraph_spark.table import conform
 
 STRONG_RATE = 0.2
 """Sessions as strong that the site has an hour, at most, for one to be linked by time: one in five hours."""
 
 CHANCE_ELSEWHERE, CHANCE_HERE = 0.03, 0.3
-"""Sessions as strong that are expected in the gap, at most: on another host any of the site's would do, so less is allowed."""
+"""Sessions as strong that are expected in the gap, at most: for another host any of the site would do, so less."""
 
 MAX_GAP_HOURS = 3.0
 """Longest gap of a link by time alone; what waits longer needs an entity in common."""
@@ -33,7 +34,7 @@ _BAND = -math.log(0.9)
 
 
 def band_of(strength: Column) -> Column:
-    """The class of strength: each begins a ninth above the one before, so that one of the class below is .81 to 1 times it."""
+    """The class of strength: each begins a ninth above the one before."""
     return F.greatest(F.lit(0), F.floor(F.log(F.greatest(F.lit(1.0), strength)) / _BAND)).cast("int")
 
 
@@ -51,19 +52,17 @@ def with_session(episodes: DataFrame, gap_seconds: float) -> DataFrame:
     so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     opened = active.withColumn("opens", opens)
     session = F.last(F.when(F.col("opens"), F.col("episode")), ignorenulls=True).over(so_far)
-    return opened.withColumn(
-        "session", F.when(F.col("is_lone"), session).otherwise(F.col("episode"))
-    ).drop("opens")
+    return opened.withColumn("session", F.when(F.col("is_lone"), session).otherwise(F.col("episode"))).drop("opens")
 
 
 def describe_sessions(episodes: DataFrame) -> DataFrame:
-    """Measure the sessions of hosts; one row is one session (`schemas.SESSIONS`), input what `with_session` gives.
+    """Measure the sessions of hosts; one row is one session (`interim_schemas.SESSIONS`), input what `with_session` gives.
 
     Notes
     -----
-    The strength is the sum over its alert types of their highest surprise, in nats. The rates are those of sessions at
-    least about as strong (of its band, or the one below) which had ended in an earlier hour, so that no session is told by what
-    came after: from h such hours of H, `-ln(1 - (h + 1) / (H + 2))` an hour for the site; for the host, of n hosts so far,
+    The strength is the sum over its alert types of their highest surprise, in nats. The rates are those of sessions about
+    as strong or stronger (of its band, or the one below), which had ended in an earlier hour: what came after tells nothing.
+    From h such hours of H, `-ln(1 - (h + 1) / (H + 2))` an hour for the site; for the host, of n hosts so far,
     `p = (h + 4 q / n) / (H + 6)` with the site's share q, so that a host without a past has the site's rate by host.
     """
     types = (
@@ -134,8 +133,8 @@ def link_sessions(sessions: DataFrame) -> DataFrame:
     Notes
     -----
     The weaker of both decides: `rate * gap <= chance`, the site's rate and .03 between two hosts, the host's and .3 on one.
-    Tried are the three nearest before and after that are at least as strong: where a farther one would be within reach a nearer
-    one is too, and it has the same reach to both, so nothing falls apart. A window over bands, no join of all pairs.
+    Tried are the three nearest before and after that are at least as strong: where a farther one is within reach, so is the
+    nearer, and it has the same reach to both, so nothing falls apart. A window over bands, no join of all pairs.
     """
     strong = sessions.filter(F.col("site_rate") <= STRONG_RATE).select(
         "site", "host", "session", "band", "site_rate", "host_rate",
@@ -151,7 +150,10 @@ def link_sessions(sessions: DataFrame) -> DataFrame:
         links.append(tried.select("site", other.alias("a"), F.explode("near").alias("b")).filter("b is not null"))
     pairs = links[0].unionByName(links[1]).filter(F.col("a.t0") != F.col("b.t0"))
     is_earlier = F.col("a.t0") < F.col("b.t0")
-    src, dst = F.when(is_earlier, F.col("a")).otherwise(F.col("b")), F.when(is_earlier, F.col("b")).otherwise(F.col("a"))
+    src, dst = (
+        F.when(is_earlier, F.col("a")).otherwise(F.col("b")),
+        F.when(is_earlier, F.col("b")).otherwise(F.col("a")),
+    )
     pairs = pairs.select("site", src.alias("src"), dst.alias("dst")).distinct()
     is_here = F.col("src.host") == F.col("dst.host")
     rate = F.when(is_here, F.greatest("src.host_rate", "dst.host_rate")).otherwise(

@@ -115,7 +115,9 @@ class Ranking:
         "other episodes of the entity that are expected in the gap of a patient link, at most", 0.3, within="(0, 1]"
     )
     max_sessions: int = key(
-        "size cap of a subgraph, where all episodes of one session count as one; the weakest links above it are cut", 80, within="[2, 100000]"
+        "size cap of a subgraph, where all episodes of one session count as one; the weakest links above it are cut",
+        80,
+        within="[2, 100000]",
     )
     show_exceedance: float = key(
         "earlier subgraphs a day that scored as high, at most, to be shown", 1.0, within="(0, 1000]"
