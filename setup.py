@@ -38,8 +38,12 @@ setup(
     package_dir={"alertgraph_spark.jobs": "jobs"},
     package_data={
         "alertgraph_spark": [
-            *("formats/*.yaml", "io/log4j2.properties", "py.typed"),
-            *("report/page.css", "report/page.html", "report/page.js"),
+            "formats/*.yaml",
+            "io/log4j2.properties",
+            "report/page.css",
+            "report/page.html",
+            "report/page.js",
+            "py.typed",
         ]
     },
     entry_points={

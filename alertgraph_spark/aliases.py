@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import hour_of
-from alertgraph_spark.schemas import ALIASES
+from alertgraph_spark.interim_schemas import ALIASES
 from alertgraph_spark.table import conform
 
 VALID_HOURS = 24
@@ -21,9 +21,10 @@ named a day later, while a wrong name joins two machines."""
 def find_aliases(lines: DataFrame) -> DataFrame:
     """Find the spans of time in which an address belonged to one host.
 
-    Input is one row a line with `named` (addresses and the host that the line gives them); output is `schemas.ALIASES`, one
-    row a site, address and hour in which it was named. A span begins when a row names the host and ends with the next row
-    of the address, or after `VALID_HOURS`; there is none while another host had the address within `VALID_HOURS` before.
+    Input is one row a line with `named` (addresses and the host that the line gives them); output is
+    `interim_schemas.ALIASES`, one row a site, address and hour in which it was named. A span begins when a row names the host
+    and ends with the next row of the address, or after `VALID_HOURS`; there is none while another host had the address within
+    `VALID_HOURS` before.
 
     Notes
     -----

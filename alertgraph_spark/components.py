@@ -17,21 +17,24 @@ from alertgraph_spark.graph import AlertGraph
 from alertgraph_spark.schemas import CUTS, LINKS
 from alertgraph_spark.table import conform
 
+CONTEXT_SHARE = 0.15
+"""Share of past hours above which a type is shown as context, not as evidence: it is nearly everyday noise."""
 
-def find_subgraphs(graph: AlertGraph, max_episodes: int) -> tuple[DataFrame, DataFrame]:
-    """Assign each linked episode to one subgraph of at most `max_episodes`.
+
+def find_subgraphs(graph: AlertGraph, max_sessions: int) -> tuple[DataFrame, DataFrame]:
+    """Assign each linked session to one subgraph of at most `max_sessions`.
 
     Parameters
     ----------
     graph
-        A vertex is an episode (`id`), an edge a link (`schemas.LINKS`).
-    max_episodes
+        A vertex is a session (`id`), an edge a link between two (`session_graph`).
+    max_sessions
         Absolute, because a share of the run's total would look ahead.
 
     Returns
     -------
     tuple of DataFrame
-        `id`, `component` for every vertex; and the refused links (`schemas.CUTS`).
+        `id`, `component` for every vertex; and the refused links, `src`, `dst`.
 
     Raises
     ------
@@ -44,24 +47,23 @@ def find_subgraphs(graph: AlertGraph, max_episodes: int) -> tuple[DataFrame, Dat
     """
     components = graph.connected_components()
     size = F.count(F.lit(1)).over(Window.partitionBy("component"))
-    oversized = components.withColumn("size", size).filter(F.col("size") > max_episodes)
+    oversized = components.withColumn("size", size).filter(F.col("size") > max_sessions)
     inside = graph.edges.join(oversized.select(F.col("id").alias("src")), on="src", how="inner")
     links = inside.select("src", "dst", "weight").limit(graph.driver_max_links + 1).toPandas()
     if len(links) > graph.driver_max_links:
         raise GraphEngineError(
-            f"subgraphs above {max_episodes:,} episodes have more than {graph.driver_max_links:,} links: too many to cut on"
-            " the driver. Raise graph.driver_max_links, or ranking.max_episodes, or lower ranking.coincidence"
+            f"subgraphs above {max_sessions:,} episodes have more than {graph.driver_max_links:,} links: too many to cut on"
+            " the driver. Raise graph.driver_max_links, or ranking.max_sessions, or lower ranking.coincidence"
         )
     if links.empty:
-        return components, conform(graph.edges.limit(0), CUTS)
-    parts, refused = unite_strongest_first(links.itertuples(index=False, name=None), max_episodes)
+        return components, graph.edges.select("src", "dst").limit(0)
+    parts, refused = unite_strongest_first(links.itertuples(index=False, name=None), max_sessions)
     spark = graph.edges.sparkSession
     split = spark.createDataFrame(list(parts.items()), "id bigint, part bigint")
     components = components.join(F.broadcast(split), on="id", how="left").select(
         "id", F.coalesce("part", "component").alias("component")
     )
-    cut = spark.createDataFrame(refused, "src bigint, dst bigint")
-    return components, conform(graph.edges.join(F.broadcast(cut), on=["src", "dst"], how="inner"), CUTS)
+    return components, spark.createDataFrame(refused, "src bigint, dst bigint")
 
 
 def unite_strongest_first(
@@ -113,26 +115,74 @@ def unite_strongest_first(
     return parts, sorted((src, dst) for src, dst, _ in ordered if parts[src] != parts[dst])
 
 
-def with_subgraph(episodes: DataFrame, components: DataFrame) -> DataFrame:
-    """Name each episode's subgraph after its earliest episode; a lone episode is a subgraph of its own.
+def session_links(links: DataFrame, episodes: DataFrame) -> DataFrame:
+    """Links between sessions: `src` and `dst` are those of both ends, `weight` that of the strongest; one row is one pair.
 
-    Row grain is unchanged, chronic episodes are left out; adds `subgraph_id` and `is_linked`. The name comes from content,
-    so it stays when the subgraph grows.
+    `episodes` has one row an episode with its `session`. What is one session is together already.
     """
-    active = episodes.filter(~F.col("is_chronic")).join(
-        components.withColumnRenamed("id", "episode"), on="episode", how="left"
+    ends = episodes.select("episode", "session")
+    of_sessions = links.join(ends.toDF("src", "src_session"), on="src", how="inner").join(
+        ends.toDF("dst", "dst_session"), on="dst", how="inner"
     )
-    grouped = active.withColumn("is_linked", F.col("component").isNotNull()).withColumn(
-        "component", F.coalesce("component", "episode")
+    pairs = of_sessions.filter(F.col("src_session") != F.col("dst_session"))
+    return pairs.groupBy(F.col("src_session").alias("src"), F.col("dst_session").alias("dst")).agg(
+        F.max("weight").alias("weight")
     )
-    earliest = Window.partitionBy("component").orderBy("started_at", "episode")
-    first = F.first("episode").over(earliest.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing))
-    return grouped.withColumn("subgraph_id", F.concat(F.lit("sg-"), episode_id(first))).drop("component")
 
 
-def links_left(links: DataFrame, cuts: DataFrame) -> DataFrame:
-    """The links that were not cut; one row is one link (`schemas.LINKS`)."""
-    return conform(links.join(cuts.select("src", "dst"), on=["src", "dst"], how="left_anti"), LINKS)
+def with_component(episodes: DataFrame, components: DataFrame) -> DataFrame:
+    """Add `component` to each episode: that of its session, or the session itself where nothing links it. Grain unchanged."""
+    joined = episodes.join(components.withColumnRenamed("id", "session"), on="session", how="left")
+    return joined.withColumn("component", F.coalesce("component", "session"))
+
+
+def with_subgraph(episodes: DataFrame, absorbed: DataFrame, warm_up_hours: float) -> DataFrame:
+    """Name each episode's subgraph after its earliest episode, and say what it is to it.
+
+    Row grain is unchanged; adds `subgraph_id`, `is_linked` and `role`. The name comes from content, so it stays when the
+    subgraph grows.
+
+    Parameters
+    ----------
+    episodes
+        One row is one episode with its `component` and the `core` that it had before anything was absorbed.
+    absorbed
+        The cores that a stronger one absorbed; one row is one `core`.
+    warm_up_hours
+        With less history than that every type is seen in a large share of the hours, and none is context.
+    """
+    whole = Window.partitionBy("component")
+    first = F.min(F.struct("started_at", "episode")).over(whole)["episode"]
+    marked = episodes.join(
+        F.broadcast(absorbed.select("core").distinct().withColumn("is_absorbed", F.lit(True))), on="core", how="left"
+    )
+    role = (
+        F.when(~F.col("is_linked"), "single")
+        .when((F.col("fleet_share") > CONTEXT_SHARE) & (F.col("history_hours") >= warm_up_hours), "context")
+        .when(F.col("is_absorbed"), "absorbed")
+        .otherwise("core")
+    )
+    return (
+        marked.withColumn("is_linked", F.count(F.lit(1)).over(whole) > 1)
+        .withColumn("subgraph_id", F.concat(F.lit("sg-"), episode_id(first)))
+        .withColumn("role", role)
+        .drop("component", "core", "is_absorbed", "is_lone", "session")
+    )
+
+
+def divide_links(links: DataFrame, episodes: DataFrame, refused: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """The links that were not cut, and those that were (`schemas.LINKS`, `schemas.CUTS`); one row is one link.
+
+    `episodes` has one row an episode with its `session`; `refused` one row a pair of sessions that were not joined.
+    """
+    ends = episodes.select("episode", "session")
+    marked = refused.toDF("src_session", "dst_session").withColumn("is_cut", F.lit(True))
+    divided = (
+        links.join(ends.toDF("src", "src_session"), on="src", how="inner")
+        .join(ends.toDF("dst", "dst_session"), on="dst", how="inner")
+        .join(F.broadcast(marked), on=["src_session", "dst_session"], how="left")
+    )
+    return conform(divided.filter("is_cut is null"), LINKS), conform(divided.filter("is_cut"), CUTS)
 
 
 def check_invariant(left: DataFrame, grouped: DataFrame) -> None:

@@ -13,7 +13,7 @@ from alertgraph_spark.columns import hour_of, hourly_rate, is_planned
 from alertgraph_spark.schemas import FEATURES
 from alertgraph_spark.table import conform
 
-DAMPING = 0.7
+DAMPING = 0.85
 """Exponent by which the i-th distinct alert type counts less: many types of one flood must not outweigh two rare ones."""
 
 CROSSING = "it_ot_pivot"
@@ -35,7 +35,7 @@ def describe_subgraphs(
     motif_hits
         One row is one match (`schemas.MOTIF_HITS`).
     paths
-        One row is the longest time-respecting path of one subgraph (`schemas.PATHS`).
+        One row is the longest time-respecting path of one subgraph (`interim_schemas.PATHS`).
     chains
         Motifs that are chains. Hosts that poll each other all day make long paths too: a path counts where one matched.
     warm_up_hours

@@ -7,7 +7,7 @@ So hubs stay in the graph but are no glue.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -17,10 +17,19 @@ from alertgraph_spark.columns import HOUR, hour_of, hourly_rate, is_planned
 from alertgraph_spark.schemas import LINKS
 from alertgraph_spark.table import conform
 
+FOLLOWS = 0.95
+"""Least weight of a pivot from the nearest arrival within the gap that is always allowed: the last to cut."""
+
+LESSER = 0.9
+"""What every other link weighs of its kind's weight, so that it stays below."""
+
 NEAREST = 3
 """Predecessors by start that are tried for each episode: the nearest alone can hide an older one that still runs."""
 
-_KEY = ("site", "kind", "key", "is_planned")
+_GRADES = 1000
+"""Classes from here on are grades of severity, below it levels of surprise."""
+
+_KEY = ("site", "kind", "way", "key", "is_planned")
 
 
 @dataclass(frozen=True)
@@ -32,11 +41,13 @@ class LinkKind:
     """
 
     name: str
+    way: str
     left: Column
     right: Column
     weight: float
     base_gap_minutes: float
     is_patient: bool
+    may_follow: Column = field(default_factory=lambda: F.lit(True))
 
 
 def link_kinds(pivot_gap_minutes: float, session_gap_seconds: float) -> tuple[LinkKind, ...]:
@@ -46,14 +57,18 @@ def link_kinds(pivot_gap_minutes: float, session_gap_seconds: float) -> tuple[Li
     .5; an equal weight would let the name of a link depend on the spelling of its kind.
     """
     origin, destination = F.coalesce("source_entity", "target_entity"), F.col("target_entity")
-    pair = F.when(F.col("source_entity").isNotNull(), F.concat_ws(" > ", origin, destination))
-    burst = F.when(F.col("source_entity").isNotNull(), F.concat_ws(" ! ", origin, "source", "name"))
+    has_source = F.col("source_entity").isNotNull()
+    pair = F.when(has_source, F.concat_ws(" > ", origin, destination))
+    burst = F.when(has_source, F.concat_ws(" ! ", origin, "source", "name"))
+    arrives, stays = F.when(has_source, destination), F.when(~has_source, destination)
     session_minutes = session_gap_seconds / 60
     return (
-        LinkKind("pivot", destination, origin, 1.0, pivot_gap_minutes, True),
-        LinkKind("account", F.col("account"), F.col("account"), 0.8, session_minutes, True),
-        LinkKind("same_pair", pair, pair, 0.9, session_minutes, True),
-        LinkKind("same_source", burst, burst, 0.5, session_minutes / 2, False),
+        # Two alerts about one host alone are no pivot: sessions join them.
+        LinkKind("pivot", "arrives", arrives, origin, 1.0, pivot_gap_minutes, True),
+        LinkKind("pivot", "leaves", stays, origin, 1.0, pivot_gap_minutes, True, has_source),
+        LinkKind("account", "", F.col("account"), F.col("account"), 0.8, session_minutes, True),
+        LinkKind("same_pair", "", pair, pair, 0.9, session_minutes, True),
+        LinkKind("same_source", "", burst, burst, 0.5, session_minutes / 2, False),
     )
 
 
@@ -86,11 +101,28 @@ def find_links(
     candidates = _nearest_predecessors(ends).join(_hours_seen(ends), on=[*_KEY, "src", "level"], how="inner")
     rate = hourly_rate(F.col("hours_seen"), F.col("history_hours"))
     gap_hours = F.greatest(F.lit(0), F.col("t0") - F.col("left_end")) / HOUR
-    reach = F.when(F.col("is_patient"), F.least(F.lit(max_gap_hours), coincidence / rate)).otherwise(F.lit(0.0))
-    linked = candidates.withColumn("gap_minutes", gap_hours * 60).filter(
-        gap_hours <= F.greatest(F.col("base_gap_minutes") / 60, reach)
+    is_pivot = F.col("kind") == "pivot"
+    in_order = Window.partitionBy("site", "dst").orderBy(F.desc(is_pivot), F.desc("left_start"), F.desc("src"))
+    candidates = candidates.withColumn("place", F.row_number().over(in_order))
+    # What was reached a moment ago by something as surprising needs no older cause.
+    is_short = gap_hours <= F.col("base_gap_minutes") / 60
+    explains = is_pivot & is_short & (F.col("left_level") >= F.col("right_level"))
+    is_explained = is_pivot & F.max(explains).over(Window.partitionBy("site", "dst"))
+    reach = F.when(F.col("is_patient") & ~is_explained, F.least(F.lit(max_gap_hours), coincidence / rate)).otherwise(
+        F.lit(0.0)
     )
-    strength = F.col("kind_weight") * F.exp(-rate * gap_hours)
+    linked = (
+        candidates.withColumn("gap_minutes", gap_hours * 60)
+        .withColumn("reach", reach)
+        .filter(is_short | (gap_hours <= F.col("reach")))
+    )
+    alone = F.exp(-rate * F.col("gap_minutes") / 60)  # the chance that nothing else would have come in the gap
+    is_near = is_pivot & (F.col("gap_minutes") <= F.col("base_gap_minutes"))
+    strength = (
+        F.when(is_near & (F.col("place") == 1), FOLLOWS + (1 - FOLLOWS) * alone)
+        .when(is_near & F.col("is_nearest"), F.lit(FOLLOWS))
+        .otherwise(LESSER * F.col("kind_weight") * alone)
+    )
     # Where several kinds hold, the most telling names the link and the strongest weighs it.
     named = F.max_by(
         F.struct("kind", F.col("key").alias("entity"), "gap_minutes"), F.struct("kind_weight", strength, "kind", "key")
@@ -100,10 +132,20 @@ def find_links(
 
 
 def _nearest_predecessors(ends: DataFrame) -> DataFrame:
-    """Pairs of a left and a later right end of one key; `level` is the strength of the weaker episode in whole nats."""
-    entity = Window.partitionBy(*_KEY)
+    """Pairs of a left and a later right end of one key; `level` is the strength of the weaker episode in whole nats.
+
+    The three nearest of all are tried, and for a ranked kind the three nearest of those at least as surprising as the later
+    end, and of those at least as severe. `is_nearest` marks the first of each. An end is written once for each class that it
+    is in: a class is a least level, or a least grade of severity.
+    """
+    classes = F.array_union(F.sequence(F.lit(0), F.col("level")), _of_grade(F.sequence(F.lit(0), F.col("grade"))))
+    own = F.array(F.lit(0), F.col("level"), _GRADES + F.col("grade"))
+    classed = ends.withColumn("own", own).withColumn(
+        "class", F.explode(F.when(F.col("is_ranked"), classes).otherwise(F.array(F.lit(0))))
+    )
+    entity = Window.partitionBy(*_KEY, "class")
     earlier = entity.orderBy("t0").rangeBetween(Window.unboundedPreceding, -1)
-    numbered = ends.withColumns(
+    numbered = classed.withColumns(
         {
             "n_before": F.count(F.when(F.col("is_left"), True)).over(earlier),
             "number": F.sum(F.col("is_left").cast("int")).over(entity.orderBy("t0", "episode", "is_left")),
@@ -111,15 +153,29 @@ def _nearest_predecessors(ends: DataFrame) -> DataFrame:
     )
     lefts = numbered.filter("is_left").select(
         *_KEY,
+        "class",
         "number",
         F.col("episode").alias("src"),
+        F.col("t0").alias("left_start"),
         F.col("t1").alias("left_end"),
         F.col("level").alias("left_level"),
     )
     nearest = F.sequence(F.greatest(F.lit(1), F.col("n_before") - NEAREST + 1), F.col("n_before"))
-    rights = numbered.filter("is_right and n_before > 0").withColumn("number", F.explode(nearest))
-    pairs = rights.withColumnRenamed("episode", "dst").join(lefts, on=[*_KEY, "number"], how="inner")
-    return pairs.withColumn("level", F.least("level", "left_level"))
+    asking = numbered.filter("is_right and may_follow and n_before > 0 and array_contains(own, class)")
+    rights = asking.select(
+        *(*_KEY, "class", "n_before", "t0", "history_hours", "kind_weight", "base_gap_minutes", "is_patient"),
+        F.col("episode").alias("dst"),
+        F.col("level").alias("right_level"),
+        F.explode(nearest).alias("number"),
+    )
+    pairs = rights.join(lefts, on=[*_KEY, "class", "number"], how="inner")
+    is_nearest = F.max(F.col("number") == F.col("n_before")).alias("is_nearest")
+    once = pairs.groupBy(*[c for c in pairs.columns if c not in ("class", "number", "n_before")]).agg(is_nearest)
+    return once.withColumn("level", F.least("right_level", "left_level"))
+
+
+def _of_grade(grades: Column) -> Column:
+    return F.transform(grades, lambda grade: _GRADES + grade)
 
 
 def _hours_seen(ends: DataFrame) -> DataFrame:
@@ -143,6 +199,7 @@ def _ends(episodes: DataFrame, kinds: tuple[LinkKind, ...]) -> DataFrame:
     active = episodes.filter(~F.col("is_chronic")).select(
         "site", "episode", "source", "name", "source_entity", "target_entity", "history_hours", "accounts",
         F.floor("surprise").cast("int").alias("level"),
+        F.floor(4 * F.least(F.lit(0.99), F.coalesce("severity", F.lit(0.0)))).cast("int").alias("grade"),
         F.unix_micros("started_at").alias("t0"),
         F.unix_micros("ended_at").alias("t1"),
         is_planned().alias("is_planned"),
@@ -157,10 +214,13 @@ def _of_kind(episodes: DataFrame, kind: LinkKind) -> DataFrame:
         for key, left in ((kind.left, True), (kind.right, False))
     ]
     return episodes.select(
-        *("site", "episode", "t0", "t1", "level", "is_planned", "history_hours"),
+        *("site", "episode", "t0", "t1", "level", "grade", "is_planned", "history_hours"),
         F.lit(kind.name).alias("kind"),
+        F.lit(kind.way).alias("way"),
         F.lit(kind.weight).alias("kind_weight"),
         F.lit(kind.base_gap_minutes).alias("base_gap_minutes"),
         F.lit(kind.is_patient).alias("is_patient"),
+        kind.may_follow.alias("may_follow"),
+        F.lit(kind.name == "pivot").alias("is_ranked"),
         F.inline(F.array(*sides)),
     ).filter("key is not null")

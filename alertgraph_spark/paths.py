@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from alertgraph_spark.graph import AlertGraph
-from alertgraph_spark.schemas import PATHS
+from alertgraph_spark.interim_schemas import PATHS
 from alertgraph_spark.table import conform
 
 WIDTH = 16
@@ -21,7 +21,7 @@ _REACHED = f"array<struct<episode:{_EPISODE},walks:array<{_WALK}>>>"
 
 
 def find_paths(graph: AlertGraph, width: int = WIDTH) -> DataFrame:
-    """Find the best time-respecting path of each subgraph; one row is one subgraph that has moving links (`schemas.PATHS`).
+    """Find the best time-respecting path of each subgraph; one row is a subgraph with moving links (`interim_schemas.PATHS`).
 
     A walk is a row of two or more episodes, each joined to the next by a `pivot` link: it acts from where the one before
     arrived, and starts strictly later. Its hosts are the origin of the first and the destination of every episode; an

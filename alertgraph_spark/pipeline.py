@@ -7,14 +7,13 @@ stages exists here alone; so does caching: what is used twice is persisted, and 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from alertgraph_spark.absorb import absorb_sessions
 from alertgraph_spark.alerts import (
     find_repeats,
     find_unfinished,
@@ -23,98 +22,31 @@ from alertgraph_spark.alerts import (
     with_status,
 )
 from alertgraph_spark.aliases import find_aliases, with_hosts
-from alertgraph_spark.balance import Balance, count_lines
+from alertgraph_spark.balance import count_lines
 from alertgraph_spark.columns import episode_id
-from alertgraph_spark.components import check_invariant, find_subgraphs, links_left, with_subgraph
+from alertgraph_spark.components import (
+    check_invariant,
+    divide_links,
+    find_subgraphs,
+    session_links,
+    with_component,
+    with_subgraph,
+)
 from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, with_bin, with_episode
 from alertgraph_spark.features import describe_subgraphs
-from alertgraph_spark.graph import CROSSOVER_LINKS, AlertGraph, choose_engine
+from alertgraph_spark.graph import AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
 from alertgraph_spark.motif_records import MOTIFS
 from alertgraph_spark.motifs import match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes, list_evidence
 from alertgraph_spark.paths import find_paths
+from alertgraph_spark.ranking import Knobs, Line, OnStage, Ranking
 from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
 from alertgraph_spark.scoring import score_subgraphs
+from alertgraph_spark.sessions import describe_sessions, link_sessions, with_session
 from alertgraph_spark.source_format import Asset, Format
 from alertgraph_spark.story import with_story
 from alertgraph_spark.table import conform
-
-OnStage = Callable[[str, int, float], None]
-"""Told of each stage: name, rows, seconds."""
-
-
-@dataclass(frozen=True)
-class Knobs:
-    """What an operator may turn: see `conf/README.md` for meaning and range of each."""
-
-    budget_per_day: int = 1
-    warm_up_hours: float = 24
-    episode_gap_seconds: int = 300
-    chronic_share: float = 0.2
-    session_gap_seconds: float = 600
-    pivot_gap_minutes: float = 30
-    max_gap_hours: float = 168
-    coincidence: float = 0.3
-    max_episodes: int = 80
-    show_exceedance: float = 1.0
-    engine: str = "auto"
-    driver_max_links: int = 5_000_000
-    crossover_links: int = CROSSOVER_LINKS
-
-
-@dataclass
-class Ranking:
-    """What a run found: tables by name, counts that balance, the engine that was taken, and seconds a stage."""
-
-    tables: dict[str, DataFrame] = field(default_factory=dict)
-    balance: Balance = field(default_factory=Balance)
-    engine: str = ""
-    seconds: dict[str, float] = field(default_factory=dict)
-    _held: list[DataFrame] = field(default_factory=list)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """What became of the lines, and how much was found in them."""
-        return self.balance.counts
-
-    def release(self) -> None:
-        """Give back what was persisted; call it when the tables have been saved."""
-        while self._held:
-            self._held.pop().unpersist()
-
-
-class _Line:
-    """Runs stages: materialises a stage's frame, counts it, times it and tells the listener.
-
-    The small frames after the fold are checkpointed, not cached: a cache keeps its plan, plans of nested caches repeat each
-    other, and by the sixth stage Spark spends minutes on printing them. Without a checkpoint folder the checkpoint is local:
-    lost with an executor, and the run is then repeated.
-    """
-
-    def __init__(self, ranking: Ranking, on_stage: OnStage) -> None:
-        self.ranking = ranking
-        self.on_stage = on_stage
-
-    def hold(self, frame: DataFrame) -> DataFrame:
-        held = frame.persist(StorageLevel.MEMORY_AND_DISK)
-        self.ranking._held.append(held)
-        return held
-
-    def cut(self, frame: DataFrame) -> DataFrame:
-        has_folder = frame.sparkSession.sparkContext.getCheckpointDir() is not None
-        return frame.checkpoint() if has_folder else frame.localCheckpoint()
-
-    def run(self, stage: str, frame: DataFrame) -> tuple[DataFrame, int]:
-        begin = time.perf_counter()
-        cut = self.cut(frame)
-        rows = cut.count()
-        self.done(stage, rows, begin)
-        return cut, rows
-
-    def done(self, stage: str, rows: int, begin: float) -> None:
-        self.ranking.seconds[stage] = round(time.perf_counter() - begin, 3)
-        self.on_stage(stage, rows, self.ranking.seconds[stage])
 
 
 def rank_subgraphs(
@@ -155,7 +87,7 @@ def rank_subgraphs(
     """
     knobs = knobs or Knobs()
     ranking = Ranking()
-    line = _Line(ranking, on_stage)
+    line = Line(ranking, on_stage)
 
     begin = time.perf_counter()
     normalised = with_status(normalise_alerts(raw_alerts, formats, assets), start, end)
@@ -175,19 +107,17 @@ def rank_subgraphs(
         bins = with_hosts(bins, line.cut(find_aliases(alerts)))
     bins = line.cut(with_episode(bins, knobs.episode_gap_seconds))
     episodes, _ = line.run("fold", fold_episodes(bins, alerts, knobs.chronic_share, knobs.warm_up_hours))
-    links, n_links = line.run(
-        "link",
-        find_links(
-            episodes, knobs.pivot_gap_minutes, knobs.session_gap_seconds, knobs.coincidence, knobs.max_gap_hours
-        ),
+    active = line.cut(with_session(episodes, knobs.session_gap_seconds))
+    sessions = line.cut(describe_sessions(active))
+    by_entity = find_links(
+        active, knobs.pivot_gap_minutes, knobs.session_gap_seconds, knobs.coincidence, knobs.max_gap_hours
     )
+    links, n_links = line.run("link", by_entity.unionByName(link_sessions(sessions)))
 
     ranking.engine = choose_engine(knobs.engine, n_links, raw_alerts.sparkSession, knobs.crossover_links)
     begin = time.perf_counter()
-    grouped, cuts = _connect(episodes, links, ranking.engine, knobs)
-    grouped = line.cut(grouped)
+    grouped, left, cuts = _connect(line, active, sessions, links, knobs)
     ranking.counts["episodes"] = grouped.count()
-    left = line.cut(links_left(links, cuts))  # each term of a motif reads it
     check_invariant(left, grouped)
     line.done("connect", ranking.counts["episodes"], begin)
 
@@ -233,17 +163,30 @@ def rank_subgraphs(
     return ranking
 
 
-def _connect(episodes: DataFrame, links: DataFrame, engine: str, knobs: Knobs) -> tuple[DataFrame, DataFrame]:
-    """Episodes with their subgraph, and the refused links."""
-    ends = links.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
-    graph = AlertGraph(ends, links, engine, knobs.driver_max_links)
-    components, cuts = find_subgraphs(graph, knobs.max_episodes)
-    return with_subgraph(episodes, components), cuts
+def _connect(
+    line: Line, episodes: DataFrame, sessions: DataFrame, links: DataFrame, knobs: Knobs
+) -> tuple[DataFrame, DataFrame, DataFrame]:
+    """Episodes with their subgraph; the links that were kept, those by which strong groups absorb among them; those cut."""
+
+    def united(links: DataFrame) -> tuple[DataFrame, DataFrame]:
+        pairs = line.cut(session_links(links, episodes))
+        ends = pairs.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
+        graph = AlertGraph(ends, pairs, line.ranking.engine, knobs.driver_max_links)
+        components, refused = find_subgraphs(graph, knobs.max_sessions)
+        return with_component(episodes, components), refused
+
+    cores = line.cut(united(links)[0])
+    absorbing = line.cut(absorb_sessions(cores, sessions))
+    links = links.unionByName(absorbing.drop("core"))
+    core = cores.select("episode", F.col("component").alias("core"))
+    whole, refused = united(links)
+    grouped = line.cut(with_subgraph(whole.join(core, on="episode", how="inner"), absorbing, knobs.warm_up_hours))
+    kept, cuts = divide_links(links, episodes, refused)
+    return grouped, line.cut(kept), cuts  # each term of a motif reads the kept
 
 
 def _members(alerts: DataFrame, bins: DataFrame, grouped: DataFrame) -> DataFrame:
     """Alerts of the subgraphs; one row is one alert, of the window or of the history that led to it."""
-    role = F.when(F.col("is_linked"), "core").otherwise("single").alias("role")
-    subgraph_of = episode_of_bin(bins).join(grouped.select("episode", "subgraph_id", role), on="episode", how="inner")
+    subgraph_of = episode_of_bin(bins).join(grouped.select("episode", "subgraph_id", "role"), on="episode", how="inner")
     members = alerts.join(F.broadcast(subgraph_of), on=["fold_key", "bin"], how="inner")
     return conform(members.withColumn("episode_id", episode_id(F.col("episode"))), MEMBERS)

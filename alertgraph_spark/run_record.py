@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark import __version__
 from alertgraph_spark.io.safe_csv import csv_text
-from alertgraph_spark.pipeline import Ranking
+from alertgraph_spark.ranking import Ranking
 from alertgraph_spark.schemas import RUNS
 from alertgraph_spark.scoring import TERMS, scorer_weights
 

@@ -58,16 +58,6 @@ TORN = "torn line"
 UNFINISHED = "not yet: the file's last line is half-written"
 """The two reasons of one line that breaks off: lines follow it and it will never be whole, or none does and it may be."""
 
-ALIASES = table(
-    "aliases",
-    "a span of time in which an address belonged to one host, by the word of a row that names both",
-    ("site", "string", "workspace", False),
-    ("address", "string", "entity key of the address: ip or mac", False),
-    ("host", "string", "entity key of the host", False),
-    ("valid_from", "timestamp", "first alert of the hour that names both", False),
-    ("valid_until", "timestamp", "when this ceases to hold", False),
-)
-
 EPISODES = table(
     "episodes",
     "a run of alerts of one type between the same entities without a pause",
@@ -96,10 +86,10 @@ LINKS = table(
     ("site", "string", "workspace", False),
     ("src", "bigint", "earlier episode", False),
     ("dst", "bigint", "later episode", False),
-    ("kind", "string", "pivot, same_pair, same_source or account", False),
-    ("entity", "string", "the entity both have in common", False),
+    ("kind", "string", "pivot, same_pair, account, same_source, coincidence or absorbed", False),
+    ("entity", "string", "the entity both have in common; for coincidence and absorbed the later host", False),
     ("gap_minutes", "double", "end of the earlier to start of the later, not below 0", False),
-    ("weight", "double", "(0, 1]: kind weight times the chance that nothing else would have come in the gap", False),
+    ("weight", "double", "(0, 1]: the last to cut is 1; a pivot from the nearest arrival is above all others", False),
 )
 
 CUTS = table(
@@ -116,7 +106,12 @@ MEMBERS = table(
     ("item_id", "string", "the exported row's `_ItemId`"),
     ("site", "string", "workspace", False),
     ("episode_id", "string", "episode, as 16 hexadecimal digits", False),
-    ("role", "string", "core: the episode has a link; single: the only episode of its subgraph", False),
+    (
+        "role",
+        "string",
+        "core: linked; absorbed: began inside a strong group's span; context: nearly everyday; single",
+        False,
+    ),
 )
 
 MOTIF_HITS = table(
@@ -128,13 +123,6 @@ MOTIF_HITS = table(
     ("path", "array<string>", "entities along the match; of a hub motif the hub and its spokes, by name", False),
     ("started_at", "timestamp", "start of the first episode", False),
     ("ended_at", "timestamp", "start of the last episode", False),
-)
-
-PATHS = table(
-    "paths",
-    "the longest time-respecting path of one subgraph",
-    ("subgraph_id", "string", "subgraph", False),
-    ("path", "array<string>", "entities along it, in the order of time, none twice; null where there is none"),
 )
 
 FEATURES = table(
@@ -155,7 +143,7 @@ FEATURES = table(
     ("act_name", "string", "its rarest alert that acts on the process after the crossing; null where none does"),
     ("quietest", _PAST, "the host least heard of and in how many past hours; null where none is named"),
     ("is_warm_up", "boolean", "it began before the site had enough history to judge", False),
-    ("rarity_nats", "double", "surprise of its distinct types, strongest first, damped: sum of c_i / i^0.7", False),
+    ("rarity_nats", "double", "surprise of its distinct types, strongest first, damped: sum of c_i / i^0.85", False),
     ("quiet_nats", "double", "-ln of the lowest past hourly rate of its hosts: one that never speaks is news", False),
     ("severity", "double", "highest severity, 0 where none is given", False),
     ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),

@@ -114,8 +114,10 @@ class Ranking:
     coincidence: float = key(
         "other episodes of the entity that are expected in the gap of a patient link, at most", 0.3, within="(0, 1]"
     )
-    max_episodes: int = key(
-        "size cap of a subgraph in episodes; the weakest links above it are cut", 80, within="[2, 100000]"
+    max_sessions: int = key(
+        "size cap of a subgraph, where all episodes of one session count as one; the weakest links above it are cut",
+        80,
+        within="[2, 100000]",
     )
     show_exceedance: float = key(
         "earlier subgraphs a day that scored as high, at most, to be shown", 1.0, within="(0, 1000]"

@@ -29,7 +29,8 @@ from alertgraph_spark.io import (
     tracking,
 )
 from alertgraph_spark.io.secrets import resolve
-from alertgraph_spark.pipeline import Knobs, rank_subgraphs
+from alertgraph_spark.pipeline import rank_subgraphs
+from alertgraph_spark.ranking import Knobs
 from alertgraph_spark.report import NAME, NO_BOKEH, write_report
 from alertgraph_spark.run_record import run_frame, run_record, tracked_run
 from alertgraph_spark.settings import Settings

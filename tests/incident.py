@@ -15,7 +15,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
+from alertgraph_spark.components import with_component, with_subgraph
 from alertgraph_spark.schemas import EPISODES, LINKS
 
 DAY = datetime(2026, 3, 2, tzinfo=timezone.utc)
@@ -80,6 +82,17 @@ def grouped_frame(spark: SparkSession, rows: Sequence[Row]) -> DataFrame:
     """Episodes with a subgraph: that of the row, else one for each site, named after the site."""
     named = [{"subgraph_id": f"sg-{row['site']}", "is_linked": True, **row} for row in rows]
     return episode_frame(spark, named, "subgraph_id string, is_linked boolean")
+
+
+def connected_frame(episodes: DataFrame, components: DataFrame, absorbed: Iterable[int] = ()) -> DataFrame:
+    """Episodes, each a session of its own, with the subgraph that their component makes (`id`, `component`).
+
+    `absorbed` are the episodes that a stronger group took in.
+    """
+    active = episodes.filter(~F.col("is_chronic")).withColumns({"session": F.col("episode"), "is_lone": F.lit(True)})
+    cores = episodes.sparkSession.createDataFrame([(core,) for core in absorbed], "core bigint")
+    whole = with_component(active, components).withColumn("core", F.col("episode"))
+    return with_subgraph(whole, cores, warm_up_hours=24)
 
 
 def link_frame(spark: SparkSession, links: Iterable[tuple[int, int, float]], site: str = "plant") -> DataFrame:

@@ -9,7 +9,8 @@ from exported import raw_frame
 from pyspark.sql import DataFrame, SparkSession
 
 from alertgraph_spark.aliases import VALID_HOURS, find_aliases, with_hosts
-from alertgraph_spark.pipeline import Knobs, rank_subgraphs
+from alertgraph_spark.pipeline import rank_subgraphs
+from alertgraph_spark.ranking import Knobs
 from alertgraph_spark.source_format import Format
 
 DAY = datetime(2026, 3, 2, tzinfo=timezone.utc)

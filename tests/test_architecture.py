@@ -25,10 +25,10 @@ LONGEST = 250
 """One declaration a line, and all tables in one place: half of it would have to be read beside the other half."""
 
 MAY_ACT = {
-    *("pipeline.py", "balance.py", "graph.py", "driver_engine.py", "components.py", "story.py"),
+    *("pipeline.py", "ranking.py", "balance.py", "graph.py", "driver_engine.py", "components.py", "story.py"),
     *("cli.py", "run_record.py", "format_check.py", "compare.py", "report/gather.py"),
 }
-"""Besides io/: who orders the stages, who counts, who runs an algorithm, who checks its result, who tells it, who shows
+"""Besides io/: who orders and runs the stages, who counts, who runs an algorithm, who checks its result, who tells it, who shows
 or compares it, and who checks a format."""
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 import networkx as nx
 import pytest
-from incident import Row, episode_frame, grouped_frame, link_frame, story, told
+from incident import Row, connected_frame, episode_frame, grouped_frame, link_frame, story, told
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import episode_id
 from alertgraph_spark.components import (
     check_invariant,
+    divide_links,
     find_subgraphs,
-    links_left,
+    session_links,
     unite_strongest_first,
-    with_subgraph,
 )
 from alertgraph_spark.errors import GraphEngineError, GraphInvariantError
 from alertgraph_spark.graph import AlertGraph, graphframes_available
@@ -105,20 +106,41 @@ def test_only_what_is_above_the_cap_is_cut_and_every_cut_is_recorded(spark: Spar
     # The chain twice: 1 to 4 is above a cap of 3; 11 to 13 is not, and keeps its weakest link.
     links = link_frame(spark, [*CHAIN, (11, 12, 0.9), (12, 13, 0.01)]).persist()
     ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4, 11, 12, 13)], "id bigint")
-    components, cuts = find_subgraphs(AlertGraph(ids, links, engine), max_episodes=3)
+    components, cuts = find_subgraphs(AlertGraph(ids, links, engine), max_sessions=3)
     assert components.dtypes == [("id", "bigint"), ("component", "bigint")]
     assert dict(components.collect()) == {1: 1, 2: 1, 3: 3, 4: 3, 11: 11, 12: 11, 13: 11}
-    # A cut is the whole link, so that an analyst can re-join what it held together.
-    assert [row.asDict() for row in cuts.collect()] == [
-        dict(zip(CUTS.names, ("plant", 2, 3, "pivot", "host:fs1", 1.0, 0.1), strict=True))
+    assert [tuple(row) for row in cuts.collect()] == [(2, 3)]
+
+
+def in_sessions(spark: SparkSession, sessions: dict[int, int]) -> DataFrame:
+    return spark.createDataFrame(list(sessions.items()), "episode bigint, session bigint")
+
+
+def test_a_session_counts_once_and_its_strongest_link_holds_it(spark: SparkSession) -> None:
+    # 1 and 2 are one session, so are 3 and 4; 2-3 and 1-4 join the same two, 3-4 lies inside one.
+    links = link_frame(spark, [(2, 3, 0.2), (1, 4, 0.7), (3, 4, 0.9), (4, 5, 0.5)])
+    pairs = session_links(links, in_sessions(spark, {1: 1, 2: 1, 3: 3, 4: 3, 5: 5}))
+    assert sorted(tuple(row) for row in pairs.collect()) == [(1, 3, 0.7), (3, 5, 0.5)]
+
+
+def test_a_cut_is_the_whole_link_so_that_an_analyst_can_join_again(spark: SparkSession) -> None:
+    links = link_frame(spark, [(2, 3, 0.2), (1, 4, 0.7), (4, 5, 0.5)])
+    sessions = in_sessions(spark, {1: 1, 2: 1, 3: 3, 4: 3, 5: 5})
+    refused = spark.createDataFrame([(1, 3)], "src bigint, dst bigint")
+    left, cuts = divide_links(links, sessions, refused)
+    assert [(row["src"], row["dst"]) for row in left.collect()] == [(4, 5)]
+    assert sorted(tuple(row) for row in cuts.collect()) == [
+        ("plant", 1, 4, "pivot", "host:fs1", 1.0, 0.7),
+        ("plant", 2, 3, "pivot", "host:fs1", 1.0, 0.2),
     ]
+    assert cuts.columns == CUTS.names
 
 
 def test_below_the_cap_nothing_is_cut_and_the_table_keeps_its_shape(spark: SparkSession) -> None:
     ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4)], "id bigint")
-    components, cuts = find_subgraphs(AlertGraph(ids, link_frame(spark, CHAIN), "driver"), max_episodes=4)
+    components, cuts = find_subgraphs(AlertGraph(ids, link_frame(spark, CHAIN), "driver"), max_sessions=4)
     assert dict(components.collect()) == {1: 1, 2: 1, 3: 1, 4: 1}
-    assert cuts.columns == CUTS.names
+    assert cuts.columns == ["src", "dst"]
     assert cuts.count() == 0
 
 
@@ -133,19 +155,43 @@ def test_more_links_than_the_driver_may_hold_are_not_brought_to_it(spark: SparkS
     ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4)], "id bigint")
     links = link_frame(spark, CHAIN)  # three links in one component of four
     just_enough = AnswersWithoutEngine(ids, links, "driver", driver_max_links=3)
-    assert find_subgraphs(just_enough, max_episodes=3)[1].count() == 1
+    assert find_subgraphs(just_enough, max_sessions=3)[1].count() == 1
     with pytest.raises(GraphEngineError, match=r"more than 2 links.*driver_max_links"):
-        find_subgraphs(AnswersWithoutEngine(ids, links, "driver", driver_max_links=2), max_episodes=3)
+        find_subgraphs(AnswersWithoutEngine(ids, links, "driver", driver_max_links=2), max_sessions=3)
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
-def named(spark: SparkSession, rows: list[Row], components: dict[int, int]) -> dict[int, tuple[str, bool]]:
+def grouped_by(
+    spark: SparkSession, rows: list[Row], components: dict[int, int], absorbed: Iterable[int] = ()
+) -> DataFrame:
     frame = spark.createDataFrame(list(components.items()), "id bigint, component bigint")
-    grouped = with_subgraph(episode_frame(spark, rows), frame)
-    assert set(grouped.columns) - set(episode_frame(spark, rows).columns) == {"subgraph_id", "is_linked"}
+    return connected_frame(episode_frame(spark, rows), frame, absorbed)
+
+
+def named(spark: SparkSession, rows: list[Row], components: dict[int, int]) -> dict[int, tuple[str, bool]]:
+    grouped = grouped_by(spark, rows, components)
+    assert set(grouped.columns) - set(episode_frame(spark, rows).columns) == {"subgraph_id", "is_linked", "role"}
     return {row["episode"]: (row["subgraph_id"], row["is_linked"]) for row in grouped.collect()}
+
+
+def test_each_member_says_what_it_is_to_its_subgraph(spark: SparkSession) -> None:
+    nearly_noise = {"fleet_share": 0.16}
+    rows = story(
+        "plant", 1,
+        "0 a/it x", "5 b/it x", told("6 b/it y", **nearly_noise), told("7 c/it y", fleet_share=0.15),
+        told("8 d/it y", **nearly_noise, history_hours=23.9), "9 alone/it x",
+    )  # fmt: skip
+    grouped = grouped_by(spark, rows, dict.fromkeys(range(1, 6), 1), absorbed=[2])
+    assert {row["episode"]: row["role"] for row in grouped.collect()} == {
+        1: "core",
+        2: "absorbed",
+        3: "context",  # seen in more than 15 % of the hours
+        4: "core",
+        5: "core",  # 16 % of less than a day says nothing
+        6: "single",
+    }
 
 
 def test_a_subgraph_is_named_after_its_earliest_episode_and_keeps_the_name_when_it_grows(spark: SparkSession) -> None:
@@ -185,12 +231,10 @@ def test_a_grouping_that_tears_a_link_apart_is_refused(spark: SparkSession) -> N
     rows = story("plant", 1, *(f"{n} h{n}/it x" for n in range(4)))
     links = link_frame(spark, CHAIN)
     torn = grouped_frame(spark, [{**row, "subgraph_id": "sg-a" if row["episode"] < 3 else "sg-b"} for row in rows])
-    cut = links.filter("src = 2")
-    check_invariant(links_left(links, cut), torn)  # 2 → 3 was cut: its ends may lie apart
+    sound = links.filter("src <> 2")  # 2 → 3 was cut: its ends may lie apart
+    check_invariant(sound, torn)
     with pytest.raises(GraphInvariantError, match=r"1 links join two subgraphs, e\.g\. \(2, 3\)"):
-        check_invariant(links_left(links, cut.limit(0)), torn)
+        check_invariant(links, torn)
     with pytest.raises(GraphInvariantError, match=r"1 links join two subgraphs, e\.g\. \(3, 4\)"):
-        check_invariant(links_left(links, cut), torn.filter("episode < 4"))  # an end that was lost
-    check_invariant(
-        links_left(links, cut), torn.filter("episode < 3")
-    )  # a whole subgraph left out takes both ends along
+        check_invariant(sound, torn.filter("episode < 4"))  # an end that was lost
+    check_invariant(sound, torn.filter("episode < 3"))  # a whole subgraph left out takes both ends along

@@ -16,7 +16,7 @@ import alertgraph_spark
 from alertgraph_spark.config import load_settings
 from alertgraph_spark.config_keys import all_keys, keys_table
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.pipeline import Knobs
+from alertgraph_spark.ranking import Knobs
 from alertgraph_spark.settings import Graph, Ranking, Settings
 
 PACKAGE = Path(alertgraph_spark.__file__).parent
@@ -129,7 +129,7 @@ RANGES: list[tuple[str, list[float], list[float]]] = [
     ("ranking.pivot_gap_minutes", [0.5, 10080], [0, 10081]),
     ("ranking.max_gap_hours", [0.5, 8760], [0, 8761]),
     ("ranking.coincidence", [0.01, 1], [0, 1.01]),
-    ("ranking.max_episodes", [2, 100_000], [1, 100_001]),
+    ("ranking.max_sessions", [2, 100_000], [1, 100_001]),
     ("ranking.show_exceedance", [0.01, 1000], [0, 1001]),
 ]
 

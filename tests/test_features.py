@@ -133,7 +133,7 @@ def features(spark: SparkSession) -> dict[str, Any]:
 
 def test_the_attack_in_numbers(features: dict[str, Any]) -> None:
     attack = features["attack"].asDict()
-    assert attack.pop("rarity_nats") == pytest.approx(10.9317, abs=1e-4)
+    assert attack.pop("rarity_nats") == pytest.approx(10.3461, abs=1e-4)
     assert attack.pop("quiet_nats") == pytest.approx(4.6396, abs=1e-4)
     assert attack.pop("quietest").asDict() == {"name": "host:plc", "seen_hours": 0, "history_hours": 101.0}
     # fleet_share 0.01 of every episode: (seen + 1) / (100 + 2) = 0.01 gives 0.02, 0 hours
@@ -172,8 +172,8 @@ def test_a_path_counts_where_a_motif_of_a_chain_matched(features: dict[str, Any]
 
 
 def test_rarity_counts_each_type_once_the_most_surprising_first(features: dict[str, Any]) -> None:
-    # stop 6, rdp max(3, 5), phish 4: 6 / 1^0.7 + 5 / 2^0.7 + 4 / 3^0.7 = 6 + 3.0779 + 1.8538
-    assert features["attack"]["rarity_nats"] == pytest.approx(6 + 5 / 2**0.7 + 4 / 3**0.7)
+    # stop 6, rdp max(3, 5), phish 4: 6 / 1^.85 + 5 / 2^.85 + 4 / 3^.85 = 6 + 2.7739 + 1.5722
+    assert features["attack"]["rarity_nats"] == pytest.approx(6 + 5 / 2**0.85 + 4 / 3**0.85)
     assert features["alone"]["rarity_nats"] == pytest.approx(4.6)
     # four alerts of one type are one type
     assert features["every stage"]["rarity_nats"] == pytest.approx(4.6)

@@ -45,8 +45,13 @@ def fresh(*lines: str | Row, **columns: Any) -> list[Row]:
 
 
 def halved(kind_weight: float, minutes: float) -> float:
-    """The weight of a link on a fresh site: exp(-ln 2 * hours)."""
-    return float(kind_weight * 0.5 ** (minutes / 60))
+    """The weight of a link on a fresh site: .9 times its kind's, times exp(-ln 2 * hours)."""
+    return float(0.9 * kind_weight * 0.5 ** (minutes / 60))
+
+
+def followed(minutes: float) -> float:
+    """The weight of a pivot from the nearest arrival on a fresh site: .95 to 1."""
+    return 0.95 + 0.05 * 0.5 ** (minutes / 60)
 
 
 # fs1 has acted in each of its 10 hours: rate = -ln(1 - (10 + 1) / (10 + 2)) = ln 12 = 2.485 an hour, and a patient link
@@ -59,14 +64,14 @@ NOISY_PAST = [{**row, "surprise": 0.9} for row in BUSY_PAST]
 
 PIVOT: dict[str, Case] = {
     "at the end of the gap": Case(
-        # exp(-ln 2 / 2) = 0.7071
+        # .95 + .05 exp(-ln 2 / 2) = .95 + .05 * .7071
         fresh("0 ws1/it -> fs1/it smb", "30 fs1/it -> dc1/it rdp"),
-        {(1, 2): Link("pivot", "host:fs1", 30, 0.7071067811865476)},
+        {(1, 2): Link("pivot", "host:fs1", 30, 0.985355339059327)},
     ),
     "just over the gap": Case(fresh("0 ws1/it -> fs1/it smb", "30.01 fs1/it -> dc1/it rdp")),
     "the gap begins where the earlier ends": Case(
         fresh(told("0 ws1/it -> fs1/it smb", lasts=20, **FRESH), "50 fs1/it -> dc1/it rdp"),
-        {(1, 2): Link("pivot", "host:fs1", 30, halved(1, 30))},
+        {(1, 2): Link("pivot", "host:fs1", 30, followed(30))},
     ),
     "while the earlier still runs the gap is 0": Case(
         fresh(told("0 ws1/it -> fs1/it smb", lasts=60, **FRESH), "10 fs1/it -> dc1/it rdp"),
@@ -80,19 +85,37 @@ PIVOT: dict[str, Case] = {
     "over an alert about the host itself": Case(
         fresh("0 ws1/it -> fs1/it smb", "12 fs1/it new service", "24 fs1/it -> dc1/it rdp"),
         {
-            (1, 2): Link("pivot", "host:fs1", 12, halved(1, 12)),
-            (2, 3): Link("pivot", "host:fs1", 12, halved(1, 12)),
-            (1, 3): Link("pivot", "host:fs1", 24, halved(1, 24)),
+            (1, 2): Link("pivot", "host:fs1", 12, followed(12)),
+            (2, 3): Link("pivot", "host:fs1", 12, followed(12)),
+            (1, 3): Link(
+                "pivot", "host:fs1", 24, 0.95
+            ),  # the nearest that arrived, though an alert about fs1 is nearer
         },
     ),
-    "two alerts about one host": Case(
-        fresh("0 fs1/it new service", "12 fs1/it log cleared"),
-        {(1, 2): Link("pivot", "host:fs1", 12, halved(1, 12))},
+    # Sessions join them.
+    "two alerts about one host": Case(fresh("0 fs1/it new service", "12 fs1/it log cleared")),
+    "a short wait needs no older cause": Case(
+        # 20 minutes of 25.97 would be in reach, and fs1 acts after 40 s; an alert as surprising has just arrived.
+        fresh("0 fs1/it new service", "31.5 ws1/it -> fs1/it smb", "32 fs1/it -> dc1/it rdp"),
+        {(2, 3): Link("pivot", "host:fs1", 0.5, followed(0.5))},
+    ),
+    "what is less surprising explains nothing": Case(
+        # Level 4 before level 1: 60 hours would be in reach (a quiet host), and the noise between does not stand in the way.
+        [
+            told("0 fs1/it new service"),
+            told("95 ws1/it -> fs1/it ping", surprise=1.0),
+            told("100 fs1/it -> dc1/it rdp"),
+        ],
+        {
+            (1, 3): Link("pivot", "host:fs1", 100, 0.9 * (201 / 202) ** (100 / 60)),
+            # At its level the new service, an hour before, counts too: share 2/202.
+            (2, 3): Link("pivot", "host:fs1", 5, 0.95 + 0.05 * (200 / 202) ** (5 / 60)),
+        },
     ),
     "there and back again": Case(
         # The answer arrives at ws1, which was the origin: it links over fs1, where the request arrived.
         fresh("0 ws1/it -> fs1/it smb", "6 fs1/it -> ws1/it smb"),
-        {(1, 2): Link("pivot", "host:fs1", 6, halved(1, 6))},
+        {(1, 2): Link("pivot", "host:fs1", 6, followed(6))},
     ),
 }
 
@@ -104,9 +127,9 @@ OTHER_KINDS: dict[str, Case] = {
     ),
     "same pair just out of reach": Case(fresh("0 ws1/it -> fs1/it smb", "26 ws1/it -> fs1/it rdp")),
     "a busy pair within a session": Case(
-        # ten hours of ten: exp(-2.485 * 1/6) = 12^(-1/6) = 0.661, times 0.9; and within the hour before, 600 > 540 + 30
+        # ten hours of ten: exp(-2.485 * 1/6) = 12^(-1/6) = 0.661, times .81; and within the hour before, 600 > 540 + 30
         [*PAIR_PAST, *(told(f"{m} ws1/it -> fs1/it {n}", **BUSY) for m, n in ((600, "smb"), (610, "rdp")))],
-        {(11, 12): Link("same_pair", "host:ws1 > host:fs1", 10, 0.9 * 12 ** (-1 / 6))},
+        {(11, 12): Link("same_pair", "host:ws1 > host:fs1", 10, 0.9 * 0.9 * 12 ** (-1 / 6))},
     ),
     "a busy pair just over a session": Case(
         [*PAIR_PAST, *(told(f"{m} ws1/it -> fs1/it {n}", **BUSY) for m, n in ((600, "smb"), (610.1, "rdp")))]
@@ -144,36 +167,45 @@ OTHER_KINDS: dict[str, Case] = {
         {(1, 2): Link("same_pair", "host:ws1 > host:fs1", 5, halved(0.9, 5))},
     ),
     "the strongest kind weighs the link": Case(
-        # fs1 acted in the hour before: share (1 + 1) / (0 + 2) = 1, capped at 0.98, rate -ln 0.02 = 3.912 an hour, and
-        # over 20 minutes exp(-1.304) = 0.271 for the pivot. The account is new: 0.8 * exp(-ln 2 / 3) = 0.635.
+        # fs1 acted in the hour before: share (1 + 1) / (0 + 2) = 1, capped at 0.98, rate -ln 0.02 = 3.912 an hour. x is
+        # nearer, so over 20 minutes the pivot from smb weighs .9 exp(-1.304) = .244; its account is new: .571.
         [
-            *fresh("0 fs1/it -> nas/it backup"),
+            *fresh("0 fs1/it -> nas/it backup", "79 ws9/it -> fs1/it x"),
             *fresh("60 ws1/it -> fs1/it smb", "80 fs1/it -> dc1/it rdp", accounts=["account:j.meyer"]),
         ],
-        {(2, 3): Link("pivot", "host:fs1", 20, halved(0.8, 20))},
+        {
+            (3, 4): Link("pivot", "host:fs1", 20, halved(0.8, 20)),
+            (2, 4): Link("pivot", "host:fs1", 1, 0.95 + 0.05 * 0.02 ** (1 / 60)),
+        },
     ),
 }
+
+
+def halved30(minutes: float) -> float:
+    """The weight of a pivot that is not the nearest, on a host that is silent for 30 hours."""
+    return float(0.9 * (31 / 32) ** (minutes / 60))
+
 
 HUBS: dict[str, Case] = {
     # A host that never spoke in 200 hours: rate -ln(1 - 1/202) = 0.0049628 an hour, 0.3 / 0.0049628 = 60.45 hours.
     "two days over a quiet host": Case(
         [told("0 ws1/it -> fs1/it smb"), told(f"{48 * 60} fs1/it -> dc1/it rdp")],
-        {(1, 2): Link("pivot", "host:fs1", 2880, (201 / 202) ** 48)},
+        {(1, 2): Link("pivot", "host:fs1", 2880, 0.9 * (201 / 202) ** 48)},
     ),
     "longer than the quiet host allows": Case(
         [told("0 ws1/it -> fs1/it smb"), told(f"{61 * 60} fs1/it -> dc1/it rdp")]
     ),
     # 0.3 * 2001.5 h would be 25 days; a week is the end.
     "a week over a host that is silent for months": Case(
-        [told(f"{m} {text}", history_hours=2000.0) for m, text in ((0, "ws1/it x"), (168 * 60, "ws1/it y"))],
-        {(1, 2): Link("pivot", "host:ws1", 10080, (2001 / 2002) ** 168)},
+        [told(f"{m} {text}", history_hours=2000.0) for m, text in ((0, "ws1/it x"), (168 * 60, "ws1/it -> fs1/it y"))],
+        {(1, 2): Link("pivot", "host:ws1", 10080, 0.9 * (2001 / 2002) ** 168)},
     ),
     "over a week": Case(
-        [told(f"{m} {text}", history_hours=2000.0) for m, text in ((0, "ws1/it x"), (168.1 * 60, "ws1/it y"))]
+        [told(f"{m} {text}", history_hours=2000.0) for m, text in ((0, "ws1/it x"), (168.1 * 60, "ws1/it -> fs1/it y"))]
     ),
     "a busy host within the gap": Case(
         [*BUSY_PAST, told("600 ws1/it -> fs1/it smb", **BUSY), told("625 fs1/it -> dc1/it rdp", **BUSY)],
-        {(11, 12): Link("pivot", "host:fs1", 25, 12 ** (-25 / 60))},
+        {(11, 12): Link("pivot", "host:fs1", 25, 0.95 + 0.05 * 12 ** (-25 / 60))},
     ),
     "a busy host just over the gap": Case(
         [*BUSY_PAST, told("600 ws1/it -> fs1/it smb", **BUSY), told("631 fs1/it -> dc1/it rdp", **BUSY)]
@@ -187,7 +219,7 @@ HUBS: dict[str, Case] = {
                 for m, t in ((600, "ws1/it -> fs1/it x"), (900, "fs1/it -> dc1/it y"))
             ),
         ],
-        {(11, 12): Link("pivot", "host:fs1", 300, (31 / 32) ** 5)},
+        {(11, 12): Link("pivot", "host:fs1", 300, 0.9 * (31 / 32) ** 5)},
     ),
     # The weaker end counts: level 0 sees all ten hours, rate -ln(1 - 11/32) = 0.421, reach 43 minutes.
     "a rare and a common episode over everyday noise": Case(
@@ -213,19 +245,42 @@ HUBS: dict[str, Case] = {
             told("1800 fs1/it -> dc1/it rdp", history_hours=200.0),
         ],
         # the three nearest: 24, 23 and 22 hours before
-        {(n, 10): Link("pivot", "host:fs1", (31 - n) * 60, (201 / 202) ** (31 - n)) for n in (7, 8, 9)},
+        {(n, 10): Link("pivot", "host:fs1", (31 - n) * 60, 0.9 * (201 / 202) ** (31 - n)) for n in (7, 8, 9)},
     ),
     # What fs1 does after the arrival may be its consequence: it counts for nobody in that hour.
     "the hour of the arrival does not count": Case(
         [told("60 fs1/it -> nas/it x", **FRESH), *fresh("70 ws1/it -> fs1/it smb", "80 fs1/it -> dc1/it rdp")],
-        {(2, 3): Link("pivot", "host:fs1", 10, halved(1, 10))},
+        {(2, 3): Link("pivot", "host:fs1", 10, followed(10))},
     ),
+    # Six everyday arrivals are nearer than the exploit; of those at least as surprising, or as severe, it is the nearest.
+    **{
+        f"a rare one behind a crowd: {what}": Case(
+            [
+                told("0 evil/it -> dc1/it exploit", history_hours=30.0, **rare),
+                *(told(f"{n} ws{n}/it -> dc1/it job {n}", history_hours=30.0, **common) for n in range(1, 7)),
+                told("10 dc1/it -> fs1/it psexec", history_hours=30.0, **rare),
+            ],
+            {
+                (1, 8): Link("pivot", "host:dc1", 10, 0.95),
+                **{(n, 8): Link("pivot", "host:dc1", 11 - n, halved30(11 - n)) for n in (5, 6)},
+                (7, 8): Link("pivot", "host:dc1", 4, 0.95 + 0.05 * (31 / 32) ** (4 / 60)),
+            },
+        )
+        for what, rare, common in (
+            ("surprising", {"surprise": 6.0}, {"surprise": 2.0}),
+            ("severe", {"severity": 1.0}, {"severity": 0.2}),
+        )
+    },
 }
 
 NEAREST: dict[str, Case] = {
     "the three nearest of four": Case(
         fresh(*(f"{n} ws{n}/it -> fs1/it job {n}" for n in (1, 2, 3, 4)), "5 fs1/it -> dc1/it rdp"),
-        {(n, 5): Link("pivot", "host:fs1", 5 - n, halved(1, 5 - n)) for n in (2, 3, 4)},
+        {
+            (2, 5): Link("pivot", "host:fs1", 3, halved(1, 3)),
+            (3, 5): Link("pivot", "host:fs1", 2, halved(1, 2)),
+            (4, 5): Link("pivot", "host:fs1", 1, followed(1)),
+        },
     ),
     # The nearest by start ended three hours ago; the oldest still runs.
     "an older one that still runs": Case(
@@ -235,7 +290,7 @@ NEAREST: dict[str, Case] = {
             "20 ws3/it -> fs1/it ssh",
             "190 fs1/it -> dc1/it rdp",
         ),
-        {(1, 4): Link("pivot", "host:fs1", 0, 1.0)},
+        {(1, 4): Link("pivot", "host:fs1", 0, 0.9)},
     ),
     # The price of looking at three: known and accepted.
     "an older one that still runs behind three others": Case(
@@ -254,7 +309,7 @@ def first_or_second(is_first: bool, **columns: Any) -> list[Row]:
     return [told(line, **FRESH, **(columns if is_first == (i == 0) else {})) for i, line in enumerate(lines)]
 
 
-TEN_MINUTES = {(1, 2): Link("pivot", "host:fs1", 10, halved(1, 10))}
+TEN_MINUTES = {(1, 2): Link("pivot", "host:fs1", 10, followed(10))}
 APART: dict[str, Case] = {
     "plain": Case(first_or_second(True), TEN_MINUTES),
     "from everyday noise": Case(first_or_second(True, is_chronic=True)),
@@ -270,7 +325,7 @@ APART: dict[str, Case] = {
             *fresh("0 scan/it new service", target_role="scanner"),
             *fresh("10 scan/it -> fs1/it smb", "12 fs1/it -> dc1/it smb"),
         ],
-        {(2, 3): Link("pivot", "host:fs1", 2, halved(1, 2))},
+        {(2, 3): Link("pivot", "host:fs1", 2, followed(2))},
     ),
     "planned among itself": Case(
         fresh("0 scan/it -> fs1/it smb", "2 scan/it -> fs2/it smb", source_role="scanner"),
@@ -281,7 +336,7 @@ APART: dict[str, Case] = {
             *fresh("0 fs1/it -> nas/it backup", source_role="maintenance"),
             *fresh("60 ws1/it -> fs1/it smb", "70 fs1/it -> dc1/it rdp"),
         ],
-        {(2, 3): Link("pivot", "host:fs1", 10, halved(1, 10))},
+        {(2, 3): Link("pivot", "host:fs1", 10, followed(10))},
     ),
 }
 
@@ -317,6 +372,7 @@ def random_site(seed: int) -> list[Row]:
                 source=chance.choice(("edr", "ids")),
                 accounts=chance.choice(([], [], ["account:x"], ["account:y"])),
                 surprise=chance.choice((0.2, 0.99, 1.0, 2.5, 6.1)),
+                severity=chance.choice((None, 0.2, 0.5, 1.0)),
                 history_hours=float(chance.choice((0, 3, 50, 400))),
                 is_chronic=chance.random() < 0.1,
                 source_role=chance.choice((None, None, None, "scanner", "dc")),
@@ -328,7 +384,9 @@ def random_site(seed: int) -> list[Row]:
 
 def keys_of(row: Row, kind: str, is_left: bool) -> list[str]:
     source, target, name = row["source_entity"], row["target_entity"], row["name"]
-    if kind == "pivot":
+    if kind in ("arrives", "leaves"):
+        if is_left and (source is None) != (kind == "leaves"):
+            return []
         return [target if is_left else source or target]
     if kind == "account":
         return list(row["accounts"])
@@ -337,11 +395,13 @@ def keys_of(row: Row, kind: str, is_left: bool) -> list[str]:
     return [f"{source} > {target}"] if kind == "same_pair" else [f"{source} ! {row['source']} ! {name}"]
 
 
-KINDS = {
-    "pivot": (1.0, 30.0, True),
-    "account": (0.8, 10.0, True),
-    "same_pair": (0.9, 10.0, True),
-    "same_source": (0.5, 5.0, False),
+KINDS = {"pivot": 1.0, "account": 0.8, "same_pair": 0.9, "same_source": 0.5}
+WAYS = {
+    "arrives": ("pivot", 30.0, True),
+    "leaves": ("pivot", 30.0, True),
+    "account": ("account", 10.0, True),
+    "same_pair": ("same_pair", 10.0, True),
+    "same_source": ("same_source", 5.0, False),
 }
 
 
@@ -350,34 +410,76 @@ def is_planned(row: Row) -> bool:
     return acting in ("scanner", "maintenance")
 
 
+def level_of(row: Row) -> int:
+    return math.floor(row["surprise"])
+
+
+def grade_of(row: Row) -> int:
+    return math.floor(4 * min(0.99, row["severity"] or 0))
+
+
+class Tried(NamedTuple):
+    kind: str
+    key: str
+    earlier: Row
+    later: Row
+    gap: float
+    rate: float
+    is_nearest: bool
+
+    @property
+    def is_short(self) -> bool:
+        base = {"pivot": 30.0, "same_source": 5.0}.get(self.kind, 10.0)
+        return self.gap <= base / 60
+
+    @property
+    def explains(self) -> bool:
+        return self.kind == "pivot" and self.is_short and level_of(self.earlier) >= level_of(self.later)
+
+
 def links_by_loops(rows: list[Row]) -> dict[Pair, Link]:
     """The documented rule for one site, as loops: no window, no join, no numbering."""
-    found: dict[Pair, list[tuple[float, float, Link]]] = defaultdict(list)
-    for kind, (kind_weight, base, is_patient) in KINDS.items():
-        lefts: dict[tuple[str, bool], list[Row]] = defaultdict(list)
-        rights: dict[tuple[str, bool], list[Row]] = defaultdict(list)
-        for row in rows:
-            if not row["is_chronic"]:
-                for side, is_left in ((lefts, True), (rights, False)):
-                    for key in keys_of(row, kind, is_left):
-                        side[key, is_planned(row)].append(row)
-        for (key, planned), later_ends in rights.items():
-            for later in later_ends:
-                before = [e for e in lefts[key, planned] if e["started_at"] < later["started_at"]]
-                for earlier in sorted(before, key=lambda e: (e["started_at"], e["episode"]))[-3:]:
-                    level = min(math.floor(earlier["surprise"]), math.floor(later["surprise"]))
+    tried: dict[int, list[Tried]] = defaultdict(list)
+    active = [row for row in rows if not row["is_chronic"]]
+    for way, (kind, _, _) in WAYS.items():
+        for later in active:
+            if way == "leaves" and later["source_entity"] is None:
+                continue
+            for key in keys_of(later, way, False):
+                alike = [e for e in active if is_planned(e) == is_planned(later)]
+                lefts = [e for e in alike if key in keys_of(e, way, True) and e["started_at"] < later["started_at"]]
+                lefts.sort(key=lambda e: (e["started_at"], e["episode"]))
+                choices = [lefts]
+                if kind == "pivot":
+                    choices.append([e for e in lefts if level_of(e) >= level_of(later)])
+                    choices.append([e for e in lefts if grade_of(e) >= grade_of(later)])
+                nearest = {choice[-1]["episode"] for choice in choices if choice}
+                rights = [e for e in alike if key in keys_of(e, way, False)]
+                for earlier in {e["episode"]: e for choice in choices for e in choice[-3:]}.values():
+                    level = min(level_of(earlier), level_of(later))
                     hour = earlier["started_at"].replace(minute=0)
-                    hours = {
-                        e["started_at"].replace(minute=0) for e in later_ends if math.floor(e["surprise"]) >= level
-                    }
+                    hours = {e["started_at"].replace(minute=0) for e in rights if level_of(e) >= level}
                     h = len([past for past in hours if past < hour])
                     rate = -math.log(1 - min(0.98, (h + 1) / (later["history_hours"] + 2)))
                     gap = max(0.0, (later["started_at"] - earlier["ended_at"]).total_seconds() / 3600)
-                    reach = min(168.0, 0.3 / rate) if is_patient else 0.0
-                    if gap <= max(base / 60, reach):
-                        strength = kind_weight * math.exp(-rate * gap)
-                        link = Link(kind, key, gap * 60, strength)
-                        found[earlier["episode"], later["episode"]].append((kind_weight, strength, link))
+                    is_nearest = earlier["episode"] in nearest
+                    tried[later["episode"]].append(Tried(kind, key, earlier, later, gap, rate, is_nearest))
+    found: dict[Pair, list[tuple[float, float, Link]]] = defaultdict(list)
+    for candidates in tried.values():
+        pivots = [c for c in candidates if c.kind == "pivot"]
+        first = max(pivots, key=lambda c: (c.earlier["started_at"], c.earlier["episode"]), default=None)
+        is_explained = any(c.explains for c in pivots)
+        for c in candidates:
+            is_pivot = c.kind == "pivot"
+            is_patient = c.kind != "same_source" and not (is_pivot and is_explained)
+            if not (c.is_short or (is_patient and c.gap <= min(168.0, 0.3 / c.rate))):
+                continue
+            alone = math.exp(-c.rate * c.gap)
+            strength = 0.9 * KINDS[c.kind] * alone
+            if is_pivot and c.is_short and c.is_nearest:
+                strength = 0.95 + (0.05 * alone if c is first else 0)
+            link = Link(c.kind, c.key, c.gap * 60, strength)
+            found[c.earlier["episode"], c.later["episode"]].append((KINDS[c.kind], strength, link))
     return {
         pair: max(links)[2]._replace(weight=max(strength for _, strength, _ in links)) for pair, links in found.items()
     }
@@ -441,4 +543,4 @@ def test_a_link_goes_forward_and_weighs_at_most_its_kind(linked: dict[str, dict[
         for (src, dst), link in links.items():
             assert start[src] < start[dst]
             assert link.gap_minutes >= 0
-            assert 0 < link.weight <= KINDS[link.kind][0]
+            assert 0 < link.weight <= KINDS[link.kind]

@@ -11,8 +11,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from alertgraph_spark.graph import AlertGraph, graphframes_available
+from alertgraph_spark.interim_schemas import PATHS
 from alertgraph_spark.paths import find_paths
-from alertgraph_spark.schemas import PATHS
 
 VERTICES = "id bigint, subgraph_id string, t0 bigint, origin string, destination string"
 EDGES = "src bigint, dst bigint, kind string, weight double"

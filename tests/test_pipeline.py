@@ -16,7 +16,8 @@ import pytest
 from incident import at
 from pyspark.sql import Row, SparkSession
 
-from alertgraph_spark.pipeline import Knobs, Ranking, rank_subgraphs
+from alertgraph_spark.pipeline import rank_subgraphs
+from alertgraph_spark.ranking import Knobs, Ranking
 from alertgraph_spark.source_format import Format
 
 MIDNIGHT = 1440  # minutes of a day, and from `incident.DAY` to the beginning of the window

@@ -1,0 +1,213 @@
+"""Sessions of a host: where one ends, how strong it is, how rare, and which two meet too closely to be chance."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from incident import Row, at, episode_frame, story, told
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Row as SparkRow
+
+from alertgraph_spark.interim_schemas import SESSIONS
+from alertgraph_spark.schemas import LINKS
+from alertgraph_spark.sessions import band_of, describe_sessions, link_sessions, with_session
+
+GAP = 600.0
+
+
+def sessions_of(spark: SparkSession, rows: list[Row]) -> dict[int, int]:
+    found = with_session(episode_frame(spark, rows), GAP)
+    return {row["episode"]: row["session"] for row in found.collect()}
+
+
+def test_a_pause_ends_a_session(spark: SparkSession) -> None:
+    rows = story("plant", 1, "0 fs1/it a", "10 fs1/it b", "20.1 fs1/it c", "5 fs2/it a")
+    # 10 minutes are no pause, 10.1 are; fs2 is another host.
+    assert sessions_of(spark, rows) == {1: 1, 2: 1, 3: 3, 4: 4}
+
+
+def test_a_long_episode_covers_short_ones(spark: SparkSession) -> None:
+    # b ends at 6, but a runs until 60, so c at 65 begins 5 minutes after what was there last.
+    rows = story("plant", 1, told("0 fs1/it a", lasts=60), "6 fs1/it b", "65 fs1/it c")
+    assert sessions_of(spark, rows) == {1: 1, 2: 1, 3: 1}
+
+
+def test_what_names_two_ends_is_a_session_of_its_own_and_noise_is_in_none(spark: SparkSession) -> None:
+    rows = story("plant", 1, "0 fs1/it a", "1 ws1/it -> fs1/it smb", "2 fs1/it b", told("3 fs1/it c", is_chronic=True))
+    assert sessions_of(spark, rows) == {1: 1, 2: 2, 3: 1}
+
+
+def test_bands_begin_a_ninth_apart(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([(s,) for s in (0.0, 1.0, 1.11, 1.12, 10.0)], "strength double")
+    # ln 1.12 / ln(1/.9) = 1.0756, ln 10 / ln(1/.9) = 21.85
+    assert [row[0] for row in frame.select(band_of(frame["strength"])).collect()] == [0, 0, 0, 1, 21]
+
+
+def measured(spark: SparkSession, rows: list[Row]) -> dict[int, SparkRow]:
+    found = describe_sessions(with_session(episode_frame(spark, rows), GAP))
+    assert [(f.name, f.dataType.simpleString()) for f in found.schema] == [(c.name, c.type) for c in SESSIONS.columns]
+    return {row["session"]: row for row in found.collect()}
+
+
+def test_a_session_in_numbers(spark: SparkSession) -> None:
+    # Past: at hour 0 a session of 8 nats on fs2, at hour 2 one of 2 nats on fs1. At hour 10 one of 5 + 3 on fs1: the type
+    # x came twice, its higher surprise counts.
+    rows = story(
+        "plant", 1,
+        told("0 fs2/it x", surprise=8.0, history_hours=0.0),
+        told("120 fs1/it x", surprise=2.0, history_hours=2.0),
+        told("600 fs1/it x", surprise=4.0, history_hours=10.0),
+        told("602 fs1/it y", surprise=3.0, history_hours=10.0),
+        told("605 fs1/it x", surprise=5.0, history_hours=10.0, lasts=4),
+    )  # fmt: skip
+    session = measured(spark, rows)[3]
+    assert (session["host"], session["started_at"], session["ended_at"]) == (
+        "host:fs1",
+        at(600).replace(tzinfo=None),
+        at(609).replace(tzinfo=None),
+    )
+    assert session["strength"] == pytest.approx(8.0)
+    # One of ten hours had a session as strong, on another of the two hosts: q = 2 / 12.
+    assert session["site_rate"] == pytest.approx(-math.log(1 - 2 / 12))
+    assert session["host_rate"] == pytest.approx(-math.log(1 - (0 + 4 * (2 / 12) / 2) / 16))
+
+
+def test_only_what_had_ended_in_an_earlier_hour_is_past(spark: SparkSession) -> None:
+    rows = story(
+        "plant", 1,
+        told("0 fs2/it x", lasts=119, history_hours=0.0),  # ends in hour 1
+        told("90 fs1/it x", history_hours=1.0),  # while it runs
+        told("125 fs3/it x", history_hours=2.0),
+    )  # fmt: skip
+    found = measured(spark, rows)
+    assert found[2]["site_rate"] == pytest.approx(-math.log(1 - 1 / 3))  # h = 0, H = 1
+    assert found[3]["site_rate"] == pytest.approx(-math.log(1 - 2 / 4))  # both ended in hour 1: one hour
+
+
+# --- links ----------------------------------------------------------------------------------------------------------
+
+
+def session(number: int, host: str, start: float, lasts: float = 0, strength: float = 10.0, **rates: float) -> Row:
+    return {
+        "site": "plant", "host": f"host:{host}", "session": number,
+        "started_at": at(start), "ended_at": at(start + lasts), "history_hours": 200.0,
+        "strength": strength, "band": int(math.log(strength) / -math.log(0.9)),
+        "site_rate": 0.05, "host_rate": 0.05, **rates,
+    }  # fmt: skip
+
+
+def session_frame(spark: SparkSession, rows: list[Row]) -> DataFrame:
+    return spark.createDataFrame([tuple(row[name] for name in SESSIONS.names) for row in rows], SESSIONS.ddl)
+
+
+def linked(spark: SparkSession, rows: list[Row]) -> dict[tuple[int, int], SparkRow]:
+    links = link_sessions(session_frame(spark, rows))
+    assert links.columns == LINKS.names
+    return {(row["src"], row["dst"]): row for row in links.collect()}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "minutes"),
+    [
+        # .05 an hour: .03 / .05 = .6 h on another host; .3 / .05 would be 6 h on one, but three is the end.
+        pytest.param(session(1, "a", 0), session(2, "b", 36), 36, id="two hosts within chance"),
+        pytest.param(session(1, "a", 0), session(2, "b", 36.1), None, id="two hosts just over"),
+        pytest.param(session(1, "a", 0, lasts=30), session(2, "b", 60), 30, id="the gap begins where the earlier ends"),
+        pytest.param(session(1, "a", 0), session(2, "a", 180), 180, id="one host within three hours"),
+        pytest.param(session(1, "a", 0), session(2, "a", 180.1), None, id="one host just over"),
+        # The weaker of both is seen more often, and decides: .03 / .2 = 9 minutes.
+        pytest.param(session(1, "a", 0), session(2, "b", 9, strength=5.0, site_rate=0.2), 9, id="the weaker decides"),
+        pytest.param(session(1, "a", 0), session(2, "b", 9.1, strength=5.0, site_rate=0.2), None, id="and just over"),
+        # One that the site has more often than every five hours is not strong.
+        pytest.param(session(1, "a", 0), session(2, "b", 1, site_rate=0.21), None, id="not strong"),
+        pytest.param(session(1, "a", 0), session(2, "b", 0), None, id="at the same time"),
+    ],
+)  # fmt: skip
+def test_two_sessions(spark: SparkSession, one: Row, other: Row, minutes: float | None) -> None:
+    found = linked(spark, [one, other])
+    if minutes is None:
+        assert found == {}
+        return
+    link = found[1, 2]
+    rate = max(one["site_rate"], other["site_rate"]) if one["host"] != other["host"] else 0.05
+    assert (link["kind"], link["entity"]) == ("coincidence", other["host"])
+    assert link["gap_minutes"] == pytest.approx(minutes)
+    assert link["weight"] == pytest.approx(0.9 * math.exp(-rate * minutes / 60))
+
+
+def test_nearest_links_hold_together_what_all_pairs_would(spark: SparkSession) -> None:
+    """The claim of `link_sessions`: equal rates fall with strength, so that the nearest as strong are enough."""
+    for seed in range(6):
+        chance = random.Random(seed)
+        rows = [
+            session(
+                n,
+                chance.choice("abc"),
+                chance.randrange(1000),
+                lasts=0,
+                strength=(strength := chance.choice((3.0, 6.0, 12.0))),
+                site_rate=0.6 / strength,
+                host_rate=0.6 / strength,
+            )
+            for n in range(1, 40)
+        ]
+        every: dict[int, set[int]] = {row["session"]: {row["session"]} for row in rows if row["site_rate"] <= 0.2}
+        for a in rows:
+            for b in rows:
+                gap = (b["started_at"] - a["started_at"]).total_seconds() / 3600
+                if a["session"] in every and b["session"] in every and 0 < gap <= 3:
+                    rate = max(a["site_rate"], b["site_rate"])
+                    if rate * gap <= (0.3 if a["host"] == b["host"] else 0.03):
+                        union(every, a["session"], b["session"])
+        found = {number: {number} for number in every}
+        for src, dst in linked(spark, rows):
+            union(found, src, dst)
+        assert found == every, f"seed {seed}"
+
+
+def union(parts: dict[int, set[int]], one: int, other: int) -> None:
+    whole = parts[one] | parts[other]
+    for member in whole:
+        parts[member] = whole
+
+
+def test_two_sites_never_meet(spark: SparkSession) -> None:
+    assert linked(spark, [session(1, "a", 0), {**session(2, "b", 1), "site": "other"}]) == {}
+
+
+def test_rates_equal_loops(spark: SparkSession) -> None:
+    chance = random.Random(3)
+    rows = story(
+        "plant", 1,
+        *(
+            told(
+                f"{m} {chance.choice('abcd')}/it {chance.choice(('x', 'y', 'z'))}",
+                surprise=chance.choice((1.0, 2.5, 6.0)),
+                history_hours=float(m // 60),
+                lasts=chance.choice((0, 0, 30, 100)),
+            )
+            for m in sorted(chance.sample(range(3000), 80))
+        ),
+    )  # fmt: skip
+    found = measured(spark, rows)
+    past: dict[int, Any] = defaultdict(lambda: None)
+    for number, one in found.items():
+        hour = one["started_at"].replace(minute=0, second=0)
+        before = [
+            o
+            for o in found.values()
+            if o["ended_at"].replace(minute=0, second=0) < hour and o["band"] >= one["band"] - 1
+        ]
+        hours = {o["ended_at"].replace(minute=0, second=0) for o in before}
+        here = {o["ended_at"].replace(minute=0, second=0) for o in before if o["host"] == one["host"]}
+        hosts = {o["host"] for o in found.values() if (o["started_at"], o["session"]) <= (one["started_at"], number)}
+        share = min(0.98, (len(hours) + 1) / (one["history_hours"] + 2))
+        host_share = min(0.98, (len(here) + 4 * share / len(hosts)) / (one["history_hours"] + 6))
+        assert one["site_rate"] == pytest.approx(-math.log(1 - share)), number
+        assert one["host_rate"] == pytest.approx(-math.log(1 - host_share)), number
+        past[len(hours)] = True
+    assert len(past) > 3
