@@ -9,7 +9,8 @@ from incident import Row, at, grouped_frame, told
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.features import describe_subgraphs
-from alertgraph_spark.schemas import FEATURES, MOTIF_HITS, PATHS
+from alertgraph_spark.interim_schemas import PATHS
+from alertgraph_spark.schemas import FEATURES, MOTIF_HITS
 
 
 def of(subgraph: str, *episodes: Row, **columns: Any) -> list[Row]:
