@@ -71,7 +71,9 @@ def make_small(file: Path) -> None:
     """Keep the top of a long picture, in so few colours that a repository can hold it."""
     with Image.open(file) as picture:
         top = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, TALLEST)))
-    top.quantize(96).save(file, optimize=True)
+    top.quantize(256, method=Image.Quantize.MAXCOVERAGE).save(
+        file, optimize=True
+    )  # keeps the colour of a few small marks
 
 
 def last_demo() -> Path | None:

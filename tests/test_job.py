@@ -229,6 +229,21 @@ def test_ids_hold_over_the_tables(done: Done) -> None:
         assert {row[0] for row in done.tables[name].select("subgraph_id").distinct().collect()} <= ids, name
 
 
+def test_every_sentence_of_a_shown_subgraph_names_alerts_of_it(done: Done) -> None:
+    members: dict[str, set[str]] = {}
+    for row in done.tables["members"].select("subgraph_id", "alert_id").collect():
+        members.setdefault(row["subgraph_id"], set()).add(row["alert_id"])
+    for row in done.ranked:
+        if not row["is_shown"]:
+            assert row["story"] == []
+            continue
+        assert 3 <= len(row["story"]) <= 6
+        for part in row["story"]:
+            assert part["alert_ids"] and set(part["alert_ids"]) <= members[row["subgraph_id"]], part["sentence"]
+    page = (done.folder / "report.html").read_text(encoding="utf-8")
+    assert all(row["title"] in page for row in done.ranked if row["is_shown"])
+
+
 def test_what_was_posted_is_what_was_saved(done: Done) -> None:
     database = sqlite3.connect(done.home / "posted.sqlite")
 
@@ -294,7 +309,8 @@ def test_it_tells_each_step_in_order_and_where_to_look(done: Done) -> None:
     )
 
     assert lines[0] == f"run {done.record['run_id']}"
-    assert steps == ["read", *done.record["seconds"], "save", "log", "post"]
+    assert steps == ["read", *done.record["seconds"], "save", "log", "post", "report"]
+    assert f"report    {done.folder}/report.html" in lines
     assert any(line.startswith(balance) for line in lines)
     assert f"results   {done.folder}" in lines
     assert re.search(
@@ -308,7 +324,7 @@ def test_the_readme_shows_this_very_run(done: Done) -> None:
     said = [re.sub(r"(?<= )[\d.]+ s$", "", line) for line in done.out.splitlines()]
     facts = [line for line in shown if re.match(r" +\d+  0\.|  [a-z]|rank|[\d,]+ rows read", line)]
 
-    assert len(facts) == 3 + len(done.record["seconds"]) + 4 + 2
+    assert len(facts) == 3 + len(done.record["seconds"]) + 5 + 2
     for line in facts:
         assert re.sub(r"(?<= )[\d.]+ s$", "", line).rstrip() in [one.rstrip() for one in said]
 
