@@ -100,7 +100,7 @@ def test_a_refusal_fails_the_write_with_its_remedy_and_is_not_tried_by_a_second_
 def test_a_row_that_does_not_fit_is_told_and_the_others_are_delivered(
     nodes: DataFrame, emulator: LogsIngestionEmulator, tmp_path: Path
 ) -> None:
-    control = F.expr("repeat(chr(1), 60000)")  # six bytes each in JSON: three such fields are over 900,000
+    control = F.expr("repeat(chr(1), 60000)")  # six bytes each in JSON: three such fields are over 990,000
     huge = nodes.limit(1).withColumns({"label": control, "zone": control, "kind": control, "node_id": F.lit("huge")})
     with pytest.raises(PySparkException, match=r"1 rows are too large.*; 300 rows were delivered"):
         save(nodes.unionByName(huge), emulator)
