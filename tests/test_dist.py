@@ -61,7 +61,7 @@ def test_another_checkout_of_the_commit_gives_the_same_bytes(dist: Path, tmp_pat
     for name in names:  # what is not committed yet is built here too
         (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPO / name, elsewhere / name)
-        (elsewhere / name).chmod(0o600)
+        (elsewhere / name).chmod((REPO / name).stat().st_mode & 0o700)  # other rights, but for what git keeps
     subprocess.run(["git", "-C", str(elsewhere), "add", *names], check=True)
     (elsewhere / "alertgraph_spark" / "stray.py").write_text("nobody added this file\n", encoding="utf-8")
 
