@@ -159,6 +159,10 @@ def test_a_path_is_drawn_on_one_line_from_left_to_right() -> None:
     assert place["x"][1] != 0 and abs(place["x"][0] - place["c"][0]) < abs(place["x"][0] - place["b"][0])
 
 
+def test_alerts_that_name_nobody_have_no_place() -> None:
+    assert along_path([], [], []) == {}
+
+
 def test_without_a_path_the_busiest_host_is_in_the_middle() -> None:
     place = along_path([], ["s", "t", "hub", "u"], [("hub", "s", 1), ("hub", "t", 1), ("u", "hub", 9)])
     assert place["hub"] == (0.5, 0.0)

@@ -95,6 +95,8 @@ def along_path(path: Sequence[str], hosts: Sequence[str], pairs: Sequence[tuple[
 
     Without a path the host with most neighbours is in the middle and the others stand around it. x in [0, 1], y in [-1, 1].
     """
+    if not hosts:  # alerts that name nobody
+        return {}
     line = [host for host in path if host in set(hosts)]
     if not line:
         return _around(hosts, pairs)
