@@ -209,10 +209,21 @@ def tables(spark: SparkSession) -> dict[str, DataFrame]:
         ("sg-1", "plant", "host:a", "ip:10.0.0.5", [], 1, 1, 1.0, T1, T1),
         ("sg-1", "plant", "host:c", "host:c", None, 1, 1, 0.0, T1, T1),
     ]
-    subgraphs: list[tuple[Any, ...]] = [
-        ("sg-1", "plant", 0.9, 1, True, T1, T2, 5, 2, 3, ["impact"], None, WHY, TEXT),
-        ("sg-2", "plant", 0.1, 2, False, T1, T2, 3, 1, 1, [], [], [], None),
-    ]
+    told: dict[str, Any] = {
+        "severity": 0.5,
+        "title": "Pivot",
+        "reasons": ["rare"],
+        "unusual": [],
+        "checks": [],
+        "path": [],
+    }
+    told |= {"story": [("It began.", ["a-0"])], "site": "plant", "first_seen": T1, "last_seen": T2}
+    of_first = ("sg-1", 0.9, 1, True, 5, 2, 3, ["impact"], None, WHY, TEXT)
+    of_second = ("sg-2", 0.1, 2, False, 3, 1, 1, [], [], [], None)
+    own = ("subgraph_id", "score", "rank", "is_shown", "n_alerts", "n_episodes", "n_hosts", "tactics", "motifs")
+    own += ("contributions", "summary")
+    both = [told | dict(zip(own, row, strict=True)) for row in (of_first, of_second)]
+    subgraphs: list[tuple[Any, ...]] = [tuple(row[name] for name in SUBGRAPHS.names) for row in both]
     members: list[tuple[Any, ...]] = [
         ("sg-1", f"a-{i}", None if i == 4 else f"i-{i}", "plant", "0" * 16, "core") for i in range(5)
     ]
