@@ -381,9 +381,7 @@ def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
     assert "posted    2 members, 3 nodes, 2 edges, 1 subgraphs, 1 runs to" in out
     kinds = {where.split()[0] for where in watched.parts}
     assert kinds >= {"stdout", "log", "plan", "file", "table", "conf", "session", "hadoop"}
-    senders = [
-        what for where, what in watched.parts.items() if where.startswith("closure") and b"log_analytics" in what
-    ]
+    senders = [what for where, what in watched.parts.items() if where.startswith("closure") and b"send_batches" in what]
     assert bool(senders) == (kept == "environment"), "what is for the driver is posted by the driver"
     assert any("mlflow.db" in where for where in watched.parts)
     assert any("run.json" in where for where in watched.parts)
