@@ -105,29 +105,16 @@ def absorb_sessions(episodes: DataFrame, sessions: DataFrame) -> DataFrame:
         .agg(F.min("t0").alias("t0"), F.max("t1").alias("t1"))
     )
     members = members.join(F.broadcast(strong.select("group")), on="group", how="left_semi")
-    none = F.lit(None).cast("double")
-    rows = members.select(
-        "group",
-        "session",
-        "t0",
-        "t1",
-        none.alias("site_rate"),
-        F.lit(None).cast("string").alias("site"),
-        F.lit(None).cast("string").alias("host"),
-        F.lit(None).cast("bigint").alias("component"),
-        F.lit(False).alias("is_asked"),
-    ).unionByName(
-        meets.select(
-            "group", "session", "t0", "t1", "site_rate", "site", "host", "component", F.lit(True).alias("is_asked")
-        )
+    rows = members.withColumn("is_asked", F.lit(False)).unionByName(
+        meets.select(*members.columns, "site_rate", "site", "host", "component", F.lit(True).alias("is_asked")),
+        allowMissingColumns=True,
     )
     in_order = Window.partitionBy("group").orderBy("t0", "is_asked", "session")
-    before, after = (
-        in_order.rowsBetween(Window.unboundedPreceding, -1),
-        in_order.rowsBetween(1, Window.unboundedFollowing),
+    before = in_order.rowsBetween(Window.unboundedPreceding, -1)
+    after = in_order.rowsBetween(1, Window.unboundedFollowing)
+    member, next_member = (
+        F.when(~F.col("is_asked"), F.struct(F.col(end).alias("at"), "session")) for end in ("t1", "t0")
     )
-    member = F.when(~F.col("is_asked"), F.struct(F.col("t1").alias("at"), "session", "t0"))
-    next_member = F.when(~F.col("is_asked"), F.struct(F.col("t0").alias("at"), "session", "t1"))
     near = (
         rows.withColumn("earlier", F.max(member).over(before))
         .withColumn("later", F.min(next_member).over(after))

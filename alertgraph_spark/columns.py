@@ -1,8 +1,10 @@
-"""Expressions that several stages share: hours, rates, what is planned, an episode's number as text, a text in SQL."""
+"""Expressions that several stages share: hours and rates, what is planned, an episode's number as text, a text in SQL."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 HOUR = 3_600_000_000
@@ -21,11 +23,28 @@ def hour_of(micros: Column) -> Column:
 
 
 def hourly_rate(hours_with: Column, hours: Column, prior: int = 2) -> Column:
-    """Rate an hour of something that was there in some of the past hours, never 0: `-ln(1 - (h + 1) / (H + prior))`.
+    """Rate an hour of something that was there in some of the past hours, never 0: `-ln(1 - (h + 1) / (H + prior))`."""
+    return rate_of((hours_with + 1) / (hours + prior))
+
+
+def rate_of(share: Column) -> Column:
+    """Rate an hour of something that is there in a share of the hours: `-ln(1 - share)`.
 
     The share is capped at .98, a rate of 3.9 an hour: hours count, not alerts, so what is there always has no rate.
     """
-    return -F.log(1 - F.least(F.lit(0.98), (hours_with + 1) / (hours + prior)))
+    return -F.log(1 - F.least(F.lit(0.98), share))
+
+
+def with_past_hours(frame: DataFrame, name: str, key: Sequence[str], is_seen: Column) -> DataFrame:
+    """Add `name`: in how many hours before a row's own `hour` its key was seen; hours, so that a flood counts once.
+
+    Row grain is unchanged. Past hours only: what comes in the same hour may be a consequence.
+    """
+    same_hour = Window.partitionBy(*key, "hour").orderBy(F.desc(is_seen))
+    opens_hour = (is_seen & (F.row_number().over(same_hour) == 1)).cast("int")
+    earlier = Window.partitionBy(*key).orderBy("hour").rangeBetween(Window.unboundedPreceding, -1)
+    opened = frame.withColumn("opens_hour", opens_hour)
+    return opened.withColumn(name, F.coalesce(F.sum("opens_hour").over(earlier), F.lit(0))).drop("opens_hour")
 
 
 def is_planned() -> Column:

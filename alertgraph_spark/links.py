@@ -13,7 +13,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from alertgraph_spark.columns import HOUR, hour_of, hourly_rate, is_planned
+from alertgraph_spark.columns import HOUR, hour_of, hourly_rate, is_planned, with_past_hours
 from alertgraph_spark.schemas import LINKS
 from alertgraph_spark.table import conform
 
@@ -36,8 +36,9 @@ _KEY = ("site", "kind", "way", "key", "is_planned")
 class LinkKind:
     """One way in which two episodes can be linked: through an equal `left` key of the earlier and `right` key of the later.
 
-    `weight` in (0, 1] says how telling the relation is, `base_gap_minutes` what is always allowed. `is_patient` kinds may
-    span more: up to the gap in which less than `coincidence` other episodes of the entity are expected by chance.
+    `way` tells two kinds of one name apart. `weight` in (0, 1] says how telling the relation is, `base_gap_minutes` what is
+    always allowed. `is_patient` kinds may span more: up to the gap in which less than `coincidence` other episodes of the
+    entity are expected by chance. Right ends for which `may_follow` is false make the entity busy, and are not linked.
     """
 
     name: str
@@ -93,8 +94,9 @@ def find_links(
     to but that never acts itself.
 
     A patient link spans at most `coincidence / rate`; its weight falls with the chance that something else would have come
-    in the gap, `exp(-rate * gap)`. No range join: arrivals are numbered in time, so that a predecessor is an equality, and
-    strength is counted in whole nats. At most 3 candidates for each episode and kind; narrow frames throughout.
+    in the gap, `exp(-rate * gap)`. An episode that a pivot as surprising explains within the gap that is always allowed is
+    linked to no older one. No range join: arrivals are numbered in time, so that a predecessor is an equality, and strength
+    is counted in whole nats. At most 3 candidates for each episode and kind, of a pivot 9; narrow frames throughout.
     """
     kinds = link_kinds(pivot_gap_minutes, session_gap_seconds)
     ends = _ends(episodes, kinds)
@@ -117,10 +119,10 @@ def find_links(
         .filter(is_short | (gap_hours <= F.col("reach")))
     )
     alone = F.exp(-rate * F.col("gap_minutes") / 60)  # the chance that nothing else would have come in the gap
-    is_near = is_pivot & (F.col("gap_minutes") <= F.col("base_gap_minutes"))
+    follows = is_pivot & is_short
     strength = (
-        F.when(is_near & (F.col("place") == 1), FOLLOWS + (1 - FOLLOWS) * alone)
-        .when(is_near & F.col("is_nearest"), F.lit(FOLLOWS))
+        F.when(follows & (F.col("place") == 1), FOLLOWS + (1 - FOLLOWS) * alone)
+        .when(follows & F.col("is_nearest"), F.lit(FOLLOWS))
         .otherwise(LESSER * F.col("kind_weight") * alone)
     )
     # Where several kinds hold, the most telling names the link and the strongest weighs it.
@@ -138,7 +140,8 @@ def _nearest_predecessors(ends: DataFrame) -> DataFrame:
     end, and of those at least as severe. `is_nearest` marks the first of each. An end is written once for each class that it
     is in: a class is a least level, or a least grade of severity.
     """
-    classes = F.array_union(F.sequence(F.lit(0), F.col("level")), _of_grade(F.sequence(F.lit(0), F.col("grade"))))
+    grades = F.transform(F.sequence(F.lit(0), F.col("grade")), lambda grade: _GRADES + grade)
+    classes = F.concat(F.sequence(F.lit(0), F.col("level")), grades)
     own = F.array(F.lit(0), F.col("level"), _GRADES + F.col("grade"))
     classed = ends.withColumn("own", own).withColumn(
         "class", F.explode(F.when(F.col("is_ranked"), classes).otherwise(F.array(F.lit(0))))
@@ -174,23 +177,11 @@ def _nearest_predecessors(ends: DataFrame) -> DataFrame:
     return once.withColumn("level", F.least("right_level", "left_level"))
 
 
-def _of_grade(grades: Column) -> Column:
-    return F.transform(grades, lambda grade: _GRADES + grade)
-
-
 def _hours_seen(ends: DataFrame) -> DataFrame:
-    """For each left end and each level up to its own: hours before its own in which the key had a right end that strong.
-
-    What comes after an arrival may be its consequence, so only what was there before tells how busy a key is.
-    """
+    """For each left end and each level up to its own: hours before its own in which the key had a right end that strong."""
     by_level = ends.withColumn("level", F.explode(F.sequence(F.lit(0), F.col("level"))))
     by_level = by_level.withColumn("hour", hour_of(F.col("t0")))
-    same_hour = Window.partitionBy(*_KEY, "level", "hour").orderBy(F.desc("is_right"), "t0", "episode")
-    opens_hour = F.col("is_right") & (F.row_number().over(same_hour) == 1)
-    earlier = Window.partitionBy(*_KEY, "level").orderBy("hour").rangeBetween(Window.unboundedPreceding, -1)
-    seen = by_level.withColumn("opens_hour", opens_hour.cast("int")).withColumn(
-        "hours_seen", F.coalesce(F.sum("opens_hour").over(earlier), F.lit(0))
-    )
+    seen = with_past_hours(by_level, "hours_seen", (*_KEY, "level"), F.col("is_right"))
     return seen.filter("is_left").select(*_KEY, F.col("episode").alias("src"), "level", "hours_seen")
 
 

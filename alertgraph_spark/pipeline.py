@@ -77,8 +77,8 @@ def rank_subgraphs(
     Returns
     -------
     Ranking
-        Tables by name, those of `schemas.RESULTS` and `features`, lazy over persisted frames; the window's `alerts`, lazy
-        over the lines themselves; and counts with `rows_read = alerts + duplicates + out_of_window + rejected`.
+        Tables by name, those of `schemas.RESULTS`, lazy over persisted frames; the window's `alerts`, lazy over the lines
+        themselves; and counts with `rows_read = alerts + duplicates + out_of_window + rejected`.
 
     Notes
     -----

@@ -12,7 +12,7 @@ import math
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from alertgraph_spark.columns import HOUR, hour_of, hourly_rate
+from alertgraph_spark.columns import HOUR, hour_of, rate_of, with_past_hours
 from alertgraph_spark.interim_schemas import SESSIONS
 from alertgraph_spark.schemas import LINKS
 from alertgraph_spark.table import conform
@@ -98,29 +98,19 @@ def _with_rates(sessions: DataFrame) -> DataFrame:
         F.greatest(F.lit(0), F.col("band") - 1).alias("level"),
         F.col("session").alias("asked"),
     )  # fmt: skip
-    rows = seen.unionByName(asked)
-    is_seen = F.col("asked").isNull()
-    found = rows
-    for name, key in (("site_hours", ("site", "level")), ("host_hours", ("site", "host", "level"))):
-        same_hour = Window.partitionBy(*key, "hour").orderBy(F.desc(is_seen), "host")
-        found = found.withColumn("first", (is_seen & (F.row_number().over(same_hour) == 1)).cast("int"))
-        earlier = Window.partitionBy(*key).orderBy("hour").rangeBetween(Window.unboundedPreceding, -1)
-        found = found.withColumn(name, F.coalesce(F.sum("first").over(earlier), F.lit(0))).drop("first")
+    found, is_seen = seen.unionByName(asked), F.col("asked").isNull()
+    found = with_past_hours(found, "site_hours", ("site", "level"), is_seen)
+    found = with_past_hours(found, "host_hours", ("site", "host", "level"), is_seen)
     hours = found.filter("asked is not null").select(F.col("asked").alias("session"), "site_hours", "host_hours")
     first_heard = Window.partitionBy("site", "host").orderBy("started_at", "session")
     so_far = Window.partitionBy("site").orderBy("started_at", "session")
     counted = sessions.withColumn("is_new", (F.row_number().over(first_heard) == 1).cast("int")).withColumn(
         "n_hosts", F.sum("is_new").over(so_far)
     )
-    rated = counted.join(hours, on="session", how="inner")
     share = F.least(F.lit(0.98), (F.col("site_hours") + 1) / (F.col("history_hours") + 2))
-    host_share = F.least(
-        F.lit(0.98), (F.col("host_hours") + 4 * share / F.col("n_hosts")) / (F.col("history_hours") + 6)
-    )
-    return rated.select(
-        *kept,
-        hourly_rate(F.col("site_hours"), F.col("history_hours")).alias("site_rate"),
-        (-F.log(1 - host_share)).alias("host_rate"),
+    host_share = (F.col("host_hours") + 4 * share / F.col("n_hosts")) / (F.col("history_hours") + 6)
+    return counted.join(hours, on="session", how="inner").select(
+        *kept, rate_of(share).alias("site_rate"), rate_of(host_share).alias("host_rate")
     )
 
 
@@ -141,20 +131,15 @@ def link_sessions(sessions: DataFrame) -> DataFrame:
         F.unix_micros("started_at").alias("t0"), F.unix_micros("ended_at").alias("t1"),
     )  # fmt: skip
     by_level = strong.withColumn("level", F.explode(F.sequence(F.lit(0), F.col("band"))))
-    other = F.struct("host", "session", "site_rate", "host_rate", "t0", "t1")
+    one = F.struct("t0", "session", "host", "t1", "site_rate", "host_rate")  # in the order of time
     links = []
     for key in (("site",), ("site", "host")):
         in_order = Window.partitionBy(*key, "level").orderBy("t0", "session")
-        near = F.array(*[step(other, n).over(in_order) for step in (F.lag, F.lead) for n in range(1, NEAREST + 1)])
+        near = F.array(*[step(one, n).over(in_order) for step in (F.lag, F.lead) for n in range(1, NEAREST + 1)])
         tried = by_level.withColumn("near", near).filter("level = band")
-        links.append(tried.select("site", other.alias("a"), F.explode("near").alias("b")).filter("b is not null"))
-    pairs = links[0].unionByName(links[1]).filter(F.col("a.t0") != F.col("b.t0"))
-    is_earlier = F.col("a.t0") < F.col("b.t0")
-    src, dst = (
-        F.when(is_earlier, F.col("a")).otherwise(F.col("b")),
-        F.when(is_earlier, F.col("b")).otherwise(F.col("a")),
-    )
-    pairs = pairs.select("site", src.alias("src"), dst.alias("dst")).distinct()
+        links.append(tried.select("site", one.alias("a"), F.explode("near").alias("b")).filter("a.t0 <> b.t0"))
+    pairs = links[0].unionByName(links[1])
+    pairs = pairs.select("site", F.least("a", "b").alias("src"), F.greatest("a", "b").alias("dst")).distinct()
     is_here = F.col("src.host") == F.col("dst.host")
     rate = F.when(is_here, F.greatest("src.host_rate", "dst.host_rate")).otherwise(
         F.greatest("src.site_rate", "dst.site_rate")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from incident import Row, at, episode_frame, told
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from alertgraph_spark.absorb import absorb_sessions, group_strengths
 from alertgraph_spark.interim_schemas import SESSIONS
@@ -110,4 +109,3 @@ def test_the_strongest_of_two_takes_it(spark: SparkSession) -> None:
 def test_lone_alerts_alone_absorb(spark: SparkSession) -> None:
     pairs = [("core", told(f"{m} ws{m}/it -> fs1/it rare {m}", surprise=8.0)) for m in (0, 100)]
     assert absorbed(spark, [*pairs, ("lesser", told("30 db1/it odd", surprise=3.0))]) == {}
-    assert F is not None
