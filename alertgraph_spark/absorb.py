@@ -9,7 +9,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from alertgraph_spark.columns import HOUR
+from alertgraph_spark.columns import HOUR, first_rows
 
 STRONG_NATS = 15.0
 """Strength from which a group absorbs."""
@@ -93,7 +93,7 @@ def absorb_sessions(episodes: DataFrame, sessions: DataFrame) -> DataFrame:
         & (F.col("own_strength") < F.col("strength") * LESSER)
     )
     taken = Window.partitionBy("session").orderBy(F.desc("strength"), "group")
-    meets = meets.withColumn("place", F.row_number().over(taken)).filter("place = 1")
+    meets = first_rows(meets, taken, 1)
     members = (
         episodes.select(
             F.col("component").alias("group"),

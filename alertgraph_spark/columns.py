@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
 
 HOUR = 3_600_000_000
 """Microseconds in an hour. Window frames need numbers, and whole seconds would lose the order of alerts."""
@@ -45,6 +46,11 @@ def with_past_hours(frame: DataFrame, name: str, key: Sequence[str], is_seen: Co
     earlier = Window.partitionBy(*key).orderBy("hour").rangeBetween(Window.unboundedPreceding, -1)
     opened = frame.withColumn("opens_hour", opens_hour)
     return opened.withColumn(name, F.coalesce(F.sum("opens_hour").over(earlier), F.lit(0))).drop("opens_hour")
+
+
+def first_rows(frame: DataFrame, window: WindowSpec, n: int) -> DataFrame:
+    """The first n rows of each partition of a window, in its order; the order must leave no ties."""
+    return frame.withColumn("place", F.row_number().over(window)).filter(F.col("place") <= n).drop("place")
 
 
 def is_planned() -> Column:

@@ -8,7 +8,7 @@ from typing import Any
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from alertgraph_spark.columns import episode_id
+from alertgraph_spark.columns import episode_id, first_rows
 from alertgraph_spark.schemas import SUBGRAPHS
 from alertgraph_spark.sentences import (
     MAX_IDS,
@@ -73,15 +73,14 @@ def with_story(subgraphs: DataFrame, grouped: DataFrame, members: DataFrame) -> 
 def _episodes(grouped: DataFrame, ids: list[str]) -> DataFrame:
     """The rarest episodes of some subgraphs."""
     rarest = Window.partitionBy("subgraph_id").orderBy(F.desc("surprise"), "started_at", "episode")
-    numbered = grouped.filter(F.col("subgraph_id").isin(ids)).withColumn("number", F.row_number().over(rarest))
-    return numbered.filter(F.col("number") <= MAX_EPISODES).withColumn("episode_id", episode_id(F.col("episode")))
+    first = first_rows(grouped.filter(F.col("subgraph_id").isin(ids)), rarest, MAX_EPISODES)
+    return first.withColumn("episode_id", episode_id(F.col("episode")))
 
 
 def _alerts(members: DataFrame, ids: list[str]) -> DataFrame:
     """The first alerts by id of each episode of some subgraphs; one row is one episode."""
-    first = Window.partitionBy("episode_id").orderBy("alert_id")
-    numbered = members.filter(F.col("subgraph_id").isin(ids)).withColumn("number", F.row_number().over(first))
-    of_episode = numbered.filter(F.col("number") <= MAX_IDS).groupBy("episode_id")
+    by_id = Window.partitionBy("episode_id").orderBy("alert_id")
+    of_episode = first_rows(members.filter(F.col("subgraph_id").isin(ids)), by_id, MAX_IDS).groupBy("episode_id")
     return of_episode.agg(F.array_sort(F.collect_list("alert_id")).alias("alert_ids"))
 
 

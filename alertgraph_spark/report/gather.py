@@ -10,6 +10,8 @@ from typing import Any
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from alertgraph_spark.columns import first_rows
+
 MAX_SHOWN, MAX_NEXT = 40, 20
 """Subgraphs on a page: those that are shown, and those that come next by rank."""
 
@@ -73,9 +75,9 @@ def _chosen(subgraphs: DataFrame) -> Rows:
 def _evidence(tables: Mapping[str, DataFrame], ids: Sequence[str]) -> dict[str, Rows]:
     """The rarest episodes of each subgraph in the order of time, with their first alerts by id."""
     rarest = Window.partitionBy("subgraph_id").orderBy(F.desc("surprise"), "started_at", "episode_id")
-    episodes = _first(tables["evidence"].filter(F.col("subgraph_id").isin(ids)), rarest, MAX_EVIDENCE)
+    episodes = first_rows(tables["evidence"].filter(F.col("subgraph_id").isin(ids)), rarest, MAX_EVIDENCE)
     first = Window.partitionBy("subgraph_id", "episode_id").orderBy("alert_id")
-    alerts = _first(tables["members"].filter(F.col("subgraph_id").isin(ids)), first, MAX_IDS)
+    alerts = first_rows(tables["members"].filter(F.col("subgraph_id").isin(ids)), first, MAX_IDS)
     named = alerts.groupBy("subgraph_id", "episode_id").agg(F.array_sort(F.collect_list("alert_id")).alias("alert_ids"))
     rows = _plain(episodes.join(named, on=["subgraph_id", "episode_id"], how="left"))
     return _by_subgraph(sorted(rows, key=lambda row: (row["started_at"], row["episode_id"])))
@@ -83,7 +85,7 @@ def _evidence(tables: Mapping[str, DataFrame], ids: Sequence[str]) -> dict[str, 
 
 def _edges(edges: DataFrame, ids: Sequence[str]) -> dict[str, Rows]:
     most = Window.partitionBy("subgraph_id").orderBy(F.desc("n_alerts"), "first_seen", "source", "target")
-    rows = _plain(_first(edges.filter(F.col("subgraph_id").isin(ids)), most, MAX_EDGES))
+    rows = _plain(first_rows(edges.filter(F.col("subgraph_id").isin(ids)), most, MAX_EDGES))
     return _by_subgraph(sorted(rows, key=lambda row: (row["first_seen"], row["source"], row["target"])))
 
 
@@ -93,7 +95,7 @@ def _nodes(nodes: DataFrame, edges: DataFrame, ids: Sequence[str]) -> dict[str, 
     hosts = nodes.join(ends, on=["subgraph_id", "node_id"], how="left_semi")
     whole = Window.partitionBy("subgraph_id")
     most = whole.orderBy(F.desc("n_alerts"), "node_id")
-    rows = _plain(_first(hosts.withColumn("n_all", F.count(F.lit(1)).over(whole)), most, MAX_EDGES))
+    rows = _plain(first_rows(hosts.withColumn("n_all", F.count(F.lit(1)).over(whole)), most, MAX_EDGES))
     return {
         key: {"n_all": found[0]["n_all"], "of": {row["node_id"]: row for row in found}}
         for key, found in _by_subgraph(rows).items()
@@ -118,7 +120,7 @@ def _network(tables: Mapping[str, DataFrame], shown: Sequence[str]) -> dict[str,
     first = [F.desc("is_shown"), F.desc("n_alerts")]
     of_zone = Window.partitionBy("zone")
     counted = hosts.withColumn("n_zone", F.count(F.lit(1)).over(of_zone))
-    kept = _plain(_first(counted, of_zone.orderBy(*first, "site", "node_id"), MAX_HOSTS))
+    kept = _plain(first_rows(counted, of_zone.orderBy(*first, "site", "node_id"), MAX_HOSTS))
     kept.sort(key=lambda row: (not row["is_shown"], -row["n_alerts"], row["site"], row["node_id"]))
     known = {(row["site"], row["node_id"]) for row in kept}
     lines = _plain(pairs.filter("source <> target").orderBy(*first, "site", "source", "target").limit(MAX_PAIRS))
@@ -129,10 +131,6 @@ def _network(tables: Mapping[str, DataFrame], shown: Sequence[str]) -> dict[str,
 
 def _ends(edges: DataFrame) -> DataFrame:
     return edges.select("subgraph_id", F.explode(F.array("source", "target")).alias("node_id")).distinct()
-
-
-def _first(frame: DataFrame, order: Any, n: int) -> DataFrame:
-    return frame.withColumn("number", F.row_number().over(order)).filter(F.col("number") <= n).drop("number")
 
 
 def _by_subgraph(rows: Rows) -> dict[str, Rows]:
