@@ -31,7 +31,7 @@ def describe_subgraphs(
     Parameters
     ----------
     grouped
-        One row is one episode with its `subgraph_id`.
+        One row is one episode with its `subgraph_id` and `heard_hours` (`with_heard_hours`).
     motif_hits
         One row is one match (`schemas.MOTIF_HITS`).
     paths
@@ -76,6 +76,12 @@ def describe_subgraphs(
     )
 
 
+def with_heard_hours(episodes: DataFrame) -> DataFrame:
+    """Add `heard_hours`: in how many earlier hours its site had an episode about the episode's target; the grain stays."""
+    by_hour = Window.partitionBy("site", "target_entity").orderBy(hour_of(F.unix_micros("started_at")))
+    return episodes.withColumn("heard_hours", (F.dense_rank().over(by_hour) - 1).cast("bigint"))
+
+
 def _facts(warm_up_hours: float) -> list[Column]:
     entities = F.array_distinct(F.flatten(F.collect_list(F.array_compact(F.array("source_entity", "target_entity")))))
     in_order = F.array_sort(F.collect_list(F.struct("started_at", "tactics")))
@@ -109,20 +115,16 @@ def _outer_level(end: str) -> Column:
     return F.when(zone.isin("it", "dmz", "external"), F.coalesce(level, default))
 
 
-def _with_quiet(grouped: DataFrame) -> DataFrame:
+def _with_quiet(episodes: DataFrame) -> DataFrame:
     """Add `quiet_nats`, -ln of the hourly rate at which the episode's target was heard of in the past, not below 0; and
     `quiet`, the target with the counts behind it.
 
     Rate `-ln(1 - (h + 1) / (H + 3))` from h distinct past hours with an episode about the target that was no everyday noise,
     of H.
     """
-    by_hour = Window.partitionBy("site", "target_entity").orderBy(hour_of(F.unix_micros("started_at")))
-    hours_heard = F.dense_rank().over(by_hour) - 1
-    rate = hourly_rate(hours_heard, F.col("history_hours"), prior=3)
-    quiet = F.struct(
-        F.col("target_entity").alias("name"), hours_heard.cast("bigint").alias("seen_hours"), "history_hours"
-    )
-    return grouped.withColumns({"quiet_nats": F.greatest(F.lit(0.0), -F.log(rate)), "quiet": quiet})
+    rate = hourly_rate(F.col("heard_hours"), F.col("history_hours"), prior=3)
+    quiet = F.struct(F.col("target_entity").alias("name"), F.col("heard_hours").alias("seen_hours"), "history_hours")
+    return episodes.withColumns({"quiet_nats": F.greatest(F.lit(0.0), -F.log(rate)), "quiet": quiet})
 
 
 def _rarity(grouped: DataFrame) -> DataFrame:

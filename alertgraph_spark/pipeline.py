@@ -32,8 +32,9 @@ from alertgraph_spark.components import (
     with_component,
     with_subgraph,
 )
+from alertgraph_spark.counterfactual import Pieces, with_counterfactual
 from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, with_bin, with_episode
-from alertgraph_spark.features import describe_subgraphs
+from alertgraph_spark.features import describe_subgraphs, with_heard_hours
 from alertgraph_spark.graph import AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
 from alertgraph_spark.motif_records import MOTIFS
@@ -42,11 +43,13 @@ from alertgraph_spark.network import draw_edges, draw_nodes, list_evidence
 from alertgraph_spark.paths import find_paths
 from alertgraph_spark.ranking import Knobs, Line, OnStage, Ranking
 from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
-from alertgraph_spark.scoring import score_subgraphs
+from alertgraph_spark.scoring import score_subgraphs, with_score
 from alertgraph_spark.sessions import describe_sessions, link_sessions, with_session
 from alertgraph_spark.source_format import Asset, Format
 from alertgraph_spark.story import with_story
 from alertgraph_spark.table import conform
+
+CHAINS = tuple(motif.id for motif in MOTIFS if not motif.hub)
 
 
 def rank_subgraphs(
@@ -121,19 +124,20 @@ def rank_subgraphs(
     check_invariant(left, grouped)
     line.done("connect", ranking.counts["episodes"], begin)
 
-    graph = AlertGraph(motif_vertices(grouped), left, ranking.engine, knobs.driver_max_links)
-    motif_hits, _ = line.run("match", match_motifs(graph))
-    chains = [motif.id for motif in MOTIFS if not motif.hub]
-    features, _ = line.run(
-        "describe", describe_subgraphs(grouped, motif_hits, find_paths(graph), chains, knobs.warm_up_hours)
-    )
+    motif_hits, _ = line.run("match", match_motifs(_graph(line, grouped, left, knobs)))
+    features, _ = line.run("describe", _described(line, Pieces(grouped, left, motif_hits), knobs))
     titles = {motif.id: motif.title for motif in MOTIFS}
     asks = {motif.id: motif.check for motif in MOTIFS}
     begin, since = time.perf_counter(), told_since or start
     scored = line.cut(
         score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, asks=asks, since=since)
     )
-    subgraphs = line.cut(with_story(scored, grouped, _members(alerts, bins, grouped)))
+    members = line.cut(_members(alerts, bins, _shown(grouped, scored)))
+    whole = Pieces(grouped, left, motif_hits.filter(F.col("motif").isin(CHAINS)))
+    asked = with_counterfactual(
+        scored, whole, members, lambda left: with_score(_described(line, left, knobs)), line.cut
+    )
+    subgraphs = line.cut(with_story(asked, grouped, members))
     ranking.counts["subgraphs"] = subgraphs.count()
     line.done("score", ranking.counts["subgraphs"], begin)
     if ranking.counts["history"]:
@@ -180,9 +184,26 @@ def _connect(
     links = links.unionByName(absorbing.drop("core"))
     core = cores.select("episode", F.col("component").alias("core"))
     whole, refused = united(links)
-    grouped = line.cut(with_subgraph(whole.join(core, on="episode", how="inner"), absorbing, knobs.warm_up_hours))
+    named = with_subgraph(whole.join(core, on="episode", how="inner"), absorbing, knobs.warm_up_hours)
+    grouped = line.cut(with_heard_hours(named))
     kept, cuts = divide_links(links, episodes, refused)
     return grouped, line.cut(kept), cuts  # each term of a motif reads the kept
+
+
+def _graph(line: Line, grouped: DataFrame, links: DataFrame, knobs: Knobs) -> AlertGraph:
+    return AlertGraph(motif_vertices(grouped), links, line.ranking.engine, knobs.driver_max_links)
+
+
+def _described(line: Line, pieces: Pieces, knobs: Knobs) -> DataFrame:
+    """The features of subgraphs, those of the run and those of which something was left out."""
+    paths = find_paths(_graph(line, pieces.episodes, pieces.links, knobs))
+    return describe_subgraphs(pieces.episodes, pieces.motif_hits, paths, CHAINS, knobs.warm_up_hours)
+
+
+def _shown(grouped: DataFrame, subgraphs: DataFrame) -> DataFrame:
+    """The episodes of subgraphs that are shown."""
+    shown = subgraphs.filter("is_shown").select("subgraph_id")
+    return grouped.join(F.broadcast(shown), on="subgraph_id", how="left_semi")
 
 
 def _members(alerts: DataFrame, bins: DataFrame, grouped: DataFrame) -> DataFrame:

@@ -13,6 +13,7 @@ ZONES = ("it", "dmz", "ot", "external", "unknown")
 
 _PAST = "struct<name:string,seen_hours:bigint,history_hours:double>"
 _STORY = "array<struct<sentence:string,alert_ids:array<string>>>"
+_LEFT_OUT = "array<struct<source:string,name:string,n_alerts:bigint,alert_ids:array<string>>>"
 
 _ENDS = (
     ("source_entity", "string", "entity that acts, or null where the alert names only the host it is about"),
@@ -182,6 +183,11 @@ SUBGRAPHS = table(
     ("unusual", "array<string>", "what of it the site had rarely or never seen before", False),
     ("checks", "array<string>", "what to check next", False),
     ("story", _STORY, "if shown, three to six sentences in time order with alerts behind each; else empty", False),
+    (
+        "counterfactual",
+        f"struct<cut:double,score:double,types:{_LEFT_OUT},fact:string>",
+        "if shown, the fewest alerts without which it would not be: with score below cut; else null",
+    ),
 )
 
 EVIDENCE = table(

@@ -16,7 +16,10 @@ from alertgraph_spark.schemas import SUBGRAPHS
 from alertgraph_spark.table import conform
 from alertgraph_spark.words import label, labels, many, seen_before
 
-_STORY = next(column.type for column in SUBGRAPHS.columns if column.name == "story")
+_TYPES = {column.name: column.type for column in SUBGRAPHS.columns}
+
+LIKE = 0.9
+"""Share of a score from which on an earlier subgraph counts as one like it."""
 
 
 @dataclass(frozen=True)
@@ -121,10 +124,7 @@ def score_subgraphs(
     z times score / z, so that contributions sum to the score. The order is total: score, then first_seen, then id.
     """
     parts = [F.lit(t.weight) * F.col(t.column) for t in terms]
-    z = reduce(Column.__add__, parts)
-    scored = features.withColumn("z", z).withColumn(
-        "score", F.when(F.col("z") > 0, F.col("z") / (F.col("z") + half_score)).otherwise(F.lit(0.0))
-    )
+    scored = with_score(features, terms, half_score)
     share = F.when(F.col("z") > 0, F.col("score") / F.col("z")).otherwise(F.lit(0.0))
     contributions = F.array(
         *[
@@ -140,9 +140,7 @@ def score_subgraphs(
             lambda c: F.struct(c["term"].alias("term"), c["value"].alias("value"), c["fact"].alias("fact")),
         ),
     )
-    judged = _with_shown(explained, budget_per_day, show_exceedance)
-    if since is not None:
-        judged = judged.filter(F.col("last_seen") >= F.lit(since))
+    judged = _with_shown(explained, budget_per_day, show_exceedance, since)
     rank = F.row_number().over(Window.orderBy(*_best_first())).cast("bigint")
     told = {
         "rank": rank,
@@ -151,9 +149,19 @@ def score_subgraphs(
         "reasons": F.transform("contributions", lambda c: c["fact"]),
         "unusual": words.unusual(),
         "checks": words.checks(asks),
-        "story": F.array().cast(_STORY),
+        "story": F.array().cast(_TYPES["story"]),
+        "counterfactual": F.when(
+            F.col("is_shown"), F.from_json(F.lit("{}"), _TYPES["counterfactual"]).withField("cut", F.col("cut"))
+        ),
     }
     return conform(judged.withColumns(told), SUBGRAPHS)
+
+
+def with_score(features: DataFrame, terms: Sequence[Term] = TERMS, half_score: float = HALF_SCORE) -> DataFrame:
+    """Add `z`, the sum of weight times column, and `score`, `z / (z + half_score)` or 0; the grain stays."""
+    z = reduce(Column.__add__, [F.lit(t.weight) * F.col(t.column) for t in terms])
+    score = F.when(F.col("z") > 0, F.col("z") / (F.col("z") + half_score)).otherwise(F.lit(0.0))
+    return features.withColumn("z", z).withColumn("score", score)
 
 
 def _best_first() -> list[Column]:
@@ -161,29 +169,40 @@ def _best_first() -> list[Column]:
     return [F.desc("score"), F.col("first_seen"), F.col("subgraph_id")]
 
 
-def _with_shown(scored: DataFrame, budget_per_day: int, show_exceedance: float) -> DataFrame:
-    """Mark as shown: within the day's budget, after the warm-up, and unlike what the site's past keeps bringing."""
-    judged = scored.withColumn("day", F.to_date("first_seen"))
-    best_of_day = Window.partitionBy("site", "day", "is_warm_up").orderBy(*_best_first())
-    within_budget = (F.row_number().over(best_of_day) <= budget_per_day) & ~F.col("is_warm_up") & (F.col("score") > 0)
-    judged = judged.withColumn("is_candidate", within_budget)
+def _with_shown(scored: DataFrame, budget_per_day: int, show_exceedance: float, since: datetime | None) -> DataFrame:
+    """Mark as shown: within the day's budget, after the warm-up, and unlike what the site's past keeps bringing.
+
+    What ended before `since` is dropped once it has been counted. `cut` is, of what is shown, the score below which it would
+    not be, all others as they are: that of the next of its site and day, or one that the past has brought too often.
+    """
+    of_day = Window.partitionBy("site", F.to_date("first_seen"), "is_warm_up")
+    placed = scored.withColumn("place", F.row_number().over(of_day.orderBy(*_best_first())))
+    next_score = F.max(F.when(F.col("place") > budget_per_day, F.col("score"))).over(of_day)
+    judged = placed.withColumn("next_score", next_score)
+    is_candidate = (F.col("place") <= budget_per_day) & ~F.col("is_warm_up") & (F.col("score") > 0)
     begin = judged.groupBy("site").agg(F.min("first_seen").alias("site_begin"))
     past = judged.select(
         F.col("site").alias("past_site"), F.col("score").alias("past_score"), F.col("first_seen").alias("past_seen")
     )
-    candidates = judged.filter("is_candidate").select("subgraph_id", "site", "score", "first_seen")
-    is_earlier_like = (
-        (F.col("past_site") == F.col("site"))
-        & (F.col("past_seen") < F.col("first_seen"))
-        & (F.col("past_score") >= 0.9 * F.col("score"))
-    )
+    told = judged if since is None else judged.filter(F.col("last_seen") >= F.lit(since))
     days = (F.unix_timestamp("first_seen") - F.unix_timestamp("site_begin")) / 86400
-    exceeded = (
-        candidates.join(past, on=is_earlier_like, how="left")
-        .groupBy("subgraph_id", "site", "first_seen")
-        .agg(F.count("past_score").alias("n_like"))
-        .join(begin, on="site", how="inner")
-        .select("subgraph_id", ((F.col("n_like") + 0.5) / (days + 0.5) <= show_exceedance).alias("is_shown"))
+    candidates = told.filter(is_candidate).join(F.broadcast(begin), on="site", how="inner")
+    is_earlier = (F.col("past_site") == F.col("site")) & (F.col("past_seen") < F.col("first_seen"))
+    best_first = Window.partitionBy("subgraph_id").orderBy(F.desc("past_score"))
+
+    def is_too_many(n_like: Column) -> Column:
+        return (n_like + 0.5) / (F.col("days") + 0.5) > show_exceedance
+
+    usual = (
+        candidates.select("subgraph_id", "site", "first_seen", "score", "next_score", days.alias("days"))
+        .join(past, on=is_earlier, how="left")
+        .withColumn("usual_score", F.when(is_too_many(F.row_number().over(best_first)), F.col("past_score")))
+        .groupBy("subgraph_id", "score", "next_score", "days")
+        .agg(F.max("usual_score").alias("usual_score"))  # with all above it, one too many
     )
-    shown = judged.join(F.broadcast(exceeded), on="subgraph_id", how="left")
-    return shown.withColumn("is_shown", F.coalesce("is_shown", F.lit(False)))
+    is_usual = is_too_many(F.lit(0)) | F.coalesce(F.col("usual_score") >= LIKE * F.col("score"), F.lit(False))
+    cut = F.coalesce(F.greatest("next_score", F.col("usual_score") / LIKE), F.lit(0.0))
+    shown = usual.select("subgraph_id", cut.alias("cut"), (~is_usual).alias("is_shown"))
+    return told.join(F.broadcast(shown), on="subgraph_id", how="left").withColumn(
+        "is_shown", F.coalesce("is_shown", F.lit(False))
+    )

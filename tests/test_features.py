@@ -8,7 +8,7 @@ import pytest
 from incident import Row, at, grouped_frame, told
 from pyspark.sql import SparkSession
 
-from alertgraph_spark.features import describe_subgraphs
+from alertgraph_spark.features import describe_subgraphs, with_heard_hours
 from alertgraph_spark.interim_schemas import PATHS
 from alertgraph_spark.schemas import FEATURES, MOTIF_HITS
 
@@ -122,7 +122,7 @@ CHAINS = ["it_ot_pivot", "lateral_chain"]
 @pytest.fixture(scope="module")
 def features(spark: SparkSession) -> dict[str, Any]:
     episodes = [{"site": "plant", "episode": n, **row} for n, row in enumerate([*ATTACK, *OTHERS, *HEARD])]
-    grouped = grouped_frame(spark, episodes)
+    grouped = with_heard_hours(grouped_frame(spark, episodes))
     hits, paths = spark.createDataFrame(HITS, MOTIF_HITS.ddl), spark.createDataFrame(PATHS_FOUND, PATHS.ddl)
     described = describe_subgraphs(grouped, hits, paths, CHAINS, warm_up_hours=24)
     assert described.columns == FEATURES.names
