@@ -235,13 +235,19 @@ def test_every_sentence_of_a_shown_subgraph_names_alerts_of_it(done: Done) -> No
         members.setdefault(row["subgraph_id"], set()).add(row["alert_id"])
     for row in done.ranked:
         if not row["is_shown"]:
-            assert row["story"] == []
+            assert (row["story"], row["counterfactual"]) == ([], None)
             continue
+        counterfactual = row["counterfactual"]
+        assert counterfactual["fact"] and counterfactual["cut"] <= row["score"]
+        for part in counterfactual["types"] or ():
+            assert part["alert_ids"] and set(part["alert_ids"]) <= members[row["subgraph_id"]], part["name"]
+            assert len(part["alert_ids"]) == min(20, part["n_alerts"])
         assert 3 <= len(row["story"]) <= 6
         for part in row["story"]:
             assert part["alert_ids"] and set(part["alert_ids"]) <= members[row["subgraph_id"]], part["sentence"]
     page = (done.folder / "report.html").read_text(encoding="utf-8")
     assert all(row["title"] in page for row in done.ranked if row["is_shown"])
+    assert all(row["counterfactual"]["fact"] in page for row in done.ranked if row["is_shown"])
 
 
 def test_what_was_posted_is_what_was_saved(done: Done) -> None:

@@ -49,6 +49,7 @@ def subgraph(name: str, run: str = "run-1", **columns: Any) -> dict[str, Any]:
         **{"Contributions": [], "Summary": f"summary of {name}", "TitleValue": f"title of {name}", "Severity": 0.8},
         **{"Story": [{"sentence": "First.", "alert_ids": ["a"]}, {"sentence": "Then.", "alert_ids": ["b"]}]},
         **{"Path": [], "Reasons": ["rare"], "Unusual": ["seen on 0 of 28 days"], "Checks": ["Ask the owner of fs01."]},
+        **{"Counterfactual": {"cut": 0.4, "score": 0.3, "types": [], "fact": "without it it would not"}},
     }
     return row | columns
 
@@ -203,7 +204,14 @@ def test_the_explanation_is_in_order_and_leaves_out_what_is_not_there(workspace:
         ("What happened", "First."),
         ("What happened", "Then."),
         ("Why it is ranked", "rare"),
+        ("What would have kept it from being shown", "without it it would not"),
     ]
+
+
+def test_what_is_not_shown_has_nothing_that_kept_it_from_being_shown(workspace: Workspace) -> None:
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", Counterfactual=None)])
+
+    assert "What would have kept it from being shown" not in {row["Heading"] for row in workspace.part("explanation")}
 
 
 def test_the_contributions_are_largest_first(workspace: Workspace) -> None:

@@ -87,7 +87,11 @@ def tables(spark: SparkSession) -> dict[str, DataFrame]:
     alert = F.explode(F.expr("transform(sequence(1, int(n_alerts)), i -> concat(episode, '/', i))")).alias("alert_id")
     members = grouped.select("subgraph_id", alert, "site", episode_id(F.col("episode")).alias("episode_id"))
     found = [
-        subgraph("sg-attack", 1, True, path=[f"host:{h}" for h in ("ws1", "jump", "ews", "plc")]),
+        subgraph(
+            *("sg-attack", 1, True),
+            path=[f"host:{h}" for h in ("ws1", "jump", "ews", "plc")],
+            counterfactual=(0.4, 0.3, None, "without “phish” (2 alerts) it would score 0.30"),
+        ),
         subgraph("sg-flood", 2, True, n_alerts=N_FLOOD, n_episodes=N_FLOOD, title=HOSTILE),
         subgraph("sg-next", 3, False, story=[]),
         subgraph("sg-last", 4, False, story=[]),
@@ -276,6 +280,7 @@ def test_a_click_shows_a_subgraph_and_the_slider_what_comes_next(driver: Any, pa
 
     assert ranked() == ["sg-attack", "sg-flood"]
     assert driver.find_element("id", "title").text == "Title of sg-attack"
+    assert driver.find_element("id", "without").text == "Without “phish” (2 alerts) it would score 0.30."
     begin = time.perf_counter()
     driver.find_elements("css selector", "#ranked button")[1].click()
     settle(driver)
@@ -293,6 +298,7 @@ def test_a_click_shows_a_subgraph_and_the_slider_what_comes_next(driver: Any, pa
     assert "+1" in driver.find_element("id", "more-said").text
     driver.find_elements("css selector", "#ranked button")[2].send_keys("\ue007")
     assert driver.find_element("id", "title").text == "Title of sg-next"
+    assert not driver.find_element("id", "without").is_displayed(), "it is not shown"
     assert said(driver) == []
 
 

@@ -185,6 +185,7 @@
     fill("checks", s.checks.map((text) => make("li", text)));
     fill("unusual", s.unusual.map((text) => make("li", text)));
     fill("contributions", contributions(s));
+    $("without").textContent = s.without && `${s.without[0].toUpperCase()}${s.without.slice(1)}.`;
     fill("evidence", s.evidence.map(row));
     $("evidence-note").textContent = note(s);
     graph(s);

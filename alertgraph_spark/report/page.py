@@ -98,6 +98,7 @@ def _subgraph(row: Mapping[str, Any]) -> dict[str, Any]:
     evidence = [_line(episode) for episode in row["evidence"]]
     return {
         **{name: row[name] for name in _KEPT},
+        "without": (row.get("counterfactual") or {}).get("fact", ""),
         "graph": graph_data(drawing),
         "n_folded": drawing["n_folded"],
         "pairs": [[edge["source"], edge["target"]] for edge in row["edges"]],
