@@ -133,7 +133,7 @@ def rank_subgraphs(
         score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, asks=asks, since=since)
     )
     members = line.cut(_members(alerts, bins, _shown(grouped, scored)))
-    whole = Pieces(grouped, left, motif_hits.filter(F.col("motif").isin(CHAINS)))
+    whole = Pieces(grouped, left, motif_hits.filter(F.col("motif").isin(*CHAINS)))
     asked = with_counterfactual(
         scored, whole, members, lambda left: with_score(_described(line, left, knobs)), line.cut
     )
