@@ -12,6 +12,12 @@ from alertgraph_spark.columns import hour_of
 from alertgraph_spark.schemas import EPISODES
 from alertgraph_spark.table import conform
 
+PERIODIC_SHARE = 0.5
+"""Share of past days that brought a type about this time of the day from which it is a routine: a backup, a nightly scan."""
+
+PERIODIC_DAYS = 3
+"""Days that it takes at least to know a routine."""
+
 _TYPE = ("site", "source", "name")
 _FOLD_KEY = ("site", "source_entity", "target_entity", "source", "name")
 _END_FACTS = ("source_zone", "target_zone", "source_level", "target_level", "source_role", "target_role")
@@ -94,6 +100,9 @@ def fold_episodes(bins: DataFrame, alerts: DataFrame, chronic_share: float, warm
     (at this host, where there is no source); distinct hours, so that a flood counts once. Counted by `dense_rank` over the
     hours that episodes touch: every hour inside an episode holds an alert as long as the fold's gap is below an hour.
     `surprise` is the mean of both negative logarithms, in nats.
+
+    A routine is rare by the hour, and noise all the same: a type is chronic, too, where at least three past days, and half of
+    all, brought it within an hour of this time of the day.
     """
     facts = F.struct(*_FOLD_KEY, *_END_FACTS, "tactics", "techniques")
     episodes = bins.groupBy("episode").agg(
@@ -124,13 +133,26 @@ def _with_past(episodes: DataFrame, chronic_share: float, warm_up_hours: float) 
     beginning = hourly.groupBy("site").agg(F.min("hour").alias("site_hour"))
     fleet_seen = F.dense_rank().over(Window.partitionBy(*_TYPE).orderBy("hour")) - 1
     pair_seen = F.dense_rank().over(Window.partitionBy(*_FOLD_KEY).orderBy("hour")) - 1
+    # Each hour also speaks for the one before and the one after; a day counts once.
+    days_seen = (
+        F.dense_rank().over(
+            Window.partitionBy(*_TYPE, F.pmod("near_hour", F.lit(24))).orderBy(F.floor(F.col("near_hour") / 24))
+        )
+        - 1
+    )
+    near_hours = F.explode(F.sequence(F.col("hour") - 1, F.col("hour") + 1))
     seen = hourly.withColumn("fleet_seen", fleet_seen).withColumn("pair_seen", pair_seen)
-    seen = seen.filter("hour = first_hour").join(F.broadcast(beginning), on="site", how="inner")
+    seen = seen.withColumn("near_hour", near_hours).withColumn("days_seen", days_seen)
+    seen = seen.filter("hour = first_hour and near_hour = hour").join(F.broadcast(beginning), on="site", how="inner")
     past_hours = (F.col("hour") - F.col("site_hour")).cast("double")
     shares = seen.withColumn("history_hours", past_hours).withColumns(
         {f"{of}_share": (F.col(f"{of}_seen") + 1) / (past_hours + 2) for of in ("fleet", "pair")}
     )
-    is_chronic = (F.col("fleet_share") >= chronic_share) & (F.col("history_hours") >= warm_up_hours)
+    is_frequent = (F.col("fleet_share") >= chronic_share) & (F.col("history_hours") >= warm_up_hours)
+    is_periodic = (F.col("days_seen") >= PERIODIC_DAYS) & (
+        F.col("days_seen") >= PERIODIC_SHARE * F.col("history_hours") / 24
+    )
+    is_chronic = is_frequent | is_periodic
     return shares.withColumn("surprise", -F.log("fleet_share") / 2 - F.log("pair_share") / 2).withColumn(
         "is_chronic", is_chronic
     )

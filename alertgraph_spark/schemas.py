@@ -78,7 +78,12 @@ EPISODES = table(
     ("pair_share", "double", "the same for this type between these two ends", False),
     ("history_hours", "double", "hours of history that the site had before it", False),
     ("surprise", "double", "-1/2 ln fleet_share - 1/2 ln pair_share, in nats", False),
-    ("is_chronic", "boolean", "its type is everyday noise of the site: kept out of links and subgraphs", False),
+    (
+        "is_chronic",
+        "boolean",
+        "its type is everyday noise of the site, or a routine: kept out of links and subgraphs",
+        False,
+    ),
 )
 
 LINKS = table(

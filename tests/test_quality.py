@@ -152,6 +152,24 @@ def test_chains_are_counted_by_dwell_and_only_pivots_that_show_two_steps() -> No
     assert math.isnan(found["whole week"].value)
 
 
+def test_who_knows_the_attack_joins_what_shares_a_host_or_an_account() -> None:
+    # In at A, over to B; B is left for C by an account that then acts on D. Noise between A and D is none of it.
+    account = [{"kind": "account", "key": "account:svc"}]
+    told = alerts(
+        (0, A, B, "in", 1), (9, B, C, "over", 1), (99, None, D, "act", 1), (5, A, D, "noise", 1), (7, A, A, "x", 1)
+    )
+    told["entities"] = [[], account, account, [], []]
+    labels = truth(("a0", "c1/1-in"), ("a1", "c1/2-over"), ("a2", "c1/3-act"), ("a3", "-"), ("a4", "c2/1-in"))
+
+    joined = generated.informed(labels, told)
+    without = generated.informed(labels, told.assign(entities=[[]] * 5))
+
+    assert groups_of(joined) == {"a0": {"a0", "a1", "a2"}, "a4": {"a4"}}  # A is no bridge between two campaigns
+    assert groups_of(without) == {"a0": {"a0", "a1"}, "a2": {"a2"}, "a4": {"a4"}}
+    assert joined.subgraphs["is_shown"].all()
+    assert joined.subgraphs.set_index("subgraph_id")["first_seen"].dt.second.to_dict() == {"a0": 0, "a4": 7}
+
+
 def test_maintenance_is_under_every_attack_or_it_is_not() -> None:
     told = truth(("i", "c1/1-in"), ("j", "c2/1-in"))
     benign = pd.DataFrame(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import pandas as pd
 
 from quality.bootstrap import Figure, ratio
@@ -63,6 +64,30 @@ def chains(truth: pd.DataFrame, campaigns: pd.DataFrame, ranking: Ranking) -> di
     found["whole any"] = _share(held, held["any"] == held["visible"])
     found["steps shown"] = _share(held, held["shown"] / held["visible"])
     return found
+
+
+def informed(truth: pd.DataFrame, alerts: pd.DataFrame) -> Ranking:
+    """What one would show who knew which alerts are of attacks: those of a campaign, joined by hosts and accounts in common.
+
+    What is apart here hangs together by other alerts alone, so this bounds whole chains for all who join by what is equal.
+    """
+    attack = attack_alerts(truth).merge(alerts[["item_id", "site", "source_entity", "target_entity", "entities"]])
+    graph = nx.Graph()
+    columns = ("item_id", "chain", "site", "source_entity", "target_entity", "entities")
+    for item, chain, site, *ends, entities in zip(*(attack[c] for c in columns), strict=True):
+        graph.add_node(item)
+        accounts = [entity["key"] for entity in entities if entity["kind"] == "account"]
+        graph.add_edges_from((item, (site, chain, key)) for key in (*ends, *accounts) if key)
+    groups = [[v for v in group if isinstance(v, str)] for group in nx.connected_components(graph)]
+    named = {item: min(group) for group in groups for item in group}
+    members = (
+        attack[["item_id", "site"]].drop_duplicates("item_id").assign(subgraph_id=lambda m: m["item_id"].map(named))
+    )
+    first = members.merge(alerts[["item_id", "observed_at"]]).groupby(["subgraph_id", "site"], as_index=False)
+    subgraphs = (
+        first["observed_at"].min().rename(columns={"observed_at": "first_seen"}).assign(score=1.0, is_shown=True)
+    )
+    return Ranking(subgraphs, members[["subgraph_id", "item_id"]])
 
 
 def maintenance(truth: pd.DataFrame, routines: pd.DataFrame, ranking: Ranking) -> dict[str, Figure]:

@@ -81,10 +81,15 @@ class Judged(NamedTuple):
 
 def take_plant(on: Judged, ranking: Ranking) -> Figures:
     """Chains and maintenance; the judge's figures where the judge is there."""
-    campaigns = pd.concat([generated.read_campaigns(lake.folder) for lake in on.lakes])
+    campaigns = read_campaigns(on.lakes)
     routines = pd.concat([generated.read_routines(lake.folder) for lake in on.lakes])
     found = generated.chains(on.truth, campaigns, ranking) | generated.maintenance(on.truth, routines, ranking)
     return found | (take_judged(on, ranking) if judge.TOOL.exists() else {})
+
+
+def read_campaigns(of: Sequence[lakes.Lake]) -> pd.DataFrame:
+    """The campaigns of some generated lakes together."""
+    return pd.concat([generated.read_campaigns(lake.folder) for lake in of])
 
 
 def take_hubs(on: Judged, ranking: Ranking) -> Figures:
@@ -137,8 +142,9 @@ PARTS: dict[str, tuple[str, str, tuple[Measure, ...], Taken]] = {
 }
 
 NOTES = """Columns: the job's ranking; its subgraphs by number of alerts, by highest severity, at random (mean of 3 draws);
-the peers. Brackets are 5 to 95 % of a bootstrap over networks. `none`: nothing there to measure. `-`: not measured. Where
-only the grouping is measured, the first four columns are the same units. `benchmarks/README.md` says what each measure is.
+the peers; `informed` knows the attack's alerts and joins them by hosts and accounts in common. Brackets are 5 to 95 % of a
+bootstrap over networks. `none`: nothing there to measure. `-`: not measured. Where only the grouping is measured, the first
+four columns are the same units. `benchmarks/README.md` says what each measure is.
 """
 RANDOM_DRAWS = 3
 USUAL = [part for part in PARTS if part != "crossings"]
@@ -159,6 +165,8 @@ def rows_of(part: str, settings: Sequence[str], results: Path, *, with_peers: bo
         column: take(judged, ranking)
         for column, ranking in rankings(ours, alerts, results / name, with_peers=with_peers).items()
     }
+    if take is take_plant:
+        figures["informed"] = generated.chains(truth, read_campaigns(chosen), generated.informed(truth, alerts))
     random = [take(judged, peers.at_random(ours, seed)) for seed in range(RANDOM_DRAWS)]
     figures["random"] = {key: _mean([one[key] for one in random]) for key in random[0]}
     return [

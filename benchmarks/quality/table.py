@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from quality.bootstrap import Figure
 
-COLUMNS = ("ours", "count", "severity", "random", "RT-KCSM", "risk sum", "damped risk")
+COLUMNS = ("ours", "count", "severity", "random", "RT-KCSM", "risk sum", "damped risk", "informed")
 HEADER = ("on", "measure", "aim", *COLUMNS)
 
 

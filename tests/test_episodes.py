@@ -1,0 +1,97 @@
+"""What the past says of an alert type: how rare it is, and whether it is everyday noise or a routine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+from incident import DAY
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from alertgraph_spark.episodes import fold_bins, fold_episodes, with_episode
+
+Seen = tuple[float, str, str]
+"""Hours since the site's first hour, what is told, and the host that it is about."""
+
+BEGIN: Seen = (0.0, "site begins", "hq")
+_ALERTS = (
+    "site string, source string, name string, source_entity string, target_entity string, observed_at timestamp,"
+    " source_zone string, target_zone string, source_level double, target_level double, source_role string,"
+    " target_role string, tactics array<string>, techniques array<string>, severity double, accounts array<string>"
+)
+
+
+def folded(spark: SparkSession, seen: Iterable[Seen]) -> dict[tuple[float, str], dict[str, object]]:
+    """The episodes by hour and name."""
+    rows = [
+        ("plant", "edr", name, None, f"host:{host}", DAY + timedelta(hours=hours), *[None] * 6, [], [], 0.5, [])
+        for hours, name, host in [BEGIN, *seen]
+    ]
+    alerts = spark.createDataFrame(rows, _ALERTS).withColumns(
+        {
+            "fold_key": F.xxhash64("site", "source_entity", "target_entity", "source", "name"),
+            "bin": F.floor(F.unix_micros("observed_at") / 300e6),
+        }
+    )
+    episodes = fold_episodes(with_episode(fold_bins(alerts), 300), alerts, chronic_share=0.2, warm_up_hours=24)
+    begun = F.unix_micros("started_at") / 3.6e9
+    found = episodes.select("*", begun.alias("at")).collect()
+    first = min(row["at"] for row in found)
+    return {(round(row["at"] - first, 3), row["name"]): row.asDict() for row in found}
+
+
+def days(*of: int, hour: float, name: str = "backup failed", host: str = "nas") -> list[Seen]:
+    return [(24 * day + hour, name, host) for day in of]
+
+
+def test_surprise_is_the_mean_of_what_the_site_and_the_host_had_seen(spark: SparkSession) -> None:
+    # At hour 50 the site had the type in hours 10 and 20, of which this host in hour 10; twice in an hour counts once.
+    seen = [(10.0, "rdp", "fs1"), (10.5, "rdp", "fs1"), (20.0, "rdp", "fs2"), (50.0, "rdp", "fs1")]
+    last = folded(spark, seen)[50.0, "rdp"]
+    assert (last["fleet_share"], last["pair_share"]) == (3 / 52, 2 / 52)
+    assert last["surprise"] == pytest.approx(3.0554, abs=1e-4)  # 1/2 ln(52 / 3) + 1/2 ln(52 / 2)
+
+
+def test_a_type_of_a_fifth_of_the_hours_is_noise_once_there_is_a_past(spark: SparkSession) -> None:
+    # Every fifth hour: at hour 20 it had been there in 4 of 20, (4 + 1) / 22 = .227, but that is no past yet; at hour 25 in
+    # 5 of 25, 6 / 27 = .222. Every sixth hour at hour 30: 5 of 30, 6 / 32 = .188.
+    found = folded(spark, [(5.0 * n, "often", "fs1") for n in range(6)] + [(6.0 * n, "rarer", "fs1") for n in range(6)])
+    assert not found[20.0, "often"]["is_chronic"]
+    assert found[25.0, "often"]["is_chronic"]
+    assert not found[30.0, "rarer"]["is_chronic"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "asked", "is_chronic"),
+    [
+        pytest.param(days(0, 1, 2, 3, hour=2.5), 74.5, True, id="each night at half past two: the fourth"),
+        pytest.param(days(0, 1, 2, 3, hour=2.5), 50.5, False, id="two nights are no routine yet"),
+        pytest.param([*days(0, 1, 2, hour=2.5), (74.5, "backup failed", "fs9")], 74.5, True, id="at another host"),
+        pytest.param(
+            days(0, hour=1.9) + days(1, hour=3.1) + days(2, 3, hour=2.5), 74.5, True, id="an hour early or late"
+        ),
+        pytest.param(days(0, hour=0.9) + days(1, 2, 3, hour=2.5), 74.5, False, id="two hours early is another time"),
+        pytest.param([*days(0, 1, 2, hour=2.5), (86.5, "backup failed", "nas")], 86.5, False, id="at noon it is news"),
+        pytest.param(days(0, 1, 2, 2, hour=2.5) + days(2, hour=2.9), 50.9, False, id="twice a night counts once"),
+        # Half of the days: 3 of 6.1 are fewer, 3 of 5.1 more.
+        pytest.param(days(0, 1, 2, 6, hour=2.5), 146.5, False, id="three of six days, and then some"),
+        pytest.param(days(0, 1, 2, 5, hour=2.5), 122.5, True, id="three of five days"),
+        pytest.param(days(0, 1, 2, hour=2.5, name="scan") + days(3, hour=2.5), 74.5, False, id="another type"),
+        # Hours 23.5, 48.2 and 71.5 are within an hour of midnight, on three days; the fourth comes past it.
+        pytest.param([(h, "backup failed", "nas") for h in (23.5, 48.2, 71.5, 96.2)], 96.2, True, id="around midnight"),
+    ],
+)
+def test_what_comes_about_this_time_of_most_days_is_a_routine(
+    spark: SparkSession, seen: list[Seen], asked: float, is_chronic: bool
+) -> None:
+    (episode,) = [e for (at, _), e in folded(spark, seen).items() if at == asked]
+    assert episode["is_chronic"] is is_chronic
+
+
+def test_a_routine_is_known_by_its_past_alone(spark: SparkSession) -> None:
+    found = folded(spark, days(0, 1, 2, 3, 4, hour=2.5))
+    before = folded(spark, days(0, 1, 2, hour=2.5))
+    judged = {key: (e["is_chronic"], e["surprise"]) for key, e in found.items()}
+    assert {key: judged[key] for key in before} == {key: (e["is_chronic"], e["surprise"]) for key, e in before.items()}
