@@ -26,7 +26,7 @@ class Knobs:
     chronic_share: float = 0.2
     session_gap_seconds: float = 600
     pivot_gap_minutes: float = 30
-    max_gap_hours: float = 168
+    max_gap_hours: float = 336
     coincidence: float = 0.3
     max_sessions: int = 80
     show_exceedance: float = 1.0

@@ -23,8 +23,8 @@ STRONG_RATE = 0.2
 CHANCE_ELSEWHERE, CHANCE_HERE = 0.03, 0.3
 """Sessions as strong that are expected in the gap, at most: for another host any of the site would do, so less."""
 
-MAX_GAP_HOURS = 3.0
-"""Longest gap of a link by time alone; what waits longer needs an entity in common."""
+MAX_HOURS_ELSEWHERE, MAX_HOURS_HERE = 3.0, 24.0
+"""Longest gap of a link by time: who goes on to another host is soon there, and who has a host may come back within a day."""
 
 WEIGHT = 0.9
 """Weight of a link by time at a gap of 0: below a pivot, which names what both have in common."""
@@ -146,8 +146,9 @@ def link_sessions(sessions: DataFrame) -> DataFrame:
     )
     gap_hours = F.greatest(F.lit(0), F.col("dst.t0") - F.col("src.t1")) / HOUR
     chance = F.when(is_here, F.lit(CHANCE_HERE)).otherwise(F.lit(CHANCE_ELSEWHERE))
+    longest = F.when(is_here, F.lit(MAX_HOURS_HERE)).otherwise(F.lit(MAX_HOURS_ELSEWHERE))
     return conform(
-        pairs.filter((gap_hours <= MAX_GAP_HOURS) & (rate * gap_hours <= chance)).select(
+        pairs.filter((gap_hours <= longest) & (rate * gap_hours <= chance)).select(
             "site",
             F.col("src.session").alias("src"),
             F.col("dst.session").alias("dst"),

@@ -110,7 +110,7 @@ class Ranking:
     chronic_share: float = key("share of past hours from which a type is everyday noise", 0.20, within="(0, 1]")
     session_gap_seconds: float = key("pause that ends a session of a host", 600.0, within="(0, 86400]")
     pivot_gap_minutes: float = key("longest wait between reaching a host and acting from it", 30.0, within="(0, 10080]")
-    max_gap_hours: float = key("longest gap that any link may bridge", 168.0, within="(0, 8760]")
+    max_gap_hours: float = key("longest gap that any link may bridge", 336.0, within="(0, 8760]")
     coincidence: float = key(
         "other episodes of the entity that are expected in the gap of a patient link, at most", 0.3, within="(0, 1]"
     )

@@ -100,6 +100,9 @@ def session(number: int, host: str, start: float, lasts: float = 0, strength: fl
     }  # fmt: skip
 
 
+RARE: dict[str, Any] = {"site_rate": 0.008, "host_rate": 0.01}
+
+
 def session_frame(spark: SparkSession, rows: list[Row]) -> DataFrame:
     return spark.createDataFrame([tuple(row[name] for name in SESSIONS.names) for row in rows], SESSIONS.ddl)
 
@@ -113,12 +116,17 @@ def linked(spark: SparkSession, rows: list[Row]) -> dict[tuple[int, int], SparkR
 @pytest.mark.parametrize(
     ("one", "other", "minutes"),
     [
-        # .05 an hour: .03 / .05 = .6 h on another host; .3 / .05 would be 6 h on one, but three is the end.
+        # .05 an hour: .03 / .05 = .6 h on another host, .3 / .05 = 6 h on one.
         pytest.param(session(1, "a", 0), session(2, "b", 36), 36, id="two hosts within chance"),
         pytest.param(session(1, "a", 0), session(2, "b", 36.1), None, id="two hosts just over"),
         pytest.param(session(1, "a", 0, lasts=30), session(2, "b", 60), 30, id="the gap begins where the earlier ends"),
-        pytest.param(session(1, "a", 0), session(2, "a", 180), 180, id="one host within three hours"),
-        pytest.param(session(1, "a", 0), session(2, "a", 180.1), None, id="one host just over"),
+        pytest.param(session(1, "a", 0), session(2, "a", 359.9), 359.9, id="one host within chance"),
+        pytest.param(session(1, "a", 0), session(2, "a", 360.1), None, id="one host just over"),
+        # One of its strength comes every hundred hours: .3 / .01 would be 30 h on one host, .03 / .008 3.75 h on two.
+        pytest.param(session(1, "a", 0, **RARE), session(2, "a", 1440, **RARE), 1440, id="one host within a day"),
+        pytest.param(session(1, "a", 0, **RARE), session(2, "a", 1440.1, **RARE), None, id="one host after a day"),
+        pytest.param(session(1, "a", 0, **RARE), session(2, "b", 180, **RARE), 180, id="two hosts within three hours"),
+        pytest.param(session(1, "a", 0, **RARE), session(2, "b", 180.1, **RARE), None, id="two hosts after three"),
         # The weaker of both is seen more often, and decides: .03 / .2 = 9 minutes.
         pytest.param(session(1, "a", 0), session(2, "b", 9, strength=5.0, site_rate=0.2), 9, id="the weaker decides"),
         pytest.param(session(1, "a", 0), session(2, "b", 9.1, strength=5.0, site_rate=0.2), None, id="and just over"),
@@ -133,7 +141,8 @@ def test_two_sessions(spark: SparkSession, one: Row, other: Row, minutes: float 
         assert found == {}
         return
     link = found[1, 2]
-    rate = max(one["site_rate"], other["site_rate"]) if one["host"] != other["host"] else 0.05
+    rates = "site_rate" if one["host"] != other["host"] else "host_rate"
+    rate = max(one[rates], other[rates])
     assert (link["kind"], link["entity"]) == ("coincidence", other["host"])
     assert link["gap_minutes"] == pytest.approx(minutes)
     assert link["weight"] == pytest.approx(0.9 * math.exp(-rate * minutes / 60))
@@ -159,7 +168,7 @@ def test_nearest_links_hold_together_what_all_pairs_would(spark: SparkSession) -
         for a in rows:
             for b in rows:
                 gap = (b["started_at"] - a["started_at"]).total_seconds() / 3600
-                if a["session"] in every and b["session"] in every and 0 < gap <= 3:
+                if a["session"] in every and b["session"] in every and 0 < gap <= (24 if a["host"] == b["host"] else 3):
                     rate = max(a["site_rate"], b["site_rate"])
                     if rate * gap <= (0.3 if a["host"] == b["host"] else 0.03):
                         union(every, a["session"], b["session"])
