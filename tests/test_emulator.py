@@ -223,6 +223,8 @@ def tables(spark: SparkSession) -> dict[str, DataFrame]:
     own = ("subgraph_id", "score", "rank", "is_shown", "n_alerts", "n_episodes", "n_hosts", "tactics", "motifs")
     own += ("contributions", "summary")
     both = [told | dict(zip(own, row, strict=True)) for row in (of_first, of_second)]
+    both[0]["counterfactual"] = (0.5, 0.4, [("edr", TEXT, 2, ["a-0", "a-1"])], "without it it would score 0.4")
+    both[1]["counterfactual"] = None
     subgraphs: list[tuple[Any, ...]] = [tuple(row[name] for name in SUBGRAPHS.names) for row in both]
     members: list[tuple[Any, ...]] = [
         ("sg-1", f"a-{i}", None if i == 4 else f"i-{i}", "plant", "0" * 16, "core") for i in range(5)
