@@ -23,8 +23,9 @@ STRONG_RATE = 0.2
 CHANCE_ELSEWHERE, CHANCE_HERE = 0.03, 0.3
 """Sessions as strong that are expected in the gap, at most: for another host any of the site would do, so less."""
 
-MAX_HOURS_ELSEWHERE, MAX_HOURS_HERE = 3.0, 24.0
-"""Longest gap of a link by time: who goes on to another host is soon there, and who has a host may come back within a day."""
+MAX_HOURS_ELSEWHERE, MAX_HOURS_HERE = 3.0, 12.0
+"""Longest gap of a link by time: who goes on to another host is soon there; who has a host may come back that day. Less than
+a day, so that what a host does every day at one time does not hang together before it is known for a routine."""
 
 WEIGHT = 0.9
 """Weight of a link by time at a gap of 0: below a pivot, which names what both have in common."""

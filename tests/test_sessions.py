@@ -123,8 +123,8 @@ def linked(spark: SparkSession, rows: list[Row]) -> dict[tuple[int, int], SparkR
         pytest.param(session(1, "a", 0), session(2, "a", 359.9), 359.9, id="one host within chance"),
         pytest.param(session(1, "a", 0), session(2, "a", 360.1), None, id="one host just over"),
         # One of its strength comes every hundred hours: .3 / .01 would be 30 h on one host, .03 / .008 3.75 h on two.
-        pytest.param(session(1, "a", 0, **RARE), session(2, "a", 1440, **RARE), 1440, id="one host within a day"),
-        pytest.param(session(1, "a", 0, **RARE), session(2, "a", 1440.1, **RARE), None, id="one host after a day"),
+        pytest.param(session(1, "a", 0, **RARE), session(2, "a", 720, **RARE), 720, id="one host within half a day"),
+        pytest.param(session(1, "a", 0, **RARE), session(2, "a", 720.1, **RARE), None, id="one host after half a day"),
         pytest.param(session(1, "a", 0, **RARE), session(2, "b", 180, **RARE), 180, id="two hosts within three hours"),
         pytest.param(session(1, "a", 0, **RARE), session(2, "b", 180.1, **RARE), None, id="two hosts after three"),
         # The weaker of both is seen more often, and decides: .03 / .2 = 9 minutes.
@@ -168,7 +168,7 @@ def test_nearest_links_hold_together_what_all_pairs_would(spark: SparkSession) -
         for a in rows:
             for b in rows:
                 gap = (b["started_at"] - a["started_at"]).total_seconds() / 3600
-                if a["session"] in every and b["session"] in every and 0 < gap <= (24 if a["host"] == b["host"] else 3):
+                if a["session"] in every and b["session"] in every and 0 < gap <= (12 if a["host"] == b["host"] else 3):
                     rate = max(a["site_rate"], b["site_rate"])
                     if rate * gap <= (0.3 if a["host"] == b["host"] else 0.03):
                         union(every, a["session"], b["session"])
