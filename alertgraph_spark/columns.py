@@ -48,6 +48,11 @@ def with_past_hours(frame: DataFrame, name: str, key: Sequence[str], is_seen: Co
     return opened.withColumn(name, F.coalesce(F.sum("opens_hour").over(earlier), F.lit(0))).drop("opens_hour")
 
 
+def n_earlier(key: Sequence[str | Column], moment: str | Column) -> Column:
+    """At how many distinct earlier moments the key of a row was there; moments are whole numbers, of hours or days."""
+    return F.dense_rank().over(Window.partitionBy(*key).orderBy(moment)) - 1
+
+
 def first_rows(frame: DataFrame, window: WindowSpec, n: int) -> DataFrame:
     """The first n rows of each partition of a window, in its order; the order must leave no ties."""
     return frame.withColumn("place", F.row_number().over(window)).filter(F.col("place") <= n).drop("place")

@@ -1,4 +1,4 @@
-"""Without: the fewest alerts without which a shown subgraph would not be shown, each choice scored as real ones are."""
+"""Without: the fewest alerts found without which a shown subgraph would not be shown, each choice scored as real ones are."""
 
 from __future__ import annotations
 

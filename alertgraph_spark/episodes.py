@@ -8,7 +8,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from alertgraph_spark.columns import hour_of
+from alertgraph_spark.columns import hour_of, n_earlier
 from alertgraph_spark.schemas import EPISODES
 from alertgraph_spark.table import conform
 
@@ -97,8 +97,8 @@ def fold_episodes(bins: DataFrame, alerts: DataFrame, chronic_share: float, warm
     Notes
     -----
     `fleet_share` is (distinct past hours with the type + 1) / (past hours + 2), `pair_share` the same between these two ends
-    (at this host, where there is no source); distinct hours, so that a flood counts once. Counted by `dense_rank` over the
-    hours that episodes touch: every hour inside an episode holds an alert as long as the fold's gap is below an hour.
+    (at this host, where there is no source); distinct hours, so that a flood counts once. Counted over the hours that
+    episodes touch: every hour inside an episode holds an alert as long as the fold's gap is below an hour.
     `surprise` is the mean of both negative logarithms, in nats.
 
     A routine is rare by the hour, and noise all the same: a type is chronic, too, where at least three past days, and half of
@@ -131,18 +131,13 @@ def _with_past(episodes: DataFrame, chronic_share: float, warm_up_hours: float) 
         "hour", F.explode(F.sequence(first_hour, last_hour))
     )
     beginning = hourly.groupBy("site").agg(F.min("hour").alias("site_hour"))
-    fleet_seen = F.dense_rank().over(Window.partitionBy(*_TYPE).orderBy("hour")) - 1
-    pair_seen = F.dense_rank().over(Window.partitionBy(*_FOLD_KEY).orderBy("hour")) - 1
-    # Each hour also speaks for the one before and the one after; a day counts once.
-    days_seen = (
-        F.dense_rank().over(
-            Window.partitionBy(*_TYPE, F.pmod("near_hour", F.lit(24))).orderBy(F.floor(F.col("near_hour") / 24))
-        )
-        - 1
+    seen = hourly.withColumn("fleet_seen", n_earlier(_TYPE, "hour")).withColumn(
+        "pair_seen", n_earlier(_FOLD_KEY, "hour")
     )
-    near_hours = F.explode(F.sequence(F.col("hour") - 1, F.col("hour") + 1))
-    seen = hourly.withColumn("fleet_seen", fleet_seen).withColumn("pair_seen", pair_seen)
-    seen = seen.withColumn("near_hour", near_hours).withColumn("days_seen", days_seen)
+    # Each hour also speaks for the one before and the one after; a day counts once.
+    seen = seen.withColumn("near_hour", F.explode(F.sequence(F.col("hour") - 1, F.col("hour") + 1)))
+    clock, day = F.pmod("near_hour", F.lit(24)), F.floor(F.col("near_hour") / 24)
+    seen = seen.withColumn("days_seen", n_earlier([*_TYPE, clock], day))
     seen = seen.filter("hour = first_hour and near_hour = hour").join(F.broadcast(beginning), on="site", how="inner")
     past_hours = (F.col("hour") - F.col("site_hour")).cast("double")
     shares = seen.withColumn("history_hours", past_hours).withColumns(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from alertgraph_spark.attack import OT_ACTS, STAGES, TACTICS
-from alertgraph_spark.columns import hour_of, hourly_rate, is_planned
+from alertgraph_spark.columns import hour_of, hourly_rate, is_planned, n_earlier
 from alertgraph_spark.schemas import FEATURES
 from alertgraph_spark.table import conform
 
@@ -78,8 +78,8 @@ def describe_subgraphs(
 
 def with_heard_hours(episodes: DataFrame) -> DataFrame:
     """Add `heard_hours`: in how many earlier hours its site had an episode about the episode's target; the grain stays."""
-    by_hour = Window.partitionBy("site", "target_entity").orderBy(hour_of(F.unix_micros("started_at")))
-    return episodes.withColumn("heard_hours", (F.dense_rank().over(by_hour) - 1).cast("bigint"))
+    heard = n_earlier(("site", "target_entity"), hour_of(F.unix_micros("started_at")))
+    return episodes.withColumn("heard_hours", heard.cast("bigint"))
 
 
 def _facts(warm_up_hours: float) -> list[Column]:

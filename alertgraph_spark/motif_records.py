@@ -235,3 +235,6 @@ MOTIFS: tuple[Motif, ...] = (
     ),
 )
 """The most telling first: that is the order of the summary's words."""
+
+CHAINS = tuple(motif.id for motif in MOTIFS if not motif.hub)
+"""Motifs that are one way through a few episodes; the others count what meets at a hub."""

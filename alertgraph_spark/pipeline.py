@@ -37,7 +37,7 @@ from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, 
 from alertgraph_spark.features import describe_subgraphs, with_heard_hours
 from alertgraph_spark.graph import AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
-from alertgraph_spark.motif_records import MOTIFS
+from alertgraph_spark.motif_records import CHAINS, MOTIFS
 from alertgraph_spark.motifs import match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes, list_evidence
 from alertgraph_spark.paths import find_paths
@@ -48,8 +48,6 @@ from alertgraph_spark.sessions import describe_sessions, link_sessions, with_ses
 from alertgraph_spark.source_format import Asset, Format
 from alertgraph_spark.story import with_story
 from alertgraph_spark.table import conform
-
-CHAINS = tuple(motif.id for motif in MOTIFS if not motif.hub)
 
 
 def rank_subgraphs(

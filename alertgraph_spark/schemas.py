@@ -191,7 +191,7 @@ SUBGRAPHS = table(
     (
         "counterfactual",
         f"struct<cut:double,score:double,types:{_LEFT_OUT},fact:string>",
-        "if shown, the fewest alerts without which it would not be: with score below cut; else null",
+        "if shown, the fewest alerts found without which it would not be: with score below cut; else null",
     ),
 )
 
