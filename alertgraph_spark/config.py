@@ -39,7 +39,7 @@ def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> Settings:
     Parameters
     ----------
     path
-        The file. A format or an asset list that it names is looked up beside it, then in the working directory.
+        The file. A format or a list that it names is looked up beside it, then in the working directory.
     overrides
         `KEY=VALUE` with a dotted key (`export.root=/lake`, `sources.0.format=sigma`, `spark.conf.spark.ui.enabled=false`) and
         a value in YAML; they win over the file.
@@ -188,8 +188,9 @@ class _Reader:
                 hint = known + nearest_words(source.format)
                 file = self.look_up(source.format, f"sources.{number}.format", hint)
             sources[number] = replace(source, file=file)
-        assets_file = self.look_up(settings.assets, "assets") if settings.assets else None
-        return replace(settings, sources=tuple(sources), assets_file=assets_file)
+        named = {"assets": settings.assets, "maintenance": settings.maintenance}
+        files = {f"{key}_file": self.look_up(name, key) if name else None for key, name in named.items()}
+        return replace(settings, sources=tuple(sources), **files)
 
     def look_up(self, name: str | None, where: str, hint: str = "") -> Path:
         """Return the first place where a file of this name is, or refuse the key."""

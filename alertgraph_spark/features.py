@@ -31,7 +31,7 @@ def describe_subgraphs(
     Parameters
     ----------
     grouped
-        One row is one episode with its `subgraph_id` and `heard_hours` (`with_heard_hours`).
+        One row is one episode with its `subgraph_id`, `heard_hours` (`with_heard_hours`) and `is_announced`.
     motif_hits
         One row is one match (`schemas.MOTIF_HITS`).
     paths
@@ -104,7 +104,7 @@ def _facts(warm_up_hours: float) -> list[Column]:
         F.coalesce(F.max(outer) - F.min(inner), F.lit(0.0)).alias("level_drop"),
         F.coalesce(F.max(after_crossing.cast("double")), F.lit(0.0)).alias("ot_action"),
         F.max(F.when(after_crossing, F.struct("surprise", "name")))["name"].alias("act_name"),
-        F.avg(is_planned().cast("double")).alias("planned_share"),
+        F.avg((is_planned() | F.col("is_announced")).cast("double")).alias("planned_share"),
     ]
 
 

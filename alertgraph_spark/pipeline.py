@@ -37,6 +37,7 @@ from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, 
 from alertgraph_spark.features import describe_subgraphs, with_heard_hours
 from alertgraph_spark.graph import AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
+from alertgraph_spark.maintenance import with_announced
 from alertgraph_spark.motif_records import CHAINS, MOTIFS
 from alertgraph_spark.motifs import match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes, list_evidence
@@ -45,7 +46,7 @@ from alertgraph_spark.ranking import Knobs, Line, OnStage, Ranking
 from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
 from alertgraph_spark.scoring import score_subgraphs, with_score
 from alertgraph_spark.sessions import describe_sessions, link_sessions, with_session
-from alertgraph_spark.source_format import Asset, Format
+from alertgraph_spark.source_format import Asset, Format, MaintenanceWindow
 from alertgraph_spark.story import with_story
 from alertgraph_spark.table import conform
 
@@ -57,6 +58,7 @@ def rank_subgraphs(
     end: datetime,
     *,
     assets: Sequence[Asset] = (),
+    windows: Sequence[MaintenanceWindow] = (),
     knobs: Knobs | None = None,
     told_since: datetime | None = None,
     on_stage: OnStage = lambda stage, rows, seconds: None,
@@ -71,6 +73,8 @@ def rank_subgraphs(
         Table name to format.
     start, end
         The window, by TimeGenerated, half-open.
+    windows
+        Maintenance that was announced.
     told_since
         Subgraphs that ended before it are history and not told again; `start` if not given. An earlier time tells anew
         what rows that came late may have changed.
@@ -117,7 +121,8 @@ def rank_subgraphs(
 
     ranking.engine = choose_engine(knobs.engine, n_links, raw_alerts.sparkSession, knobs.crossover_links)
     begin = time.perf_counter()
-    grouped, left, cuts = _connect(line, active, sessions, links, knobs)
+    connected, left, cuts = _connect(line, active, sessions, links, knobs)
+    grouped = line.cut(with_announced(with_heard_hours(connected), windows, assets))
     ranking.counts["episodes"] = grouped.count()
     check_invariant(left, grouped)
     line.done("connect", ranking.counts["episodes"], begin)
@@ -183,9 +188,8 @@ def _connect(
     core = cores.select("episode", F.col("component").alias("core"))
     whole, refused = united(links)
     named = with_subgraph(whole.join(core, on="episode", how="inner"), absorbing, knobs.warm_up_hours)
-    grouped = line.cut(with_heard_hours(named))
     kept, cuts = divide_links(links, episodes, refused)
-    return grouped, line.cut(kept), cuts  # each term of a motif reads the kept
+    return named, line.cut(kept), cuts  # each term of a motif reads the kept
 
 
 def _graph(line: Line, grouped: DataFrame, links: DataFrame, knobs: Knobs) -> AlertGraph:

@@ -161,7 +161,7 @@ FEATURES = table(
         False,
     ),
     ("ot_action", "double", "1 if an OT target is acted on (impair, inhibit, impact) after a crossing, else 0", False),
-    ("planned_share", "double", "share of its episodes caused by a scanner or maintenance asset of the list", False),
+    ("planned_share", "double", "share of its episodes by a scanner or maintenance asset, or announced", False),
 )
 
 SUBGRAPHS = table(

@@ -60,7 +60,7 @@ TERMS: tuple[Term, ...] = (
     Term("ot_action", "ot_action", 3.0, "'acts on the process after the crossing'"),
     Term(
         *("planned", "planned_share", -15.0),
-        "concat(int(round(100 * planned_share)), ' % of it by a scanner or maintenance host')",
+        "concat(int(round(100 * planned_share)), ' % of it planned: a scanner, a maintenance host or an announced window')",
     ),
 )
 """Weights in nats; reference/design values, to be learned from labels where there are any."""

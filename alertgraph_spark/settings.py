@@ -180,18 +180,20 @@ class Spark:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of a run; `assets_file` is where the asset list was found."""
+    """All settings of a run; `assets_file` and `maintenance_file` are where the two lists were found."""
 
     export: Export
     results: Results
     sources: tuple[Source, ...] = key("what to read; at least one")
     assets: str | None = key("CSV of known assets, looked up like a format", None)
+    maintenance: str | None = key("CSV of announced maintenance windows, looked up like a format", None)
     graph: Graph = field(default_factory=Graph)
     ranking: Ranking = field(default_factory=Ranking)
     tracking: Tracking = field(default_factory=Tracking)
     post: Post = field(default_factory=Post)
     spark: Spark = field(default_factory=Spark)
     assets_file: Path | None = field(default=None, compare=False)
+    maintenance_file: Path | None = field(default=None, compare=False)
 
     def conflicts(self) -> Iterator[tuple[str, str]]:
         """Yield the dotted key and the problem for everything that is right by itself and wrong together."""
@@ -209,7 +211,7 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as written in the file, defaults filled in, without the paths that were found."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
-        del plain["assets_file"]
+        del plain["assets_file"], plain["maintenance_file"]
         for source in plain["sources"]:
             del source["file"]
         return plain

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 ENTITY_KINDS = ("host", "ip", "mac", "device", "account")
 """Kinds of entity; the order in an end's mapping is the order of preference."""
@@ -103,3 +104,16 @@ class Asset:
     purdue_level: float | None = None
     criticality: float | None = None
     role: str | None = None
+
+
+@dataclass(frozen=True)
+class MaintenanceWindow:
+    """One row of the maintenance calendar: what `asset` does from `begins` until before `ends` was announced.
+
+    `asset` is a host name or an IP address, `site` the workspace it is in, None for whichever has it; both times are aware.
+    """
+
+    asset: str
+    begins: datetime
+    ends: datetime
+    site: str | None = None

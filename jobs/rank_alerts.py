@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console.say(f"run {run_id}")
     formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
     known = assets.load_assets(settings.assets_file) if settings.assets_file else []
+    planned = assets.load_maintenance(settings.maintenance_file) if settings.maintenance_file else []
     spark = session.start_session(APP, jars=settings.graph.jars, **asdict(settings.spark))
     tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
     with console.stage("read"):
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     told_since = start - timedelta(hours=settings.export.look_back_hours)
     ranking = rank_subgraphs(
-        raw, formats, start, end, assets=known, knobs=knobs, told_since=told_since, on_stage=on_stage
+        raw, formats, start, end, assets=known, windows=planned, knobs=knobs, told_since=told_since, on_stage=on_stage
     )
     with console.stage("save"):
         results.save_tables(ranking.tables, folder)

@@ -80,8 +80,8 @@ def episode_frame(spark: SparkSession, rows: Iterable[Row], extra: str = "") -> 
 
 def grouped_frame(spark: SparkSession, rows: Sequence[Row]) -> DataFrame:
     """Episodes with a subgraph: that of the row, else one for each site, named after the site."""
-    named = [{"subgraph_id": f"sg-{row['site']}", "is_linked": True, **row} for row in rows]
-    return episode_frame(spark, named, "subgraph_id string, is_linked boolean")
+    named = [{"subgraph_id": f"sg-{row['site']}", "is_linked": True, "is_announced": False, **row} for row in rows]
+    return episode_frame(spark, named, "subgraph_id string, is_linked boolean, is_announced boolean")
 
 
 def connected_frame(episodes: DataFrame, components: DataFrame, absorbed: Iterable[int] = ()) -> DataFrame:

@@ -1,14 +1,15 @@
-"""The asset list: what a row says, and that every wrong row is told by its line."""
+"""Asset list and maintenance calendar: what a row says, and that every wrong row is told by its line."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.io.assets import load_assets
-from alertgraph_spark.source_format import Asset
+from alertgraph_spark.io.assets import load_assets, load_maintenance
+from alertgraph_spark.source_format import Asset, MaintenanceWindow
 
 HEADER = "asset,name,zone,purdue_level,criticality,role"
 
@@ -76,3 +77,57 @@ def test_another_header_is_refused_with_the_legal_columns(tmp_path: Path, header
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert "asset list cannot be read: No such file" in refusal(tmp_path / "nowhere.csv")
     assert "asset list cannot be read" in refusal(listed(tmp_path, "büro,,it,,,", encoding="cp1252"))
+
+
+# --- the calendar
+
+CALENDAR = "asset,from,to,site,what"
+
+
+def test_a_row_of_the_calendar_is_a_window(tmp_path: Path) -> None:
+    file = listed(
+        tmp_path,
+        "ews-1, 2026-03-02T22:00:00Z ,2026-03-03T01:30+01:00,plant-a,new firmware",
+        "10.9.0.31,2026-03-02T22:00Z,2026-03-02T23:00Z,,",
+        header=CALENDAR,
+    )
+    first, second = load_maintenance(file)
+
+    ten = datetime(2026, 3, 2, 22, tzinfo=timezone.utc)
+    assert first == MaintenanceWindow("ews-1", ten, ten + timedelta(hours=2.5), "plant-a")  # 01:30 in Vienna
+    assert second == MaintenanceWindow("10.9.0.31", ten, ten + timedelta(hours=1), None)
+    assert load_maintenance(listed(tmp_path, "a,2026-03-02T22Z,2026-03-02T23Z", header="asset,from,to"))
+
+
+def test_every_wrong_window_is_told_with_its_line(tmp_path: Path) -> None:
+    file = listed(
+        tmp_path,
+        "ews-1,2026-03-02T22:00:00,2026-03-03T01:00:00Z,,",
+        "ews-1,2026-03-02T22:00:00Z,tomorrow,,",
+        "ews-1,2026-03-02T22:00:00Z,2026-03-02T23:00:00+01:00,,",
+        ",2026-03-02T22:00:00Z,2026-03-02T23:00:00Z,,",
+        "10.9.0.0/24,2026-03-02T22:00:00Z,2026-03-02T23:00:00Z,,",
+        header=CALENDAR,
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        load_maintenance(file)
+    like = "no ISO 8601 time with an offset, such as 2026-03-02T22:00:00Z"
+    assert str(caught.value).splitlines() == [
+        f"{file}:2: from is '2026-03-02T22:00:00', {like}",
+        f"{file}:3: to is 'tomorrow', {like}",
+        f"{file}:4: from 2026-03-02T22:00:00Z is not before to 2026-03-02T23:00:00+01:00",  # the same moment
+        f"{file}:5: asset is ''; a window is of one host name or address",
+        f"{file}:6: asset is '10.9.0.0/24'; a window is of one host name or address",
+    ]
+
+
+@pytest.mark.parametrize("header", ["asset,from", "host,from,to", "asset,from,to,owner"])
+def test_another_header_of_the_calendar_is_refused(tmp_path: Path, header: str) -> None:
+    with pytest.raises(ConfigError, match=f"legal columns are {CALENDAR}"):
+        load_maintenance(listed(tmp_path, "a,b,c", header=header))
+
+
+def test_a_calendar_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="maintenance calendar cannot be read: No such file"):
+        load_maintenance(tmp_path / "nowhere.csv")

@@ -270,14 +270,17 @@ def test_a_format_is_looked_up_beside_the_configuration_first(tmp_path: Path, mo
         folder.mkdir()
         (folder / "ours.yaml").write_text("format: ours")
     (here / "assets.csv").write_text("host")
+    (beside / "calendar.csv").write_text("asset")
     monkeypatch.chdir(here)
-    file = write(beside, sources=[{"table": "Ours_CL", "format": "ours.yaml"}], assets="assets.csv")
+    lists = {"assets": "assets.csv", "maintenance": "calendar.csv"}
+    file = write(beside, sources=[{"table": "Ours_CL", "format": "ours.yaml"}], **lists)
 
     settings = load_settings(file)
 
     assert settings.sources[0].format == "ours.yaml"
     assert settings.sources[0].file == beside / "ours.yaml"
     assert settings.assets_file is not None and settings.assets_file.resolve() == here / "assets.csv"
+    assert settings.maintenance_file == beside / "calendar.csv"
 
 
 def test_a_missing_file_names_both_places_and_the_shipped_formats(

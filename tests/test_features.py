@@ -73,6 +73,12 @@ OTHERS = [
         told("3 p3/it -> p4/it x", source_role="jump_host"),
     ),
     *of(
+        "announced",
+        told("0 eng2/ot -> plc6/ot x") | {"is_announced": True},
+        told("1 scan2/it -> p5/it x", source_role="scanner") | {"is_announced": True},
+        told("2 eng2/ot -> plc6/ot y"),
+    ),
+    *of(
         "every stage",
         told("0 s/it x", tactics=["impact"]),
         told("1 s/it x", tactics=["discovery"]),
@@ -222,6 +228,8 @@ def test_levels_come_from_the_list_then_from_the_zone(features: dict[str, Any]) 
 def test_planned_is_who_acts(features: dict[str, Any]) -> None:
     # the scanner's own and the alert about a machine under maintenance, of four
     assert features["planned"]["planned_share"] == 0.5
+    # one announced, one announced and the scanner's own besides, of three
+    assert features["announced"]["planned_share"] == pytest.approx(2 / 3)
 
 
 def test_stages_are_those_of_the_kill_chain_not_tactics(features: dict[str, Any]) -> None:

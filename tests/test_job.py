@@ -114,6 +114,7 @@ def done(spark: SparkSession, plant: Path) -> Iterator[Done]:
             REPO / "examples" / "plant.yaml",
             export__root=home / "plant" / "lake",
             assets=home / "plant" / "assets.csv",
+            maintenance=home / "plant" / "maintenance.csv",
             results__path=home / "results",
             tracking__uri=f"sqlite:///{home}/mlflow.db",
             post__endpoint=emulator.url,

@@ -21,13 +21,13 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.alerts import normalise_alerts
 from alertgraph_spark.config import load_settings
-from alertgraph_spark.io.assets import load_assets
+from alertgraph_spark.io.assets import load_assets, load_maintenance
 from alertgraph_spark.io.format_files import load_format
 
 REPO = Path(__file__).parent.parent
 sys.path.insert(0, str(REPO / "benchmarks"))
 
-from plantbench import VERSION, shape  # noqa: E402
+from plantbench import DRAWS, shape  # noqa: E402
 from plantbench.__main__ import main  # noqa: E402
 from plantbench.acts import Act, Alerts, Watch  # noqa: E402
 from plantbench.catalogue import load_rules  # noqa: E402
@@ -77,7 +77,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def network(seed: int, days: int = 21, number: int = 0) -> tuple[Site, Watch, np.random.Generator]:
-    rngs = [np.random.default_rng([VERSION, seed, number, part]) for part in range(3)]
+    rngs = [np.random.default_rng([DRAWS, seed, number, part]) for part in range(3)]
     site = build_site(rngs[0], number, days * DAY)
     return site, Watch(site, RULES, rngs[1]), rngs[2]
 
@@ -372,10 +372,10 @@ def test_the_run_file_and_the_asset_list_load(small: Made) -> None:
     real = sum(n for site in small.told["sites"] for role, n in site["hosts"].items() if role != "external")
     named = len({asset.name for asset in assets if asset.name})
     assert 0.8 * real < named < real  # some are missing
-    with (small.folder / "maintenance.csv").open(encoding="utf-8", newline="") as file:
-        windows = list(csv.DictReader(file))
-    assert windows
-    assert all(window["from"] < window["to"] for window in windows)
+    assert settings.maintenance_file == small.folder / "maintenance.csv"
+    windows = load_maintenance(settings.maintenance_file)
+    assert {asset.name for asset in assets if asset.role == "maintenance"} & {window.asset for window in windows}
+    assert {window.site for window in windows} <= {site["site"] for site in small.told["sites"]}
 
 
 # ---- the shape

@@ -126,7 +126,7 @@ def test_the_words_of_each_term(some: dict[str, Any]) -> None:
         "chain": "2 hops forward in time: ws1 → jump → ews",
         "crossing": "reaches 1.5 Purdue levels down into OT",
         "ot_action": "acts on the process after the crossing",
-        "planned": "25 % of it by a scanner or maintenance host",
+        "planned": "25 % of it planned: a scanner, a maintenance host or an announced window",
     }
     assert set(facts) == {term.name for term in TERMS}
 
@@ -201,7 +201,7 @@ def test_how_often_it_was_seen(spark: SparkSession, seen: int, hours: float, sai
 
 
 def test_what_to_check_next_names_the_hosts(some: dict[str, Any]) -> None:
-    last = "Ask the owner of {} whether this was planned work; if so, add the machine to the asset list as such."
+    last = "Ask the owner of {} whether this was planned work; if so, tell the asset list or the maintenance calendar."
     assert some["sg-attack"]["checks"] == ["Who was logged on from ws1 to ews?", last.format("ews")]
     assert some["sg-alone"]["checks"] == [last.format("pc7")]  # no path: the host least heard of
 

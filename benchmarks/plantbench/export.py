@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from plantbench.catalogue import Rule
-from plantbench.site import Host, Site
+from plantbench.site import DAY, Host, Site
 from plantbench.unfold import Campaign
 
 START = np.datetime64("2026-03-02T00:00:00", "us")  # a Monday
@@ -30,7 +30,7 @@ TENANT = "11111111-1111-1111-1111-111111111111"
 TRUTH = ("item_id", "network", "time", "host", "name", "strict", "lenient")
 ROUTINES = ("item_id", "network", "chain", "crosses")
 ASSETS = ("asset", "name", "zone", "purdue_level", "criticality", "role")
-WINDOWS = ("site", "from", "to", "host", "what")
+WINDOWS = ("site", "from", "to", "asset", "what")
 ROLES = {
     "deployment": "server",
     "backup": "server",
@@ -47,6 +47,7 @@ sources:
   - {{table: SuricataEve_CL, format: suricata_eve}}
   - {{table: SigmaAlerts_CL, format: sigma}}
 assets: "{out}/assets.csv"
+maintenance: "{out}/maintenance.csv"
 results: {{path: "{out}/results"}}
 tracking: {{uri: none}}
 post: {{mode: none}}
@@ -155,23 +156,25 @@ def write_csv(path: Path, header: tuple[str, ...], rows: Iterable[tuple[object, 
 
 
 def announced(site: Site, chains: list[Campaign], rng: np.random.Generator) -> Iterator[tuple[str, ...]]:
-    """The windows that operations announced: most of those that happened, and some that never did."""
+    """The windows that operations announced: most of those that happened, and some that never did.
+
+    A window names the machines that the work is done from, as a change request does, in whole minutes.
+    """
+
+    def rows(chain: Campaign, later: float) -> Iterator[tuple[str, ...]]:
+        acts = [act for step in chain.steps for act in step.acts if min(act.source, act.target) >= 0]
+        begin, end = (min(at + later, site.span) for at in (max(chain.span[0] - 1800, 0), chain.span[1] + 3600))
+        if end - begin < 60:
+            return  # after the last day
+        for host in sorted({site.hosts[act.source].name for act in acts if site.hosts[act.source].zone != "external"}):
+            yield site.name, f"{stamp(begin)[:16]}:00Z", f"{stamp(end)[:16]}:00Z", host, chain.story.name
+
     for chain in chains:
         told, phantom = rng.random(2)
-        begin, end = chain.span
-        host = site.hosts[chain.steps[0].hosts[0]].name
-        if not chain.story.announced:
-            continue
-        if told < 0.85:
-            yield site.name, stamp(max(begin - 1800, 0)), stamp(end + 3600), host, chain.story.name
-        if phantom < 0.1:
-            yield (
-                site.name,
-                stamp(min(begin + 86400, site.span)),
-                stamp(min(end + 90000, site.span)),
-                host,
-                chain.story.name,
-            )
+        if chain.story.announced and told < 0.85:
+            yield from rows(chain, 0)
+        if chain.story.announced and phantom < 0.1:
+            yield from rows(chain, DAY)
 
 
 def campaign_note(

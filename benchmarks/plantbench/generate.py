@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from plantbench import VERSION, export
+from plantbench import DRAWS, VERSION, export
 from plantbench.acts import Alerts, Watch
 from plantbench.catalogue import Rule, load_rules
 from plantbench.intrusions import INTRUSIONS
@@ -181,7 +181,7 @@ def generate(
         raise ValueError(f"no intrusion is of the families {', '.join(families)}")
     out.mkdir(parents=True, exist_ok=True)
     rules, span = load_rules(), days * DAY
-    shares = np.random.default_rng([VERSION, seed]).dirichlet(np.full(sites, 5.0))
+    shares = np.random.default_rng([DRAWS, seed]).dirichlet(np.full(sites, 5.0))
     shares = 0.2 / sites + 0.8 * shares
     tables: Tables = {}
     notes: list[dict[str, object]] = []
@@ -191,7 +191,7 @@ def generate(
         export.packed_table(out / "routines.csv.gz", export.ROUTINES) as routine,
     ):
         for number in range(first, first + sites):
-            rngs = [np.random.default_rng([VERSION, seed, number, part]) for part in range(6)]
+            rngs = [np.random.default_rng([DRAWS, seed, number, part]) for part in range(6)]
             site = build_site(rngs[0], number, span, desks)
             watch, wanted = Watch(site, rules, rngs[1]), int(alerts * shares[number - first])
             chosen, attack = campaigns(watch, wanted, rngs[2], stories)

@@ -52,10 +52,10 @@ class Lake:
         return LAKES / self.name
 
     @property
-    def assets(self) -> Path | None:
-        """What the sites believe of their hosts, where the lake has such a list."""
-        file = self.folder / "assets.csv"
-        return file if file.exists() else None
+    def lists(self) -> dict[str, Path]:
+        """What the sites believe of their hosts and announce of their work, where the lake has such lists, by setting."""
+        files = {name: self.folder / f"{name}.csv" for name in ("assets", "maintenance")}
+        return {name: file for name, file in files.items() if file.exists()}
 
     def is_there(self) -> bool:
         """Whether it can be judged: a real set needs the folder beside the repository."""
@@ -112,7 +112,7 @@ def generated(seeds: Sequence[int], families: Sequence[str] = (), first: int = 0
             join_days(part / "lake", folder / "lake")
             shutil.rmtree(part / "lake")
         parts = [folder / f"seed-{seed}" for seed in seeds]
-        for name in ("truth.csv.gz", "routines.csv.gz", "assets.csv"):
+        for name in ("truth.csv.gz", "routines.csv.gz", "assets.csv", "maintenance.csv"):
             join_tables([part / name for part in parts], folder / name)
         told = [json.loads((part / "campaigns.json").read_text(encoding="utf-8")) for part in parts]
         joined = {key: [one for campaigns in told for one in campaigns[key]] for key in ("campaigns", "sites")}

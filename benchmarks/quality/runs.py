@@ -69,7 +69,7 @@ def finished(folder: Path, alerts: Path) -> Path | None:
 def configuration(lake: Lake, folder: Path) -> dict[str, object]:
     """What a user would write for this lake: only what is his to say, no parameter of the method."""
     pairs = [source.split("=", 1) for source in lake.sources]
-    named: dict[str, object] = {} if lake.assets is None else {"assets": str(lake.assets)}
+    named: dict[str, object] = {name: str(file) for name, file in lake.lists.items()}
     return named | {
         "export": {"root": str(lake.folder / "lake")},
         "sources": [{"table": t, "format": str(REPO / f) if f.endswith(".yaml") else f} for t, f in pairs],

@@ -3,10 +3,11 @@
 
     generate.py OUT [--seed 7] [--days 3] [--alerts 5000] [--site plant-north]
 
-OUT/lake/          the alerts as Log Analytics exports them, in four tables
-OUT/assets.csv     the site's asset list: names, addresses, zones, Purdue levels, roles
-OUT/truth.csv.gz   what each row was: '-' or the attack's step; no row of the lake holds any of it
-OUT/lake.json      rows and time span of each table
+OUT/lake/            the alerts as Log Analytics exports them, in four tables
+OUT/assets.csv       the site's asset list: names, addresses, zones, Purdue levels, roles
+OUT/maintenance.csv  the windows that operations announce
+OUT/truth.csv.gz     what each row was: '-' or the attack's step; no row of the lake holds any of it
+OUT/lake.json        rows and time span of each table
 
 The same seed gives the same bytes. Only the standard library is used. Times are UTC.
 """
@@ -24,7 +25,7 @@ from campaigns import CAMPAIGNS, campaign_alerts, with_lenient_windows
 from lake import Item, write_lake
 from network import Network, build_network
 from noise import everyday_alerts, occasional_alerts
-from planned import maintenance_alerts, scan_alerts
+from planned import maintenance_alerts, scan_alerts, write_calendar
 from products import RULES, write_rows
 from rules import Alert
 
@@ -74,6 +75,7 @@ def generate(
     alerts = make_alerts(network, days, wanted, seed)
     out.mkdir(parents=True, exist_ok=True)
     network.write_assets(out / "assets.csv")
+    write_calendar(out / "maintenance.csv", days, site)
     return write_lake(out, site, make_items(network, alerts, days[-1] + dt.timedelta(days=1), seed), seed)
 
 

@@ -6,9 +6,11 @@ window walks the same way from IT into OT that an attacker would. Every alert of
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 from network import Network
 from rules import Alert
@@ -32,7 +34,7 @@ SWEEP = (
 )
 SERVER_ONLY = {"ids.bind_version", "ids.snmp_public", "ids.ssh_scan"}
 
-PLANNER, JUMP = "ws-012", "jmp-mnt"
+PLANNER, JUMP, STATION = "ws-012", "jmp-mnt", "ews-1"
 ACCOUNT = "corp\\mnt.rota"
 # minutes after the window opens, rule, source, target, account
 WINDOW: tuple[tuple[float, str, str, str, str], ...] = (
@@ -85,3 +87,14 @@ def maintenance_alerts(days: list[dt.datetime], seed: int) -> Iterator[Alert]:
         for minutes, rule, source, target, account in WINDOW:
             at = opens + dt.timedelta(minutes=minutes * pace, seconds=rng.uniform(0, 15))
             yield Alert(at, rule, target, source, account, has_known_cause=True)
+
+
+def write_calendar(path: Path, days: list[dt.datetime], site: str) -> None:
+    """Write what operations announce: a window each noon for the machines that the work is done from."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("asset", "from", "to", "site", "what"))
+        for day in days:
+            begins, ends = (day + dt.timedelta(hours=hours) for hours in (11.5, 13.5))
+            for asset in (PLANNER, JUMP, STATION):
+                rows.writerow((asset, begins.isoformat(), ends.isoformat(), site, "controllers 1 and 2"))
