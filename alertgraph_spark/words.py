@@ -12,7 +12,9 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import NO_TEXTS, sql_text
 
-_ALWAYS = "Ask the owner of {last} whether this was planned work; if so, tell the asset list or the maintenance calendar."
+_ALWAYS = (
+    "Ask the owner of {last} whether this was planned work; if so, tell the asset list or the maintenance calendar."
+)
 
 MAX_HOSTS = 5
 """Hosts of a path that a title names; of a longer one the first two and the last two."""
