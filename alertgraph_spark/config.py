@@ -188,9 +188,9 @@ class _Reader:
                 hint = known + nearest_words(source.format)
                 file = self.look_up(source.format, f"sources.{number}.format", hint)
             sources[number] = replace(source, file=file)
-        named = {"assets": settings.assets, "maintenance": settings.maintenance}
-        files = {f"{key}_file": self.look_up(name, key) if name else None for key, name in named.items()}
-        return replace(settings, sources=tuple(sources), **files)
+        assets_file = self.look_up(settings.assets, "assets") if settings.assets else None
+        calendar = self.look_up(settings.maintenance, "maintenance") if settings.maintenance else None
+        return replace(settings, sources=tuple(sources), assets_file=assets_file, maintenance_file=calendar)
 
     def look_up(self, name: str | None, where: str, hint: str = "") -> Path:
         """Return the first place where a file of this name is, or refuse the key."""
