@@ -133,4 +133,5 @@ def absorb_sessions(episodes: DataFrame, sessions: DataFrame) -> DataFrame:
         F.col("host").alias("entity"),
         (gap_hours * 60).alias("gap_minutes"),
         (WEIGHT * F.exp(-F.col("site_rate") * gap_hours)).alias("weight"),
+        F.lit(0.0).alias("chance"),
     )

@@ -43,7 +43,10 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
         "named": f"concat({_named('source')}, {_named('target')})",
     }
     lines = lines.withColumns({name: F.expr(text) for name, text in moved.items()})
-    zones = {f"{end}_zone": zone_of(F.col(f"{end}_entity"), F.col(f"{end}_zone")) for end in _BOTH}
+    zones = {
+        f"{end}_zone": zone_of(F.col(f"{end}_entity"), F.col(f"{end}_zone"), F.col(f"{other}_entity"))
+        for end, other in (_BOTH, _BOTH[::-1])
+    }
     entities = F.expr(f"array_distinct(concat({_entity('source')}, {_entity('target')}, others))")
     return lines.withColumns({**zones, "entities": entities}).select(*ALERTS.names, *WITH_LINE)
 

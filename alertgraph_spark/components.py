@@ -1,7 +1,8 @@
-"""Connect: episodes that links join are one subgraph, unless it would grow past all reading.
+"""Connect: episodes that links join are one subgraph, unless it would grow past all reading or on chance alone.
 
-Components come from the graph's engine. One above the size cap is taken apart again: its links are united strongest first
-(Kruskal) and a link that would join two parts to more than the cap is refused and recorded, so that an analyst can re-join.
+Components come from the graph's engine. One above the size cap, or with a link too weak for its size, is taken apart again:
+its links are united strongest first (Kruskal), and a link is refused and recorded, so that an analyst can re-join, where it
+would join two parts to more than the cap, or where a part so large would come by such a link by chance.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ from alertgraph_spark.graph import AlertGraph
 from alertgraph_spark.schemas import CUTS, LINKS
 from alertgraph_spark.table import conform
 
+CHANCE_LINKS = 1.0
+"""Links as likely by chance that are expected in a subgraph, at most, if each of its sessions is asked for one: the larger
+a subgraph, the surer a link must be, and two small ones may still meet after days. Where each session finds one by chance
+alone, what is unrelated hangs together without end (Erdős and Rényi, On the evolution of random graphs, 1960)."""
+
 CONTEXT_SHARE = 0.15
 """Share of past hours above which a type is shown as context, not as evidence: it is nearly everyday noise."""
 
@@ -27,7 +33,7 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int) -> tuple[DataFrame, Dat
     Parameters
     ----------
     graph
-        A vertex is a session (`id`), an edge a link between two (`session_graph`).
+        A vertex is a session (`id`), an edge a link between two (`session_links`).
     max_sessions
         Absolute, because a share of the run's total would look ahead.
 
@@ -39,21 +45,25 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int) -> tuple[DataFrame, Dat
     Raises
     ------
     GraphEngineError
-        If the components above the cap have more links than `graph.driver_max_links`.
+        If the components that are taken apart have more links than `graph.driver_max_links`.
 
     Notes
     -----
-    Only links of components above the cap come to the driver.
+    Only links of components that are above the cap, or have a link that is too likely by chance for their size, come to the
+    driver.
     """
     components = graph.connected_components()
-    size = F.count(F.lit(1)).over(Window.partitionBy("component"))
-    oversized = components.withColumn("size", size).filter(F.col("size") > max_sessions)
-    inside = graph.edges.join(oversized.select(F.col("id").alias("src")), on="src", how="inner")
-    links = inside.select("src", "dst", "weight").limit(graph.driver_max_links + 1).toPandas()
+    sized = components.withColumn("size", F.count(F.lit(1)).over(Window.partitionBy("component")))
+    inside = graph.edges.join(sized.withColumnRenamed("id", "src"), on="src", how="inner")
+    likeliest = F.max("chance").over(Window.partitionBy("component"))
+    is_doubtful = (F.col("size") > max_sessions) | (F.col("size") * likeliest > CHANCE_LINKS)
+    doubtful = inside.withColumn("is_doubtful", is_doubtful).filter("is_doubtful")
+    links = doubtful.select("src", "dst", "weight", "chance").limit(graph.driver_max_links + 1).toPandas()
     if len(links) > graph.driver_max_links:
         raise GraphEngineError(
-            f"subgraphs above {max_sessions:,} episodes have more than {graph.driver_max_links:,} links: too many to cut on"
-            " the driver. Raise graph.driver_max_links, or ranking.max_sessions, or lower ranking.coincidence"
+            f"subgraphs above {max_sessions:,} episodes, or held by chance, have more than {graph.driver_max_links:,} links:"
+            " too many to cut on the driver. Raise graph.driver_max_links, or ranking.max_sessions, or lower"
+            " ranking.coincidence"
         )
     if links.empty:
         return components, graph.edges.select("src", "dst").limit(0)
@@ -67,14 +77,16 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int) -> tuple[DataFrame, Dat
 
 
 def unite_strongest_first(
-    links: Iterable[tuple[int, int, float]], max_size: int
+    links: Iterable[tuple[int, int, float, float]], max_size: int, chance_links: float = CHANCE_LINKS
 ) -> tuple[dict[int, int], list[tuple[int, int]]]:
     """Unite vertices along links, strongest first, into parts of at most `max_size`.
 
     Parameters
     ----------
     links
-        `(src, dst, weight)`; equal weights are taken in order of `src`, `dst`, so that a rerun cuts the same links.
+        `(src, dst, weight, chance)`; equal weights are taken in order of `src`, `dst`, so that a rerun cuts the same links.
+    chance_links
+        A link is refused where its chance times the vertices of both parts is above this.
 
     Returns
     -------
@@ -87,8 +99,13 @@ def unite_strongest_first(
 
     Examples
     --------
-    >>> unite_strongest_first([(1, 2, 0.9), (2, 3, 0.1), (3, 4, 0.8)], max_size=2)
+    >>> unite_strongest_first([(1, 2, 0.9, 0.0), (2, 3, 0.1, 0.0), (3, 4, 0.8, 0.0)], max_size=2)
     ({1: 1, 2: 1, 3: 3, 4: 3}, [(2, 3)])
+
+    Four in a hundred is one chance too many for parts of 2 and 1, where so much is allowed to two alone:
+
+    >>> unite_strongest_first([(1, 2, 0.9, 0.04), (2, 3, 0.8, 0.04)], max_size=9, chance_links=0.1)
+    ({1: 1, 2: 1, 3: 3}, [(2, 3)])
     """
     ordered = sorted(links, key=lambda link: (-link[2], link[0], link[1]))
     parent: dict[int, int] = {}
@@ -102,21 +119,23 @@ def unite_strongest_first(
             vertex = parent[vertex]
         return vertex
 
-    for src, dst, _ in ordered:
+    for src, dst, _, chance in ordered:
         a, b = root(src), root(dst)
-        if a != b and size[a] + size[b] <= max_size:
+        together = size[a] + size[b]
+        if a != b and together <= max_size and chance * together <= chance_links:
             small, large = sorted((a, b), key=lambda v: (size[v], v))
             parent[small] = large
-            size[large] += size[small]
+            size[large] = together
     smallest: dict[int, int] = {}
     for vertex in sorted(parent):
         smallest.setdefault(root(vertex), vertex)
     parts = {vertex: smallest[root(vertex)] for vertex in sorted(parent)}
-    return parts, sorted((src, dst) for src, dst, _ in ordered if parts[src] != parts[dst])
+    return parts, sorted((src, dst) for src, dst, *_ in ordered if parts[src] != parts[dst])
 
 
 def session_links(links: DataFrame, episodes: DataFrame) -> DataFrame:
-    """Links between sessions: `src` and `dst` are those of both ends, `weight` that of the strongest; one row is one pair.
+    """Links between sessions: `src` and `dst` are those of both ends, `weight` that of the strongest, `chance` that of the
+    least likely by chance; one row is one pair.
 
     `episodes` has one row an episode with its `session`. What is one session is together already.
     """
@@ -126,7 +145,7 @@ def session_links(links: DataFrame, episodes: DataFrame) -> DataFrame:
     )
     pairs = of_sessions.filter(F.col("src_session") != F.col("dst_session"))
     return pairs.groupBy(F.col("src_session").alias("src"), F.col("dst_session").alias("dst")).agg(
-        F.max("weight").alias("weight")
+        F.max("weight").alias("weight"), F.min("chance").alias("chance")
     )
 
 

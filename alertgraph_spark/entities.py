@@ -85,10 +85,15 @@ def is_private(key: Column) -> Column:
     return F.substring(key, 4, 64).rlike(_PRIVATE)
 
 
-def zone_of(key: Column, known: Column) -> Column:
-    """Zone of an end: what asset list, product or protocol say, else external for a public address, else unknown."""
+def zone_of(key: Column, known: Column, other: Column) -> Column:
+    """Zone of an end: what asset list, product or protocol say, else external for a public address, else unknown.
+
+    A public address is external unless the `other` end lies in the same /24: whole plants use public addresses inside.
+    """
     is_public = key.startswith("ip:") & ~is_private(key)
-    zone = F.coalesce(known, F.when(is_public, F.lit("external")), F.lit("unknown"))
+    block, other_block = (F.substring_index(end, ".", 3) for end in (key, other))
+    is_stranger = is_public & ~F.coalesce((block == other_block) & key.contains("."), F.lit(False))
+    zone = F.coalesce(known, F.when(is_stranger, F.lit("external")), F.lit("unknown"))
     return F.when(key.isNotNull(), zone)
 
 

@@ -5,7 +5,7 @@ Everything said of an episode uses hours before it alone: no whole-period count,
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import hour_of, n_earlier
@@ -96,8 +96,10 @@ def fold_episodes(bins: DataFrame, alerts: DataFrame, chronic_share: float, warm
 
     Notes
     -----
-    `fleet_share` is (distinct past hours with the type + 1) / (past hours + 2), `pair_share` the same between these two ends
-    (at this host, where there is no source); distinct hours, so that a flood counts once. Counted over the hours that
+    `fleet_share` is (distinct past hours with the type + 1) / (past hours + 2), `actor_share` the same of the type by whoever
+    acts: the source, else the host that it is about. Nearly every pair is new to a site, so rarity backs off from the pair to
+    the end that acts: what a deployment server does to one more machine is no news. All that is outside is one actor, since
+    an address of the Internet is new each time. Distinct hours, so that a flood counts once, counted over the hours that
     episodes touch: every hour inside an episode holds an alert as long as the fold's gap is below an hour.
     `surprise` is the mean of both negative logarithms, in nats.
 
@@ -125,6 +127,15 @@ def _accounts(bins: DataFrame, alerts: DataFrame) -> DataFrame:
     return each.groupBy("episode").agg(F.array_sort(F.collect_set("account")).alias("accounts"))
 
 
+def _actor() -> Column:
+    """Who acts, as the past is asked about him: one name for all that is outside."""
+    entity, zone = (
+        F.when(F.col("source_entity").isNull(), F.col(f"target_{of}")).otherwise(F.col(f"source_{of}"))
+        for of in ("entity", "zone")
+    )
+    return F.when(zone == "external", zone).otherwise(entity)
+
+
 def _with_past(episodes: DataFrame, chronic_share: float, warm_up_hours: float) -> DataFrame:
     first_hour, last_hour = (hour_of(F.unix_micros(end)) for end in ("started_at", "ended_at"))
     hourly = episodes.withColumn("first_hour", first_hour).withColumn(
@@ -132,7 +143,7 @@ def _with_past(episodes: DataFrame, chronic_share: float, warm_up_hours: float) 
     )
     beginning = hourly.groupBy("site").agg(F.min("hour").alias("site_hour"))
     seen = hourly.withColumn("fleet_seen", n_earlier(_TYPE, "hour")).withColumn(
-        "pair_seen", n_earlier(_FOLD_KEY, "hour")
+        "actor_seen", n_earlier([*_TYPE, _actor()], "hour")
     )
     # Each hour also speaks for the one before and the one after; a day counts once.
     seen = seen.withColumn("near_hour", F.explode(F.sequence(F.col("hour") - 1, F.col("hour") + 1)))
@@ -141,13 +152,13 @@ def _with_past(episodes: DataFrame, chronic_share: float, warm_up_hours: float) 
     seen = seen.filter("hour = first_hour and near_hour = hour").join(F.broadcast(beginning), on="site", how="inner")
     past_hours = (F.col("hour") - F.col("site_hour")).cast("double")
     shares = seen.withColumn("history_hours", past_hours).withColumns(
-        {f"{of}_share": (F.col(f"{of}_seen") + 1) / (past_hours + 2) for of in ("fleet", "pair")}
+        {f"{of}_share": (F.col(f"{of}_seen") + 1) / (past_hours + 2) for of in ("fleet", "actor")}
     )
     is_frequent = (F.col("fleet_share") >= chronic_share) & (F.col("history_hours") >= warm_up_hours)
     is_periodic = (F.col("days_seen") >= PERIODIC_DAYS) & (
         F.col("days_seen") >= PERIODIC_SHARE * F.col("history_hours") / 24
     )
     is_chronic = is_frequent | is_periodic
-    return shares.withColumn("surprise", -F.log("fleet_share") / 2 - F.log("pair_share") / 2).withColumn(
+    return shares.withColumn("surprise", -F.log("fleet_share") / 2 - F.log("actor_share") / 2).withColumn(
         "is_chronic", is_chronic
     )

@@ -120,11 +120,12 @@ def _with_quiet(episodes: DataFrame) -> DataFrame:
     `quiet`, the target with the counts behind it.
 
     Rate `-ln(1 - (h + 1) / (H + 3))` from h distinct past hours with an episode about the target that was no everyday noise,
-    of H.
+    of H. 0 for a target outside: an address of the Internet is new each time.
     """
     rate = hourly_rate(F.col("heard_hours"), F.col("history_hours"), prior=3)
     quiet = F.struct(F.col("target_entity").alias("name"), F.col("heard_hours").alias("seen_hours"), "history_hours")
-    return episodes.withColumns({"quiet_nats": F.greatest(F.lit(0.0), -F.log(rate)), "quiet": quiet})
+    nats = F.when(F.col("target_zone") == "external", 0.0).otherwise(F.greatest(F.lit(0.0), -F.log(rate)))
+    return episodes.withColumns({"quiet_nats": nats, "quiet": quiet})
 
 
 def _rarity(grouped: DataFrame) -> DataFrame:

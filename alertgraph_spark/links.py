@@ -23,6 +23,9 @@ FOLLOWS = 0.95
 LESSER = 0.9
 """What every other link weighs of its kind's weight, so that it stays below."""
 
+INSTANT_HOURS = 1 / 60
+"""Shortest gap that is asked about: on a busy entity something else is always there within a minute."""
+
 NEAREST = 3
 """Predecessors by start that are tried for each episode: the nearest alone can hide an older one that still runs."""
 
@@ -94,7 +97,8 @@ def find_links(
     to but that never acts itself.
 
     A patient link spans at most `coincidence / rate`; its weight falls with the chance that something else would have come
-    in the gap, `exp(-rate * gap)`. An episode that a pivot as surprising explains within the gap that is always allowed is
+    in the gap, `exp(-rate * gap)`. `chance` is one less that, of a gap of at least a minute; it is 0 for the pivot from the
+    nearest arrival within the gap that is always allowed. An episode that a pivot as surprising explains within that gap is
     linked to no older one. No range join: arrivals are numbered in time, so that a predecessor is an equality, and strength
     is counted in whole nats. At most 3 candidates for each episode and kind, of a pivot 9; narrow frames throughout.
     """
@@ -125,12 +129,17 @@ def find_links(
         .when(follows & F.col("is_nearest"), F.lit(FOLLOWS))
         .otherwise(LESSER * F.col("kind_weight") * alone)
     )
-    # Where several kinds hold, the most telling names the link and the strongest weighs it.
+    chance = F.when(follows & F.col("is_nearest"), F.lit(0.0)).otherwise(
+        1 - F.exp(-rate * F.greatest(gap_hours, F.lit(INSTANT_HOURS)))
+    )
+    # Where several kinds hold, the most telling names the link, the strongest weighs it, the least of chance speaks for it.
     named = F.max_by(
         F.struct("kind", F.col("key").alias("entity"), "gap_minutes"), F.struct("kind_weight", strength, "kind", "key")
     )
-    pairs = linked.groupBy("site", "src", "dst").agg(F.max(strength).alias("weight"), named.alias("named"))
-    return conform(pairs.select("site", "src", "dst", "weight", "named.*"), LINKS)
+    pairs = linked.groupBy("site", "src", "dst").agg(
+        F.max(strength).alias("weight"), F.min(chance).alias("chance"), named.alias("named")
+    )
+    return conform(pairs.select("site", "src", "dst", "weight", "chance", "named.*"), LINKS)
 
 
 def _nearest_predecessors(ends: DataFrame) -> DataFrame:

@@ -75,9 +75,9 @@ EPISODES = table(
     *_ENDS,
     ("accounts", "array<string>", "account entities of its alerts"),
     ("fleet_share", "double", "share of past hours in which the site saw this type, (seen + 1) / (hours + 2)", False),
-    ("pair_share", "double", "the same for this type between these two ends", False),
+    ("actor_share", "double", "the same for this type by whoever acts; all that is outside is one actor", False),
     ("history_hours", "double", "hours of history that the site had before it", False),
-    ("surprise", "double", "-1/2 ln fleet_share - 1/2 ln pair_share, in nats", False),
+    ("surprise", "double", "-1/2 ln fleet_share - 1/2 ln actor_share, in nats", False),
     (
         "is_chronic",
         "boolean",
@@ -96,11 +96,17 @@ LINKS = table(
     ("entity", "string", "the entity both have in common; for coincidence and absorbed the later host", False),
     ("gap_minutes", "double", "end of the earlier to start of the later, not below 0", False),
     ("weight", "double", "(0, 1]: the last to cut is 1; a pivot from the nearest arrival is above all others", False),
+    (
+        "chance",
+        "double",
+        "that something as surprising would have come in the gap anyway; 0 where the link passed another test",
+        False,
+    ),
 )
 
 CUTS = table(
     "cuts",
-    "one link that was refused to keep a subgraph under the size cap",
+    "one link that was refused: to keep a subgraph under the size cap, or since it was one too many by chance",
     *((c.name, c.type, c.meaning, c.nullable) for c in LINKS.columns),
 )
 

@@ -157,6 +157,7 @@ def link_sessions(sessions: DataFrame) -> DataFrame:
             F.col("dst.host").alias("entity"),
             (gap_hours * 60).alias("gap_minutes"),
             (WEIGHT * F.exp(-rate * gap_hours)).alias("weight"),
+            F.lit(0.0).alias("chance"),
         ),
         LINKS,
     )

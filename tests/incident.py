@@ -51,7 +51,7 @@ def told(line: str, lasts: float = 0, **columns: Any) -> Row:
         **dict.fromkeys(("source_level", "target_level", "source_role", "target_role")),
         "accounts": [f"account:{word[1:]}" for word in words if word.startswith("@")],
         "fleet_share": 0.01,
-        "pair_share": 0.01,
+        "actor_share": 0.01,
         "history_hours": 200.0,  # an entity that never spoke before: -ln(1 - 1/202) = 0.005 an hour
         "surprise": 4.6,  # 4 whole nats
         "is_chronic": False,
@@ -96,6 +96,6 @@ def connected_frame(episodes: DataFrame, components: DataFrame, absorbed: Iterab
 
 
 def link_frame(spark: SparkSession, links: Iterable[tuple[int, int, float]], site: str = "plant") -> DataFrame:
-    """`schemas.LINKS` from `(src, dst, weight)`."""
-    rows = [(site, src, dst, "pivot", "host:fs1", 1.0, weight) for src, dst, weight in links]
+    """`schemas.LINKS` from `(src, dst, weight)`, none of them left to chance."""
+    rows = [(site, src, dst, "pivot", "host:fs1", 1.0, weight, 0.0) for src, dst, weight in links]
     return spark.createDataFrame(rows, LINKS.ddl)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable
 
 import networkx as nx
@@ -30,6 +31,11 @@ WeightedLink = tuple[int, int, float]
 def need(engine: str, spark: SparkSession) -> None:
     if engine == "graphframes" and not graphframes_available(spark):
         pytest.skip("GraphFrames' classes are not on the class path: name the jars in ALERTGRAPH_GRAPHFRAMES_JARS")
+
+
+def sure(links: Iterable[WeightedLink]) -> list[tuple[int, int, float, float]]:
+    """Links of which none is left to chance."""
+    return [(*link, 0.0) for link in links]
 
 
 # --- the size cap ---------------------------------------------------------------------------------------------------
@@ -71,7 +77,7 @@ CHAIN: list[WeightedLink] = [(1, 2, 0.9), (2, 3, 0.1), (3, 4, 0.8)]
 def test_links_are_united_strongest_first(
     links: list[WeightedLink], cap: int, parts: dict[int, int], refused: list[tuple[int, int]]
 ) -> None:
-    assert unite_strongest_first(links, cap) == (parts, refused)
+    assert unite_strongest_first(sure(links), cap) == (parts, refused)
 
 
 def random_links(seed: int) -> list[WeightedLink]:
@@ -86,9 +92,11 @@ def test_properties_of_the_cap_on_random_graphs() -> None:
     for seed in range(300):
         links = random_links(seed)
         cap = random.Random(seed).choice((1, 2, 3, 5, 12, 99))
-        parts, refused = unite_strongest_first(links, cap)
+        parts, refused = unite_strongest_first(sure(links), cap)
         shuffled = random.Random(seed + 1).sample(links, len(links))
-        assert unite_strongest_first(shuffled, cap) == (parts, refused), f"seed {seed}: the order of links matters"
+        assert unite_strongest_first(sure(shuffled), cap) == (parts, refused), (
+            f"seed {seed}: the order of links matters"
+        )
 
         kept = nx.Graph([(src, dst) for src, dst, _ in links if (src, dst) not in set(refused)])
         kept.add_nodes_from(parts)
@@ -112,6 +120,58 @@ def test_only_what_is_above_the_cap_is_cut_and_every_cut_is_recorded(spark: Spar
     assert [tuple(row) for row in cuts.collect()] == [(2, 3)]
 
 
+# --- links of chance ------------------------------------------------------------------------------------------------
+
+
+def as_likely(n: int, chance: float) -> list[tuple[int, int, float, float]]:
+    """A chain of n vertices, each link weaker than the one before."""
+    return [(v, v + 1, 0.9 - v / 1000, chance) for v in range(1, n)]
+
+
+@pytest.mark.parametrize(
+    ("links", "refused"),
+    [
+        # .3 times 2 and 3 is at most 1; times 4 it is 1.2
+        pytest.param(as_likely(3, 0.3), [], id="three may meet by three in ten"),
+        pytest.param(as_likely(4, 0.3), [(3, 4)], id="a fourth may not"),
+        # 1-2, 3-4 and 5-6 are surely together; two twos make four, and .25 times 4 is just 1; with the third it is 1.5
+        pytest.param(
+            [(1, 2, 1.0, 0.0), (3, 4, 1.0, 0.0), (5, 6, 1.0, 0.0), (2, 3, 0.8, 0.25), (4, 5, 0.7, 0.25)],
+            [(4, 5)],
+            id="both parts count",
+        ),
+        pytest.param([*as_likely(4, 0.3)[:2], (3, 4, 0.1, 0.0)], [], id="what passed another test joins at any size"),
+        pytest.param([(1, 2, 0.9, 0.3), (2, 3, 0.8, 0.3), (1, 3, 0.1, 0.9)], [], id="inside a part no link is refused"),
+    ],
+)
+def test_the_larger_a_part_the_surer_a_link_must_be(
+    links: list[tuple[int, int, float, float]], refused: list[tuple[int, int]]
+) -> None:
+    assert unite_strongest_first(links, 80)[1] == refused
+
+
+def test_chance_alone_makes_no_giant() -> None:
+    # A thousand sessions, each linked to two others by a chance of one in ten, two more than it takes to hang together.
+    chance = random.Random(7)
+    links = [(v, w, chance.random(), 0.1) for v in range(1000) for w in chance.sample(range(1000), 2) if v != w]
+    graph = nx.Graph([link[:2] for link in links])
+    assert max(map(len, nx.connected_components(graph))) > 900
+    parts, _ = unite_strongest_first(links, 10_000)
+    sizes = Counter(parts.values())
+    assert max(sizes.values()) == 10  # .1 times 10 is one link
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_small_subgraph_keeps_its_doubtful_links_and_a_larger_one_does_not(spark: SparkSession, engine: str) -> None:
+    need(engine, spark)
+    told = [*as_likely(3, 0.3), *((11 + s, 11 + d, w, p) for s, d, w, p in as_likely(4, 0.3))]
+    links = spark.createDataFrame(told, "src bigint, dst bigint, weight double, chance double")
+    ids = spark.createDataFrame([(v,) for v in sorted({v for link in told for v in link[:2]})], "id bigint")
+    components, cuts = find_subgraphs(AlertGraph(ids, links, engine), max_sessions=80)
+    assert dict(components.collect()) == {1: 1, 2: 1, 3: 1, 12: 12, 13: 12, 14: 12, 15: 15}
+    assert [tuple(row) for row in cuts.collect()] == [(14, 15)]
+
+
 def in_sessions(spark: SparkSession, sessions: dict[int, int]) -> DataFrame:
     return spark.createDataFrame(list(sessions.items()), "episode bigint, session bigint")
 
@@ -120,7 +180,15 @@ def test_a_session_counts_once_and_its_strongest_link_holds_it(spark: SparkSessi
     # 1 and 2 are one session, so are 3 and 4; 2-3 and 1-4 join the same two, 3-4 lies inside one.
     links = link_frame(spark, [(2, 3, 0.2), (1, 4, 0.7), (3, 4, 0.9), (4, 5, 0.5)])
     pairs = session_links(links, in_sessions(spark, {1: 1, 2: 1, 3: 3, 4: 3, 5: 5}))
-    assert sorted(tuple(row) for row in pairs.collect()) == [(1, 3, 0.7), (3, 5, 0.5)]
+    assert sorted(tuple(row) for row in pairs.collect()) == [(1, 3, 0.7, 0.0), (3, 5, 0.5, 0.0)]
+
+
+def test_of_several_links_between_two_sessions_the_least_likely_by_chance_speaks(spark: SparkSession) -> None:
+    links = link_frame(spark, [(2, 3, 0.2), (1, 4, 0.7)]).withColumn(
+        "chance", F.when(F.col("src") == 1, 0.3).otherwise(0.1)
+    )
+    pairs = session_links(links, in_sessions(spark, {1: 1, 2: 1, 3: 3, 4: 3}))
+    assert [tuple(row) for row in pairs.collect()] == [(1, 3, 0.7, 0.1)]
 
 
 def test_a_cut_is_the_whole_link_so_that_an_analyst_can_join_again(spark: SparkSession) -> None:
@@ -130,8 +198,8 @@ def test_a_cut_is_the_whole_link_so_that_an_analyst_can_join_again(spark: SparkS
     left, cuts = divide_links(links, sessions, refused)
     assert [(row["src"], row["dst"]) for row in left.collect()] == [(4, 5)]
     assert sorted(tuple(row) for row in cuts.collect()) == [
-        ("plant", 1, 4, "pivot", "host:fs1", 1.0, 0.7),
-        ("plant", 2, 3, "pivot", "host:fs1", 1.0, 0.2),
+        ("plant", 1, 4, "pivot", "host:fs1", 1.0, 0.7, 0.0),
+        ("plant", 2, 3, "pivot", "host:fs1", 1.0, 0.2, 0.0),
     ]
     assert cuts.columns == CUTS.names
 

@@ -134,12 +134,28 @@ def test_zones_and_addresses(session: SparkSession) -> None:
     zones = session.createDataFrame(ZONES, "key string, known string, want string")
     numbers = session.createDataFrame(NUMBERS, "key string, want bigint")
 
-    zone = zone_of(F.col("key"), F.col("known"))
+    zone = zone_of(F.col("key"), F.col("known"), F.lit("host:fs01"))
     wrong_zones = zones.filter(~zone.eqNullSafe(F.col("want"))).select("key", "known", zone.alias("found")).collect()
     wrong_numbers = numbers.filter(~ipv4_number(F.col("key")).eqNullSafe(F.col("want"))).collect()
 
     assert wrong_zones == []
     assert wrong_numbers == []
+
+
+NEIGHBOURS: list[tuple[str, str | None, str | None, str]] = [
+    ("ip:141.81.0.66", None, "ip:141.81.0.10", "unknown"),  # a plant on public addresses
+    ("ip:141.81.1.66", None, "ip:141.81.0.10", "external"),  # the next block may be anybody's
+    ("ip:141.81.0.66", None, "ip:14.181.0.66", "external"),
+    ("ip:141.81.0.66", "dmz", "ip:141.81.0.10", "dmz"),
+    ("ip:141.81.0.66", None, None, "external"),
+    ("ip:2001:db8::1", None, "ip:2001:db8::1", "external"),
+]
+
+
+def test_a_public_address_is_no_stranger_to_its_own_block(session: SparkSession) -> None:
+    frame = session.createDataFrame(NEIGHBOURS, "key string, known string, other string, want string")
+    found = frame.select(zone_of(F.col("key"), F.col("known"), F.col("other"))).coalesce(1).collect()
+    assert [row[0] for row in found] == [want for *_, want in NEIGHBOURS]
 
 
 def test_a_private_address_is_nobody_outside(spark: SparkSession) -> None:

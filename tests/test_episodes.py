@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from alertgraph_spark.episodes import fold_bins, fold_episodes, with_episode
 
 Seen = tuple[float, str, str]
-"""Hours since the site's first hour, what is told, and the host that it is about."""
+"""Hours since the site's first hour, what is told, and the host that it is about, or `who -> whom`, zones behind a slash."""
 
 BEGIN: Seen = (0.0, "site begins", "hq")
 _ALERTS = (
@@ -25,10 +25,13 @@ _ALERTS = (
 
 def folded(spark: SparkSession, seen: Iterable[Seen]) -> dict[tuple[float, str], dict[str, object]]:
     """The episodes by hour and name."""
-    rows = [
-        ("plant", "edr", name, None, f"host:{host}", DAY + timedelta(hours=hours), *[None] * 6, [], [], 0.5, [])
-        for hours, name, host in [BEGIN, *seen]
-    ]
+    rows = []
+    for hours, name, told in [BEGIN, *seen]:
+        who, _, whom = told.rpartition(" -> ")
+        (source, source_zone), (target, target_zone) = (end.partition("/")[::2] for end in (who, whom))
+        ends = (f"host:{source}" if source else None, f"host:{target}")
+        zones = (source_zone or None, target_zone or None)
+        rows.append(("plant", "edr", name, *ends, DAY + timedelta(hours=hours), *zones, *[None] * 4, [], [], 0.5, []))
     alerts = spark.createDataFrame(rows, _ALERTS).withColumns(
         {
             "fold_key": F.xxhash64("site", "source_entity", "target_entity", "source", "name"),
@@ -50,8 +53,27 @@ def test_surprise_is_the_mean_of_what_the_site_and_the_host_had_seen(spark: Spar
     # At hour 50 the site had the type in hours 10 and 20, of which this host in hour 10; twice in an hour counts once.
     seen = [(10.0, "rdp", "fs1"), (10.5, "rdp", "fs1"), (20.0, "rdp", "fs2"), (50.0, "rdp", "fs1")]
     last = folded(spark, seen)[50.0, "rdp"]
-    assert (last["fleet_share"], last["pair_share"]) == (3 / 52, 2 / 52)
+    assert (last["fleet_share"], last["actor_share"]) == (3 / 52, 2 / 52)
     assert last["surprise"] == pytest.approx(3.0554, abs=1e-4)  # 1/2 ln(52 / 3) + 1/2 ln(52 / 2)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "seen"),
+    [
+        pytest.param("dep1 -> ws1", "dep1 -> ws2", 1, id="what a host does to one more is no news"),
+        pytest.param("dep2 -> ws2", "dep1 -> ws2", 0, id="that another did it is"),
+        pytest.param("ws2", "dep1 -> ws2", 0, id="what was told of the host alone is its own doing"),
+        pytest.param("dep1 -> ws1", "dep1", 1, id="an alert about a host alone is about what it does"),
+        pytest.param("far1/external -> web", "far2/external -> web2", 1, id="all that is outside is one"),
+        pytest.param("far1/external -> web", "dep1/it -> web", 0, id="but who is inside is himself"),
+        pytest.param("far1/external", "far2/external", 1, id="outside, and told alone"),
+        pytest.param("dep1/it -> far1/external", "dep2/it -> far2/external", 0, id="who calls out is himself"),
+    ],
+)
+def test_rarity_backs_off_from_the_pair_to_whoever_acts(spark: SparkSession, before: str, now: str, seen: int) -> None:
+    # One of 50 past hours had the type: (1 + 1) / 52, whoever it was; of this actor `seen`.
+    last = folded(spark, [(10.0, "psexec", before), (50.0, "psexec", now)])[50.0, "psexec"]
+    assert (last["fleet_share"], last["actor_share"]) == (2 / 52, (seen + 1) / 52)
 
 
 def test_a_type_of_a_fifth_of_the_hours_is_noise_once_there_is_a_past(spark: SparkSession) -> None:

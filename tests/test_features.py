@@ -98,6 +98,10 @@ HEARD = [
     *of("heard 2", told("120 nas/it z", history_hours=12.0)),
     *of("heard elsewhere", told("120 nas/it z", history_hours=12.0), site="other"),
     *of("heard always", told("180 nas/it z", history_hours=2.0)),
+    *of("only outside", told("0 ws7/it -> far/external z", history_hours=200.0)),
+    *of(
+        "outside too", told("0 ws7/it -> far/external z", history_hours=200.0), told("1 near/it z", history_hours=12.0)
+    ),
 ]
 
 
@@ -201,6 +205,10 @@ def test_a_host_that_never_speaks_is_news(features: dict[str, Any]) -> None:
         "heard 2": ("host:nas", 2, 12.0),
         "heard elsewhere": ("host:nas", 0, 12.0),
     }
+    # An address of the Internet is new each time. near: -ln(1 - 1/15) = 0.0690
+    assert features["only outside"]["quiet_nats"] == 0.0
+    assert features["outside too"]["quiet_nats"] == pytest.approx(2.6738, abs=1e-4)
+    assert tuple(features["outside too"]["quietest"]) == ("host:near", 0, 12.0)
     # 3 hours, more than the 2 there were: (3 + 1) / (2 + 3) = 0.8, rate 1.609, -ln is below 0
     assert features["heard always"]["quiet_nats"] == 0.0
 

@@ -30,6 +30,8 @@ class Link(NamedTuple):
     entity: str
     gap_minutes: float
     weight: float
+    chance: float | None = None
+    """Told where a test asks for it."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,9 @@ NOISY_PAST = [{**row, "surprise": 0.9} for row in BUSY_PAST]
 
 PIVOT: dict[str, Case] = {
     "at the end of the gap": Case(
-        # .95 + .05 exp(-ln 2 / 2) = .95 + .05 * .7071
+        # .95 + .05 exp(-ln 2 / 2) = .95 + .05 * .7071; left to no chance
         fresh("0 ws1/it -> fs1/it smb", "30 fs1/it -> dc1/it rdp"),
-        {(1, 2): Link("pivot", "host:fs1", 30, 0.985355339059327)},
+        {(1, 2): Link("pivot", "host:fs1", 30, 0.985355339059327, 0.0)},
     ),
     "just over the gap": Case(fresh("0 ws1/it -> fs1/it smb", "30.01 fs1/it -> dc1/it rdp")),
     "the gap begins where the earlier ends": Case(
@@ -129,7 +131,7 @@ OTHER_KINDS: dict[str, Case] = {
     "a busy pair within a session": Case(
         # ten hours of ten: exp(-2.485 * 1/6) = 12^(-1/6) = 0.661, times .81; and within the hour before, 600 > 540 + 30
         [*PAIR_PAST, *(told(f"{m} ws1/it -> fs1/it {n}", **BUSY) for m, n in ((600, "smb"), (610, "rdp")))],
-        {(11, 12): Link("same_pair", "host:ws1 > host:fs1", 10, 0.9 * 0.9 * 12 ** (-1 / 6))},
+        {(11, 12): Link("same_pair", "host:ws1 > host:fs1", 10, 0.9 * 0.9 * 12 ** (-1 / 6), 1 - 12 ** (-1 / 6))},
     ),
     "a busy pair just over a session": Case(
         [*PAIR_PAST, *(told(f"{m} ws1/it -> fs1/it {n}", **BUSY) for m, n in ((600, "smb"), (610.1, "rdp")))]
@@ -137,6 +139,10 @@ OTHER_KINDS: dict[str, Case] = {
     "account within reach": Case(
         fresh("0 ws1/it logon", "25.9 fs1/it logon", accounts=["account:j.meyer"]),
         {(1, 2): Link("account", "account:j.meyer", 25.9, halved(0.8, 25.9))},
+    ),
+    "in the same moment a minute is asked about": Case(
+        fresh(told("0 ws1/it logon", lasts=9, **FRESH), "5 fs1/it logon", accounts=["account:j.meyer"]),
+        {(1, 2): Link("account", "account:j.meyer", 0, 0.9 * 0.8, 1 - 0.5 ** (1 / 60))},
     ),
     "account just out of reach": Case(fresh("0 ws1/it logon", "26 fs1/it logon", accounts=["account:j.meyer"])),
     "another account": Case(
@@ -174,7 +180,8 @@ OTHER_KINDS: dict[str, Case] = {
             *fresh("60 ws1/it -> fs1/it smb", "80 fs1/it -> dc1/it rdp", accounts=["account:j.meyer"]),
         ],
         {
-            (3, 4): Link("pivot", "host:fs1", 20, halved(0.8, 20)),
+            # the account's is the least of chance: 1 - .5^(1/3); the pivot's is 1 - .02^(1/3)
+            (3, 4): Link("pivot", "host:fs1", 20, halved(0.8, 20), 1 - 0.5 ** (1 / 3)),
             (2, 4): Link("pivot", "host:fs1", 1, 0.95 + 0.05 * 0.02 ** (1 / 60)),
         },
     ),
@@ -190,7 +197,7 @@ HUBS: dict[str, Case] = {
     # A host that never spoke in 200 hours: rate -ln(1 - 1/202) = 0.0049628 an hour, 0.3 / 0.0049628 = 60.45 hours.
     "two days over a quiet host": Case(
         [told("0 ws1/it -> fs1/it smb"), told(f"{48 * 60} fs1/it -> dc1/it rdp")],
-        {(1, 2): Link("pivot", "host:fs1", 2880, 0.9 * (201 / 202) ** 48)},
+        {(1, 2): Link("pivot", "host:fs1", 2880, 0.9 * (201 / 202) ** 48, 1 - (201 / 202) ** 48)},
     ),
     "longer than the quiet host allows": Case(
         [told("0 ws1/it -> fs1/it smb"), told(f"{61 * 60} fs1/it -> dc1/it rdp")]
@@ -475,13 +482,14 @@ def links_by_loops(rows: list[Row]) -> dict[Pair, Link]:
             if not (c.is_short or (is_patient and c.gap <= min(168.0, 0.3 / c.rate))):
                 continue
             alone = math.exp(-c.rate * c.gap)
-            strength = 0.9 * KINDS[c.kind] * alone
+            strength, chance = 0.9 * KINDS[c.kind] * alone, 1 - math.exp(-c.rate * max(c.gap, 1 / 60))
             if is_pivot and c.is_short and c.is_nearest:
-                strength = 0.95 + (0.05 * alone if c is first else 0)
-            link = Link(c.kind, c.key, c.gap * 60, strength)
+                strength, chance = 0.95 + (0.05 * alone if c is first else 0), 0.0
+            link = Link(c.kind, c.key, c.gap * 60, strength, chance)
             found[c.earlier["episode"], c.later["episode"]].append((KINDS[c.kind], strength, link))
     return {
-        pair: max(links)[2]._replace(weight=max(strength for _, strength, _ in links)) for pair, links in found.items()
+        pair: max(links)[2]._replace(weight=max(of[1] for of in links), chance=min(of[2].chance for of in links))
+        for pair, links in found.items()
     }
 
 
@@ -505,14 +513,15 @@ def linked(spark: SparkSession) -> dict[str, dict[Pair, Link]]:
     for row in links.collect():
         pair = (row["src"], row["dst"])
         assert pair not in found[row["site"]], "one row is one ordered pair"
-        found[row["site"]][pair] = Link(row["kind"], row["entity"], row["gap_minutes"], row["weight"])
+        found[row["site"]][pair] = Link(*(row[name] for name in Link._fields))
     return found
 
 
 def assert_links(found: dict[Pair, Link], expected: dict[Pair, Link]) -> None:
     assert {pair: link[:2] for pair, link in found.items()} == {pair: link[:2] for pair, link in expected.items()}
     for pair, link in expected.items():
-        assert found[pair][2:] == pytest.approx(link[2:], abs=1e-9), pair
+        asked = link if link.chance is not None else link[:-1]
+        assert found[pair][2 : len(asked)] == pytest.approx(asked[2:], abs=1e-9), pair
 
 
 @pytest.mark.parametrize("site", CASES)

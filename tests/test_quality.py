@@ -118,6 +118,17 @@ def test_the_top_ten_hold_what_they_hold() -> None:
     assert measures.in_top(ranking(groups, scores), pd.Series(["i9", "i10"])) == 0.5
 
 
+def test_the_best_subgraph_of_an_attack_stands_behind_all_false_ones_of_its_score() -> None:
+    # b is the better of the two that bear the attack, pure by half; d is above it, and c scores the same.
+    groups = {"a": ["a0", "a1"], "b": ["a2", "x"], "c": ["y"], "d": ["z"]}
+    scores = {"a": 0.1, "b": 0.5, "c": 0.5, "d": 0.9}
+    attack = pd.Series(["a0", "a1", "a2"])
+    assert measures.first_bearing(ranking(groups, scores), attack) == (3.0, 0.5)
+    rank, purity = measures.first_bearing(ranking({"d": ["z"]}, {"d": 0.9}), attack)
+    assert math.isnan(rank)
+    assert purity == 0.0
+
+
 # ---- generated networks
 
 

@@ -149,6 +149,18 @@ def true_group(ranking: Ranking, attack: pd.Series) -> Group:
     return Group(float(rank), len(sizes), best["sum"] / best["size"], best["sum"] / len(attack))
 
 
+def first_bearing(ranking: Ranking, attack: pd.Series) -> tuple[float, float]:
+    """Rank of the best subgraph that holds any of the `attack` items, of equal scores the worst; and its purity."""
+    held = ranking.members.drop_duplicates().assign(hit=lambda m: m["item_id"].isin(attack))
+    rows = held.groupby("subgraph_id")["hit"].agg(["sum", "mean"])
+    rows = rows.join(ranking.subgraphs.set_index("subgraph_id")["score"].astype(float))
+    bearing = rows[rows["sum"] > 0].sort_values(["score", "mean"], ascending=[False, True])
+    if bearing.empty:
+        return math.nan, 0.0
+    best = bearing.iloc[0]
+    return float(1 + (rows.loc[rows["sum"] == 0, "score"] >= best["score"]).sum()), float(best["mean"])
+
+
 def in_top(ranking: Ranking, attack: pd.Series, k: int = 10) -> float:
     """Share of the `attack` items that lie in the k best subgraphs."""
     best = ranking.subgraphs.sort_values(["score", "subgraph_id"], ascending=[False, True])["subgraph_id"].head(k)

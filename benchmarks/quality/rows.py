@@ -42,6 +42,8 @@ def _group(site: str, rank: str, words: str, purity: str = "-") -> tuple[Measure
         Measure(f"{site} of", ".. of so many subgraphs", "-", ".0f"),
         Measure(f"{site} purity", ".. its purity", purity),
         Measure(f"{site} held", ".. share of the attack's alerts in it"),
+        Measure(f"{site} first", "rank of the best subgraph that bears any of it", "-", ".0f"),
+        Measure(f"{site} first purity", ".. its purity"),
         Measure(f"{site} top", "attack alerts in the top 10"),
     )
 
@@ -114,6 +116,7 @@ def take_groups(on: Judged, ranking: Ranking) -> Figures:
         attack = rows.loc[rows["strict"].ne("-"), "item_id"]
         here = measures.of_network(ranking, str(network))
         told = measures.true_group(here, attack)._asdict() | {"top": measures.in_top(here, attack)}
+        told["first"], told["first purity"] = measures.first_bearing(here, attack)
         found |= {f"{network} {key}": Figure(float(value)) for key, value in told.items()}
     return found
 
