@@ -18,16 +18,11 @@ from alertgraph_spark.graph import AlertGraph
 from alertgraph_spark.schemas import CUTS, LINKS
 from alertgraph_spark.table import conform
 
-CHANCE_LINKS = 1.0
-"""Links as likely by chance that are expected in a subgraph, at most, if each of its sessions is asked for one: the larger
-a subgraph, the surer a link must be, and two small ones may still meet after days. Where each session finds one by chance
-alone, what is unrelated hangs together without end (Erdős and Rényi, On the evolution of random graphs, 1960)."""
-
 CONTEXT_SHARE = 0.15
 """Share of past hours above which a type is shown as context, not as evidence: it is nearly everyday noise."""
 
 
-def find_subgraphs(graph: AlertGraph, max_sessions: int) -> tuple[DataFrame, DataFrame]:
+def find_subgraphs(graph: AlertGraph, max_sessions: int, chance_links: float) -> tuple[DataFrame, DataFrame]:
     """Assign each linked session to one subgraph of at most `max_sessions`.
 
     Parameters
@@ -36,6 +31,11 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int) -> tuple[DataFrame, Dat
         A vertex is a session (`id`), an edge a link between two (`session_links`).
     max_sessions
         Absolute, because a share of the run's total would look ahead.
+    chance_links
+        Links as likely by chance that are expected in a subgraph, at most, if each of its sessions is asked for one: the
+        larger a subgraph, the surer a link must be, and two small ones may still meet after days. Where each session finds
+        one by chance alone, what is unrelated hangs together without end (Erdős and Rényi, On the evolution of random graphs,
+        1960).
 
     Returns
     -------
@@ -56,7 +56,7 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int) -> tuple[DataFrame, Dat
     sized = components.withColumn("size", F.count(F.lit(1)).over(Window.partitionBy("component")))
     inside = graph.edges.join(sized.withColumnRenamed("id", "src"), on="src", how="inner")
     likeliest = F.max("chance").over(Window.partitionBy("component"))
-    is_doubtful = (F.col("size") > max_sessions) | (F.col("size") * likeliest > CHANCE_LINKS)
+    is_doubtful = (F.col("size") > max_sessions) | (F.col("size") * likeliest > chance_links)
     doubtful = inside.withColumn("is_doubtful", is_doubtful).filter("is_doubtful")
     links = doubtful.select("src", "dst", "weight", "chance").limit(graph.driver_max_links + 1).toPandas()
     if len(links) > graph.driver_max_links:
@@ -67,7 +67,7 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int) -> tuple[DataFrame, Dat
         )
     if links.empty:
         return components, graph.edges.select("src", "dst").limit(0)
-    parts, refused = unite_strongest_first(links.itertuples(index=False, name=None), max_sessions)
+    parts, refused = unite_strongest_first(links.itertuples(index=False, name=None), max_sessions, chance_links)
     spark = graph.edges.sparkSession
     split = spark.createDataFrame(list(parts.items()), "id bigint, part bigint")
     components = components.join(F.broadcast(split), on="id", how="left").select(
@@ -77,7 +77,7 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int) -> tuple[DataFrame, Dat
 
 
 def unite_strongest_first(
-    links: Iterable[tuple[int, int, float, float]], max_size: int, chance_links: float = CHANCE_LINKS
+    links: Iterable[tuple[int, int, float, float]], max_size: int, chance_links: float
 ) -> tuple[dict[int, int], list[tuple[int, int]]]:
     """Unite vertices along links, strongest first, into parts of at most `max_size`.
 
@@ -99,7 +99,7 @@ def unite_strongest_first(
 
     Examples
     --------
-    >>> unite_strongest_first([(1, 2, 0.9, 0.0), (2, 3, 0.1, 0.0), (3, 4, 0.8, 0.0)], max_size=2)
+    >>> unite_strongest_first([(1, 2, 0.9, 0.0), (2, 3, 0.1, 0.0), (3, 4, 0.8, 0.0)], max_size=2, chance_links=1)
     ({1: 1, 2: 1, 3: 3, 4: 3}, [(2, 3)])
 
     Four in a hundred is one chance too many for parts of 2 and 1, where so much is allowed to two alone:

@@ -179,7 +179,7 @@ def _connect(
         pairs = line.cut(session_links(links, episodes))
         ends = pairs.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
         graph = AlertGraph(ends, pairs, line.ranking.engine, knobs.driver_max_links)
-        components, refused = find_subgraphs(graph, knobs.max_sessions)
+        components, refused = find_subgraphs(graph, knobs.max_sessions, knobs.chance_links)
         return with_component(episodes, components), refused
 
     cores = line.cut(united(links)[0])

@@ -119,6 +119,12 @@ class Ranking:
         80,
         within="[2, 100000]",
     )
+    chance_links: float = key(
+        "links as likely by chance that are expected in a subgraph, at most, one for each session asked: the larger a "
+        "subgraph, the surer a link must be",
+        12.0,
+        within="(0, 100000]",
+    )
     show_exceedance: float = key(
         "earlier subgraphs a day that scored as high, at most, to be shown", 1.0, within="(0, 1000]"
     )

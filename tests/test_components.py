@@ -77,7 +77,7 @@ CHAIN: list[WeightedLink] = [(1, 2, 0.9), (2, 3, 0.1), (3, 4, 0.8)]
 def test_links_are_united_strongest_first(
     links: list[WeightedLink], cap: int, parts: dict[int, int], refused: list[tuple[int, int]]
 ) -> None:
-    assert unite_strongest_first(sure(links), cap) == (parts, refused)
+    assert unite_strongest_first(sure(links), cap, 1) == (parts, refused)
 
 
 def random_links(seed: int) -> list[WeightedLink]:
@@ -92,9 +92,9 @@ def test_properties_of_the_cap_on_random_graphs() -> None:
     for seed in range(300):
         links = random_links(seed)
         cap = random.Random(seed).choice((1, 2, 3, 5, 12, 99))
-        parts, refused = unite_strongest_first(sure(links), cap)
+        parts, refused = unite_strongest_first(sure(links), cap, 1)
         shuffled = random.Random(seed + 1).sample(links, len(links))
-        assert unite_strongest_first(sure(shuffled), cap) == (parts, refused), (
+        assert unite_strongest_first(sure(shuffled), cap, 1) == (parts, refused), (
             f"seed {seed}: the order of links matters"
         )
 
@@ -114,7 +114,7 @@ def test_only_what_is_above_the_cap_is_cut_and_every_cut_is_recorded(spark: Spar
     # The chain twice: 1 to 4 is above a cap of 3; 11 to 13 is not, and keeps its weakest link.
     links = link_frame(spark, [*CHAIN, (11, 12, 0.9), (12, 13, 0.01)]).persist()
     ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4, 11, 12, 13)], "id bigint")
-    components, cuts = find_subgraphs(AlertGraph(ids, links, engine), max_sessions=3)
+    components, cuts = find_subgraphs(AlertGraph(ids, links, engine), max_sessions=3, chance_links=1)
     assert components.dtypes == [("id", "bigint"), ("component", "bigint")]
     assert dict(components.collect()) == {1: 1, 2: 1, 3: 3, 4: 3, 11: 11, 12: 11, 13: 11}
     assert [tuple(row) for row in cuts.collect()] == [(2, 3)]
@@ -147,7 +147,7 @@ def as_likely(n: int, chance: float) -> list[tuple[int, int, float, float]]:
 def test_the_larger_a_part_the_surer_a_link_must_be(
     links: list[tuple[int, int, float, float]], refused: list[tuple[int, int]]
 ) -> None:
-    assert unite_strongest_first(links, 80)[1] == refused
+    assert unite_strongest_first(links, 80, 1)[1] == refused
 
 
 def test_chance_alone_makes_no_giant() -> None:
@@ -156,7 +156,7 @@ def test_chance_alone_makes_no_giant() -> None:
     links = [(v, w, chance.random(), 0.1) for v in range(1000) for w in chance.sample(range(1000), 2) if v != w]
     graph = nx.Graph([link[:2] for link in links])
     assert max(map(len, nx.connected_components(graph))) > 900
-    parts, _ = unite_strongest_first(links, 10_000)
+    parts, _ = unite_strongest_first(links, 10_000, 1)
     sizes = Counter(parts.values())
     assert max(sizes.values()) == 10  # .1 times 10 is one link
 
@@ -167,7 +167,7 @@ def test_a_small_subgraph_keeps_its_doubtful_links_and_a_larger_one_does_not(spa
     told = [*as_likely(3, 0.3), *((11 + s, 11 + d, w, p) for s, d, w, p in as_likely(4, 0.3))]
     links = spark.createDataFrame(told, "src bigint, dst bigint, weight double, chance double")
     ids = spark.createDataFrame([(v,) for v in sorted({v for link in told for v in link[:2]})], "id bigint")
-    components, cuts = find_subgraphs(AlertGraph(ids, links, engine), max_sessions=80)
+    components, cuts = find_subgraphs(AlertGraph(ids, links, engine), max_sessions=80, chance_links=1)
     assert dict(components.collect()) == {1: 1, 2: 1, 3: 1, 12: 12, 13: 12, 14: 12, 15: 15}
     assert [tuple(row) for row in cuts.collect()] == [(14, 15)]
 
@@ -206,7 +206,9 @@ def test_a_cut_is_the_whole_link_so_that_an_analyst_can_join_again(spark: SparkS
 
 def test_below_the_cap_nothing_is_cut_and_the_table_keeps_its_shape(spark: SparkSession) -> None:
     ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4)], "id bigint")
-    components, cuts = find_subgraphs(AlertGraph(ids, link_frame(spark, CHAIN), "driver"), max_sessions=4)
+    components, cuts = find_subgraphs(
+        AlertGraph(ids, link_frame(spark, CHAIN), "driver"), max_sessions=4, chance_links=1
+    )
     assert dict(components.collect()) == {1: 1, 2: 1, 3: 1, 4: 1}
     assert cuts.columns == ["src", "dst"]
     assert cuts.count() == 0
@@ -223,9 +225,9 @@ def test_more_links_than_the_driver_may_hold_are_not_brought_to_it(spark: SparkS
     ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4)], "id bigint")
     links = link_frame(spark, CHAIN)  # three links in one component of four
     just_enough = AnswersWithoutEngine(ids, links, "driver", driver_max_links=3)
-    assert find_subgraphs(just_enough, max_sessions=3)[1].count() == 1
+    assert find_subgraphs(just_enough, max_sessions=3, chance_links=1)[1].count() == 1
     with pytest.raises(GraphEngineError, match=r"more than 2 links.*driver_max_links"):
-        find_subgraphs(AnswersWithoutEngine(ids, links, "driver", driver_max_links=2), max_sessions=3)
+        find_subgraphs(AnswersWithoutEngine(ids, links, "driver", driver_max_links=2), max_sessions=3, chance_links=1)
 
 
 # --- names ----------------------------------------------------------------------------------------------------------

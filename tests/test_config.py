@@ -130,6 +130,7 @@ RANGES: list[tuple[str, list[float], list[float]]] = [
     ("ranking.max_gap_hours", [0.5, 8760], [0, 8761]),
     ("ranking.coincidence", [0.01, 1], [0, 1.01]),
     ("ranking.max_sessions", [2, 100_000], [1, 100_001]),
+    ("ranking.chance_links", [0.1, 100_000], [0, 100_001]),
     ("ranking.show_exceedance", [0.01, 1000], [0, 1001]),
 ]
 

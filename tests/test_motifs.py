@@ -276,7 +276,7 @@ def grouped(spark: SparkSession) -> tuple[DataFrame, DataFrame]:
         episodes, pivot_gap_minutes=30, session_gap_seconds=600, coincidence=0.3, max_gap_hours=168
     ).localCheckpoint()
     ids = links.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
-    components, cuts = find_subgraphs(AlertGraph(ids, links, "driver"), max_sessions=80)
+    components, cuts = find_subgraphs(AlertGraph(ids, links, "driver"), max_sessions=80, chance_links=12)
     assert cuts.count() == 0
     return motif_vertices(connected_frame(episodes, components)).localCheckpoint(), links
 
