@@ -78,12 +78,7 @@ EPISODES = table(
     ("actor_share", "double", "the same for this type by whoever acts; all that is outside is one actor", False),
     ("history_hours", "double", "hours of history that the site had before it", False),
     ("surprise", "double", "-1/2 ln fleet_share - 1/2 ln actor_share, in nats", False),
-    (
-        "is_chronic",
-        "boolean",
-        "its type is everyday noise of the site, or a routine: kept out of links and subgraphs",
-        False,
-    ),
+    ("is_chronic", "boolean", "everyday noise of the site, or a routine: kept out of links and subgraphs", False),
 )
 
 LINKS = table(
@@ -96,12 +91,7 @@ LINKS = table(
     ("entity", "string", "the entity both have in common; for coincidence and absorbed the later host", False),
     ("gap_minutes", "double", "end of the earlier to start of the later, not below 0", False),
     ("weight", "double", "(0, 1]: the last to cut is 1; a pivot from the nearest arrival is above all others", False),
-    (
-        "chance",
-        "double",
-        "that something as surprising would have come in the gap anyway; 0 where the link passed another test",
-        False,
-    ),
+    ("chance", "double", "that as surprising a thing would have come anyway; 0 where another test was passed", False),
 )
 
 CUTS = table(

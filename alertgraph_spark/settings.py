@@ -111,17 +111,12 @@ class Ranking:
     session_gap_seconds: float = key("pause that ends a session of a host", 600.0, within="(0, 86400]")
     pivot_gap_minutes: float = key("longest wait between reaching a host and acting from it", 30.0, within="(0, 10080]")
     max_gap_hours: float = key("longest gap that any link may bridge", 336.0, within="(0, 8760]")
-    coincidence: float = key(
-        "other episodes of the entity that are expected in the gap of a patient link, at most", 0.3, within="(0, 1]"
-    )
+    coincidence: float = key("other episodes expected in the gap of a patient link, at most", 0.3, within="(0, 1]")
     max_sessions: int = key(
-        "size cap of a subgraph, where all episodes of one session count as one; the weakest links above it are cut",
-        80,
-        within="[2, 100000]",
+        "size cap of a subgraph, a session counting once; the weakest links above it are cut", 80, within="[2, 100000]"
     )
     chance_links: float = key(
-        "links as likely by chance that are expected in a subgraph, at most, one for each session asked: the larger a "
-        "subgraph, the surer a link must be",
+        "links of such chance expected in a subgraph, at most: a larger one needs surer links",
         12.0,
         within="(0, 100000]",
     )
