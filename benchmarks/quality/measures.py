@@ -138,9 +138,7 @@ def connected(alerts: pd.DataFrame, ranking: Ranking) -> dict[str, Figure]:
 
 def true_group(ranking: Ranking, attack: pd.Series) -> Group:
     """The subgraph that holds most of the `attack` items, and where it came; the better placed of two that hold as many."""
-    held = ranking.members.drop_duplicates().assign(hit=lambda m: m["item_id"].isin(attack))
-    sizes = held.groupby("subgraph_id")["hit"].agg(["sum", "size"])
-    sizes = sizes.join(ranking.subgraphs.set_index("subgraph_id")["score"].astype(float))
+    sizes = _hits(ranking, attack)
     if not sizes["sum"].any():
         return Group(math.nan, len(sizes), 0.0, 0.0)
     best = sizes.sort_values(["sum", "score"], ascending=False).iloc[0]
@@ -151,14 +149,19 @@ def true_group(ranking: Ranking, attack: pd.Series) -> Group:
 
 def first_bearing(ranking: Ranking, attack: pd.Series) -> tuple[float, float]:
     """Rank of the best subgraph that holds any of the `attack` items, of equal scores the worst; and its purity."""
-    held = ranking.members.drop_duplicates().assign(hit=lambda m: m["item_id"].isin(attack))
-    rows = held.groupby("subgraph_id")["hit"].agg(["sum", "mean"])
-    rows = rows.join(ranking.subgraphs.set_index("subgraph_id")["score"].astype(float))
+    rows = _hits(ranking, attack).assign(mean=lambda r: r["sum"] / r["size"])
     bearing = rows[rows["sum"] > 0].sort_values(["score", "mean"], ascending=[False, True])
     if bearing.empty:
         return math.nan, 0.0
     best = bearing.iloc[0]
     return float(1 + (rows.loc[rows["sum"] == 0, "score"] >= best["score"]).sum()), float(best["mean"])
+
+
+def _hits(ranking: Ranking, attack: pd.Series) -> pd.DataFrame:
+    """How many `attack` items each subgraph holds (`sum`), of how many alerts (`size`), and its `score`."""
+    held = ranking.members.drop_duplicates().assign(hit=lambda m: m["item_id"].isin(attack))
+    sizes = held.groupby("subgraph_id")["hit"].agg(["sum", "size"])
+    return sizes.join(ranking.subgraphs.set_index("subgraph_id")["score"].astype(float))
 
 
 def in_top(ranking: Ranking, attack: pd.Series, k: int = 10) -> float:
