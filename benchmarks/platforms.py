@@ -214,6 +214,7 @@ def check(row: Row, bench: Bench, java: str | None, jars: str) -> None:
         settings |= {
             "export": {"root": str(plant / "lake")},
             "assets": str(plant / "assets.csv"),
+            "maintenance": str(plant / "maintenance.csv"),
             "results": {"path": str(home / "results")},
             "graph": {"engine": row.engine},
             "tracking": {"uri": server, "experiment": home.name + f"-{time.time():.0f}", "strict": True},

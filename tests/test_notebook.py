@@ -86,6 +86,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         overrides = {
             "export.root": home / "plant" / "lake",
             "assets": home / "plant" / "assets.csv",
+            "maintenance": home / "plant" / "maintenance.csv",
             "results.path": home / "results",
             "post.endpoint": emulator.url,
             "post.credential": f"env:{VARIABLE}",
