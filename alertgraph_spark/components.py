@@ -7,8 +7,6 @@ would join two parts to more than the cap, or where a part so large would come b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -17,6 +15,7 @@ from alertgraph_spark.errors import GraphEngineError, GraphInvariantError
 from alertgraph_spark.graph import AlertGraph
 from alertgraph_spark.schemas import CUTS, LINKS
 from alertgraph_spark.table import conform
+from alertgraph_spark.unite import unite_strongest_first
 
 CONTEXT_SHARE = 0.15
 """Share of past hours above which a type is shown as context, not as evidence: it is nearly everyday noise."""
@@ -74,63 +73,6 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int, chance_links: float) ->
         "id", F.coalesce("part", "component").alias("component")
     )
     return components, spark.createDataFrame(refused, "src bigint, dst bigint")
-
-
-def unite_strongest_first(
-    links: Iterable[tuple[int, int, float, float]], max_size: int, chance_links: float
-) -> tuple[dict[int, int], list[tuple[int, int]]]:
-    """Unite vertices along links, strongest first, into parts of at most `max_size`.
-
-    Parameters
-    ----------
-    links
-        `(src, dst, weight, chance)`; equal weights are taken in order of `src`, `dst`, so that a rerun cuts the same links.
-    chance_links
-        A link is refused where its chance times the vertices of both parts is above this.
-
-    Returns
-    -------
-    tuple
-        Vertex to the smallest vertex of its part; and the refused links, whose ends lie in different parts.
-
-    Notes
-    -----
-    Kruskal's order with union by size and path halving: O(m log m).
-
-    Examples
-    --------
-    >>> unite_strongest_first([(1, 2, 0.9, 0.0), (2, 3, 0.1, 0.0), (3, 4, 0.8, 0.0)], max_size=2, chance_links=1)
-    ({1: 1, 2: 1, 3: 3, 4: 3}, [(2, 3)])
-
-    Four in a hundred is one chance too many for parts of 2 and 1, where so much is allowed to two alone:
-
-    >>> unite_strongest_first([(1, 2, 0.9, 0.04), (2, 3, 0.8, 0.04)], max_size=9, chance_links=0.1)
-    ({1: 1, 2: 1, 3: 3}, [(2, 3)])
-    """
-    ordered = sorted(links, key=lambda link: (-link[2], link[0], link[1]))
-    parent: dict[int, int] = {}
-    size: dict[int, int] = {}
-
-    def root(vertex: int) -> int:
-        parent.setdefault(vertex, vertex)
-        size.setdefault(vertex, 1)
-        while parent[vertex] != vertex:
-            parent[vertex] = parent[parent[vertex]]
-            vertex = parent[vertex]
-        return vertex
-
-    for src, dst, _, chance in ordered:
-        a, b = root(src), root(dst)
-        together = size[a] + size[b]
-        if a != b and together <= max_size and chance * together <= chance_links:
-            small, large = sorted((a, b), key=lambda v: (size[v], v))
-            parent[small] = large
-            size[large] = together
-    smallest: dict[int, int] = {}
-    for vertex in sorted(parent):
-        smallest.setdefault(root(vertex), vertex)
-    parts = {vertex: smallest[root(vertex)] for vertex in sorted(parent)}
-    return parts, sorted((src, dst) for src, dst, *_ in ordered if parts[src] != parts[dst])
 
 
 def session_links(links: DataFrame, episodes: DataFrame) -> DataFrame:
