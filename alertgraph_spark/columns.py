@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, Window
@@ -14,8 +13,6 @@ HOUR = 3_600_000_000
 
 PLANNED_ROLES = ("scanner", "maintenance")
 """Roles of the asset list whose activity is planned: it links among itself, and speaks against a subgraph."""
-
-_BAND = -math.log(0.9)
 
 NO_TEXTS = "cast(array() as array<string>)"
 """An empty array of texts in SQL: `array()` alone has no type."""
@@ -49,11 +46,6 @@ def with_past_hours(frame: DataFrame, name: str, key: Sequence[str], is_seen: Co
     earlier = Window.partitionBy(*key).orderBy("hour").rangeBetween(Window.unboundedPreceding, -1)
     opened = frame.withColumn("opens_hour", opens_hour)
     return opened.withColumn(name, F.coalesce(F.sum("opens_hour").over(earlier), F.lit(0))).drop("opens_hour")
-
-
-def band_of(strength: Column) -> Column:
-    """The class of strength: each begins a ninth above the one before."""
-    return F.greatest(F.lit(0), F.floor(F.log(F.greatest(F.lit(1.0), strength)) / _BAND)).cast("int")
 
 
 def n_earlier(key: Sequence[str | Column], moment: str | Column) -> Column:

@@ -97,6 +97,32 @@ def with_component(episodes: DataFrame, components: DataFrame) -> DataFrame:
     return joined.withColumn("component", F.coalesce("component", "session"))
 
 
+def unite_parts(episodes: DataFrame, links: DataFrame, max_sessions: int, chance_links: float) -> DataFrame:
+    """Unite parts along links between their sessions (`src`, `dst`, `weight`, `chance`), as `unite_strongest_first` does.
+
+    Input and output are one row an episode, with its `session` and `component`. The links come to the driver: those by which
+    strong groups absorb, at most one a session of a host.
+    """
+    sizes = episodes.groupBy("component").agg(F.countDistinct("session").alias("size"))
+    parts = episodes.select("session", "component").distinct().join(sizes, on="component", how="inner")
+    a, b = (parts.toDF(f"{end}_part", end, f"{end}_size") for end in ("src", "dst"))
+    between = links.join(a, on="src", how="inner").join(b, on="dst", how="inner").filter("src_part <> dst_part")
+    found = between.select("src_part", "dst_part", "weight", "chance", "src_size", "dst_size").toPandas()
+    if found.empty:
+        return episodes
+    sizes_of = {
+        part: size
+        for end in ("src", "dst")
+        for part, size in zip(found[f"{end}_part"], found[f"{end}_size"], strict=True)
+    }
+    rows = found[["src_part", "dst_part", "weight", "chance"]].itertuples(index=False, name=None)
+    whole, _ = unite_strongest_first(rows, max_sessions, chance_links, sizes_of)
+    moved = [(part, root) for part, root in whole.items() if part != root]
+    named = episodes.sparkSession.createDataFrame(moved, "component bigint, whole bigint")
+    united = episodes.join(F.broadcast(named), on="component", how="left")
+    return united.withColumn("component", F.coalesce("whole", "component")).select(*episodes.columns)
+
+
 def with_subgraph(episodes: DataFrame, absorbed: DataFrame, warm_up_hours: float) -> DataFrame:
     """Name each episode's subgraph after its earliest episode, and say what it is to it.
 
@@ -129,6 +155,15 @@ def with_subgraph(episodes: DataFrame, absorbed: DataFrame, warm_up_hours: float
         .withColumn("role", role)
         .drop("component", "core", "is_absorbed", "is_lone", "session")
     )
+
+
+def still_apart(episodes: DataFrame, pairs: DataFrame) -> DataFrame:
+    """Those of some pairs of sessions (`src`, `dst`) that ended in different components; one row is one pair."""
+    ends = episodes.select("session", "component").distinct()
+    known = pairs.join(ends.toDF("src", "src_part"), on="src", how="inner").join(
+        ends.toDF("dst", "dst_part"), on="dst", how="inner"
+    )
+    return known.filter("src_part <> dst_part").select("src", "dst").distinct()
 
 
 def divide_links(links: DataFrame, episodes: DataFrame, refused: DataFrame) -> tuple[DataFrame, DataFrame]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from alertgraph_spark.absorb import absorb_sessions, group_strengths
+from alertgraph_spark.absorb import absorb_sessions
 from alertgraph_spark.alerts import (
     find_repeats,
     find_unfinished,
@@ -29,6 +29,8 @@ from alertgraph_spark.components import (
     divide_links,
     find_subgraphs,
     session_links,
+    still_apart,
+    unite_parts,
     with_component,
     with_subgraph,
 )
@@ -43,7 +45,6 @@ from alertgraph_spark.motifs import match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes, list_evidence
 from alertgraph_spark.paths import find_paths
 from alertgraph_spark.ranking import Knobs, Line, OnStage, Ranking
-from alertgraph_spark.reunite import reunite_strong, still_apart, unite_parts
 from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
 from alertgraph_spark.scoring import score_subgraphs, with_score
 from alertgraph_spark.sessions import describe_sessions, link_sessions, with_session
@@ -175,20 +176,17 @@ def _connect(
     line: Line, episodes: DataFrame, sessions: DataFrame, links: DataFrame, knobs: Knobs
 ) -> tuple[DataFrame, DataFrame, DataFrame]:
     """Episodes with their subgraph; the links that were kept, those by which strong groups absorb among them; those cut."""
-
-    cap, chance = knobs.max_sessions, knobs.chance_links
     pairs = line.cut(session_links(links, episodes))
     ends = pairs.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
     graph = AlertGraph(ends, pairs, line.ranking.engine, knobs.driver_max_links)
-    components, refused = find_subgraphs(graph, cap, chance)
-    parts = line.cut(with_component(episodes, components))
-    refused = line.cut(pairs.join(refused, on=["src", "dst"], how="left_semi"))
-    cores = line.cut(reunite_strong(parts, group_strengths(parts), refused, cap, chance))
+    components, refused = find_subgraphs(graph, knobs.max_sessions, knobs.chance_links)
+    cores = line.cut(with_component(episodes, components))
     absorbing = line.cut(absorb_sessions(cores, sessions))
-    whole = line.cut(unite_parts(cores, absorbing, cap, chance))
+    # Weaker than every other link, so they come last, and what was refused without them stays so.
+    whole = unite_parts(cores, absorbing, knobs.max_sessions, knobs.chance_links)
     core = cores.select("episode", F.col("component").alias("core"))
     named = with_subgraph(whole.join(core, on="episode", how="inner"), absorbing, knobs.warm_up_hours)
-    apart = still_apart(whole, refused.select("src", "dst").union(absorbing.select("src", "dst")))
+    apart = still_apart(whole, refused.union(absorbing.select("src", "dst")))
     kept, cuts = divide_links(links.unionByName(absorbing.drop("core")), episodes, apart)
     return named, line.cut(kept), cuts  # each term of a motif reads the kept
 

@@ -29,7 +29,7 @@ class Knobs:
     max_gap_hours: float = 336
     coincidence: float = 0.3
     max_sessions: int = 80
-    chance_links: float = 0.5
+    chance_links: float = 12
     show_exceedance: float = 1.0
     engine: str = "auto"
     driver_max_links: int = 5_000_000

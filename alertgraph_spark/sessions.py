@@ -7,10 +7,12 @@ come that soon. An episode that names two ends is a session of its own: links th
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+import math
+
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from alertgraph_spark.columns import HOUR, band_of, hour_of, rate_of, with_past_hours
+from alertgraph_spark.columns import HOUR, hour_of, rate_of, with_past_hours
 from alertgraph_spark.interim_schemas import SESSIONS
 from alertgraph_spark.schemas import LINKS
 from alertgraph_spark.table import conform
@@ -29,6 +31,12 @@ WEIGHT = 0.9
 """Weight of a link by time at a gap of 0: below a pivot, which names what both have in common."""
 
 NEAREST = 3
+_BAND = -math.log(0.9)
+
+
+def band_of(strength: Column) -> Column:
+    """The class of strength: each begins a ninth above the one before."""
+    return F.greatest(F.lit(0), F.floor(F.log(F.greatest(F.lit(1.0), strength)) / _BAND)).cast("int")
 
 
 def with_session(episodes: DataFrame, gap_seconds: float) -> DataFrame:

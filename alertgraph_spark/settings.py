@@ -116,8 +116,8 @@ class Ranking:
         "size cap of a subgraph, a session counting once; the weakest links above it are cut", 80, within="[2, 100000]"
     )
     chance_links: float = key(
-        "links as likely by chance that are expected in a subgraph, at most",
-        0.5,
+        "links of such chance expected in a subgraph, at most: a larger one needs surer links",
+        12.0,
         within="(0, 100000]",
     )
     show_exceedance: float = key(

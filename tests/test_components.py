@@ -15,6 +15,8 @@ from alertgraph_spark.components import (
     divide_links,
     find_subgraphs,
     session_links,
+    still_apart,
+    unite_parts,
 )
 from alertgraph_spark.errors import GraphEngineError, GraphInvariantError
 from alertgraph_spark.graph import AlertGraph, graphframes_available
@@ -91,6 +93,36 @@ def test_a_cut_is_the_whole_link_so_that_an_analyst_can_join_again(spark: SparkS
         ("plant", 2, 3, "pivot", "host:fs1", 1.0, 0.2, 0.0),
     ]
     assert cuts.columns == CUTS.names
+
+
+# A part of two sessions, one of three and one of one.
+PARTS = {1: [1, 2], 3: [3, 4, 5], 6: [6]}
+
+
+def parts_frame(spark: SparkSession) -> DataFrame:
+    """Sessions of one episode each, with the part that they are in; a session and its episode have one number."""
+    part_of = {session: part for part, sessions in PARTS.items() for session in sessions}
+    rows = story("plant", 1, *(f"{n} h{n}/it x" for n in range(len(part_of))))
+    known = [{**row, "session": row["episode"], "component": part_of[row["episode"]]} for row in rows]
+    return episode_frame(spark, known, "session bigint, component bigint")
+
+
+def test_whole_parts_move_and_the_strongest_link_first(spark: SparkSession) -> None:
+    episodes = parts_frame(spark)
+    # 3 + 1 fit under the cap of 4 and come first; then 2 + 4 do not. What links inside a part changes nothing.
+    united = unite_parts(episodes, link_frame(spark, [(2, 3, 0.1), (5, 6, 0.2), (3, 4, 0.9)]), 4, 1)
+    assert {row["session"]: row["component"] for row in united.collect()} == {1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 3}
+    assert united.columns == episodes.columns
+
+
+def test_without_links_every_part_stays_as_it_is(spark: SparkSession) -> None:
+    united = unite_parts(parts_frame(spark), link_frame(spark, [(3, 4, 0.9)]), 80, 1)
+    assert {row["session"]: row["component"] for row in united.collect()} == {1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 6}
+
+
+def test_a_link_whose_ends_have_met_is_no_cut(spark: SparkSession) -> None:
+    pairs = spark.createDataFrame([(4, 5), (2, 3), (2, 3)], "src bigint, dst bigint")
+    assert [tuple(row) for row in still_apart(parts_frame(spark), pairs).collect()] == [(2, 3)]
 
 
 def test_below_the_cap_nothing_is_cut_and_the_table_keeps_its_shape(spark: SparkSession) -> None:

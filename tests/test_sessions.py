@@ -12,10 +12,9 @@ from incident import Row, at, episode_frame, story, told
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import Row as SparkRow
 
-from alertgraph_spark.columns import band_of
 from alertgraph_spark.interim_schemas import SESSIONS
 from alertgraph_spark.schemas import LINKS
-from alertgraph_spark.sessions import describe_sessions, link_sessions, with_session
+from alertgraph_spark.sessions import band_of, describe_sessions, link_sessions, with_session
 
 GAP = 600.0
 
