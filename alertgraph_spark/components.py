@@ -7,6 +7,7 @@ would join two parts to more than the cap, or where a part so large would come b
 
 from __future__ import annotations
 
+import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -57,13 +58,7 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int, chance_links: float) ->
     likeliest = F.max("chance").over(Window.partitionBy("component"))
     is_doubtful = (F.col("size") > max_sessions) | (F.col("size") * likeliest > chance_links)
     doubtful = inside.withColumn("is_doubtful", is_doubtful).filter("is_doubtful")
-    links = doubtful.select("src", "dst", "weight", "chance").limit(graph.driver_max_links + 1).toPandas()
-    if len(links) > graph.driver_max_links:
-        raise GraphEngineError(
-            f"subgraphs above {max_sessions:,} episodes, or held by chance, have more than {graph.driver_max_links:,} links:"
-            " too many to cut on the driver. Raise graph.driver_max_links, or ranking.max_sessions, or lower"
-            " ranking.coincidence"
-        )
+    links = _on_driver(doubtful.select("src", "dst", "weight", "chance"), max_sessions, graph.driver_max_links)
     if links.empty:
         return components, graph.edges.select("src", "dst").limit(0)
     parts, refused = unite_strongest_first(links.itertuples(index=False, name=None), max_sessions, chance_links)
@@ -73,6 +68,18 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int, chance_links: float) ->
         "id", F.coalesce("part", "component").alias("component")
     )
     return components, spark.createDataFrame(refused, "src bigint, dst bigint")
+
+
+def _on_driver(links: DataFrame, max_sessions: int, max_links: int) -> pd.DataFrame:
+    """The links, unless they are more than the driver may hold."""
+    found = links.limit(max_links + 1).toPandas()
+    if len(found) > max_links:
+        raise GraphEngineError(
+            f"subgraphs above {max_sessions:,} episodes, or held by chance, have more than {max_links:,} links:"
+            " too many to cut on the driver. Raise graph.driver_max_links, or ranking.max_sessions, or lower"
+            " ranking.coincidence"
+        )
+    return found
 
 
 def session_links(links: DataFrame, episodes: DataFrame) -> DataFrame:
@@ -97,17 +104,23 @@ def with_component(episodes: DataFrame, components: DataFrame) -> DataFrame:
     return joined.withColumn("component", F.coalesce("component", "session"))
 
 
-def unite_parts(episodes: DataFrame, links: DataFrame, max_sessions: int, chance_links: float) -> DataFrame:
-    """Unite parts along links between their sessions (`src`, `dst`, `weight`, `chance`), as `unite_strongest_first` does.
+def unite_parts(episodes: DataFrame, links: DataFrame, max_sessions: int, driver_max_links: int) -> DataFrame:
+    """Unite parts along links between their sessions that are not left to chance, as `unite_strongest_first` does.
 
-    Input and output are one row an episode, with its `session` and `component`. The links come to the driver: those by which
-    strong groups absorb, at most one a session of a host.
+    Input and output are one row an episode, with its `session` and `component`. The links (`src`, `dst`, `weight`) come to
+    the driver: those by which strong groups absorb, at most one a session of a host.
+
+    Raises
+    ------
+    GraphEngineError
+        If they are more than `driver_max_links`.
     """
     sizes = episodes.groupBy("component").agg(F.countDistinct("session").alias("size"))
     parts = episodes.select("session", "component").distinct().join(sizes, on="component", how="inner")
     a, b = (parts.toDF(f"{end}_part", end, f"{end}_size") for end in ("src", "dst"))
     between = links.join(a, on="src", how="inner").join(b, on="dst", how="inner").filter("src_part <> dst_part")
-    found = between.select("src_part", "dst_part", "weight", "chance", "src_size", "dst_size").toPandas()
+    asked = between.select("src_part", "dst_part", "weight", F.lit(0.0).alias("chance"), "src_size", "dst_size")
+    found = _on_driver(asked, max_sessions, driver_max_links)
     if found.empty:
         return episodes
     sizes_of = {
@@ -116,7 +129,7 @@ def unite_parts(episodes: DataFrame, links: DataFrame, max_sessions: int, chance
         for part, size in zip(found[f"{end}_part"], found[f"{end}_size"], strict=True)
     }
     rows = found[["src_part", "dst_part", "weight", "chance"]].itertuples(index=False, name=None)
-    whole, _ = unite_strongest_first(rows, max_sessions, chance_links, sizes_of)
+    whole, _ = unite_strongest_first(rows, max_sessions, 0, sizes_of)
     moved = [(part, root) for part, root in whole.items() if part != root]
     named = episodes.sparkSession.createDataFrame(moved, "component bigint, whole bigint")
     united = episodes.join(F.broadcast(named), on="component", how="left")

@@ -183,7 +183,7 @@ def _connect(
     cores = line.cut(with_component(episodes, components))
     absorbing = line.cut(absorb_sessions(cores, sessions))
     # Weaker than every other link, so they come last, and what was refused without them stays so.
-    whole = unite_parts(cores, absorbing, knobs.max_sessions, knobs.chance_links)
+    whole = unite_parts(cores, absorbing, knobs.max_sessions, knobs.driver_max_links)
     core = cores.select("episode", F.col("component").alias("core"))
     named = with_subgraph(whole.join(core, on="episode", how="inner"), absorbing, knobs.warm_up_hours)
     apart = still_apart(whole, refused.union(absorbing.select("src", "dst")))

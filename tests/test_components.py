@@ -110,13 +110,18 @@ def parts_frame(spark: SparkSession) -> DataFrame:
 def test_whole_parts_move_and_the_strongest_link_first(spark: SparkSession) -> None:
     episodes = parts_frame(spark)
     # 3 + 1 fit under the cap of 4 and come first; then 2 + 4 do not. What links inside a part changes nothing.
-    united = unite_parts(episodes, link_frame(spark, [(2, 3, 0.1), (5, 6, 0.2), (3, 4, 0.9)]), 4, 1)
+    united = unite_parts(episodes, link_frame(spark, [(2, 3, 0.1), (5, 6, 0.2), (3, 4, 0.9)]), 4, 2)
     assert {row["session"]: row["component"] for row in united.collect()} == {1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 3}
     assert united.columns == episodes.columns
 
 
+def test_no_more_links_between_parts_than_the_driver_may_hold(spark: SparkSession) -> None:
+    with pytest.raises(GraphEngineError, match=r"more than 1 links.*driver_max_links"):
+        unite_parts(parts_frame(spark), link_frame(spark, [(2, 3, 0.1), (5, 6, 0.2)]), 80, 1)
+
+
 def test_without_links_every_part_stays_as_it_is(spark: SparkSession) -> None:
-    united = unite_parts(parts_frame(spark), link_frame(spark, [(3, 4, 0.9)]), 80, 1)
+    united = unite_parts(parts_frame(spark), link_frame(spark, [(3, 4, 0.9)]), 80, 2)
     assert {row["session"]: row["component"] for row in united.collect()} == {1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 6}
 
 
