@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
 HOUR = 3_600_000_000
-"""Microseconds in an hour. Window frames need numbers, and whole seconds would lose the order of alerts."""
+DAY = 24 * HOUR
+"""Microseconds in an hour and in a day. Window frames need numbers, and whole seconds would lose the order of alerts."""
 
 PLANNED_ROLES = ("scanner", "maintenance")
 """Roles of the asset list whose activity is planned: it links among itself, and speaks against a subgraph."""

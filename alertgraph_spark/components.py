@@ -1,8 +1,8 @@
 """Connect: episodes that links join are one subgraph, unless it would grow past all reading or on chance alone.
 
 Components come from the graph's engine. One above the size cap, or with a link too weak for its size, is taken apart again:
-its links are united strongest first (Kruskal), and a link is refused and recorded, so that an analyst can re-join, where it
-would join two parts to more than the cap, or where a part so large would come by such a link by chance.
+its links are united day by day, the strongest first (Kruskal), and a link is refused and recorded, so that an analyst can
+re-join, where it would join two parts to more than the cap, or where a part so large would come by such a link by chance.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from alertgraph_spark.columns import episode_id
+from alertgraph_spark.columns import DAY, episode_id
 from alertgraph_spark.errors import GraphEngineError, GraphInvariantError
 from alertgraph_spark.graph import AlertGraph
 from alertgraph_spark.schemas import CUTS, LINKS
 from alertgraph_spark.table import conform
-from alertgraph_spark.unite import unite_strongest_first
+from alertgraph_spark.unite import unite_in_turn
 
 CONTEXT_SHARE = 0.15
 """Share of past hours above which a type is shown as context, not as evidence: it is nearly everyday noise."""
@@ -28,7 +28,7 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int, chance_links: float) ->
     Parameters
     ----------
     graph
-        A vertex is a session (`id`), an edge a link between two (`session_links`).
+        A vertex is a session (`id`), an edge a link between two (`session_links`): those of an earlier turn are united first.
     max_sessions
         Absolute, because a share of the run's total would look ahead.
     chance_links
@@ -58,10 +58,10 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int, chance_links: float) ->
     likeliest = F.max("chance").over(Window.partitionBy("component"))
     is_doubtful = (F.col("size") > max_sessions) | (F.col("size") * likeliest > chance_links)
     doubtful = inside.withColumn("is_doubtful", is_doubtful).filter("is_doubtful")
-    links = _on_driver(doubtful.select("src", "dst", "weight", "chance"), max_sessions, graph.driver_max_links)
+    links = _on_driver(doubtful.select("turn", "src", "dst", "weight", "chance"), max_sessions, graph.driver_max_links)
     if links.empty:
         return components, graph.edges.select("src", "dst").limit(0)
-    parts, refused = unite_strongest_first(links.itertuples(index=False, name=None), max_sessions, chance_links)
+    parts, refused = unite_in_turn(links.itertuples(index=False, name=None), max_sessions, chance_links)
     spark = graph.edges.sparkSession
     split = spark.createDataFrame(list(parts.items()), "id bigint, part bigint")
     components = components.join(F.broadcast(split), on="id", how="left").select(
@@ -83,18 +83,28 @@ def _on_driver(links: DataFrame, max_sessions: int, max_links: int) -> pd.DataFr
 
 
 def session_links(links: DataFrame, episodes: DataFrame) -> DataFrame:
-    """Links between sessions: `src` and `dst` are those of both ends, `weight` that of the strongest, `chance` that of the
-    least likely by chance; one row is one pair.
+    """The first link between two sessions: `src`, `dst`, its `turn`, `weight` and `chance`; one row is one pair.
 
     `episodes` has one row an episode with its `session`. What is one session is together already.
+
+    Notes
+    -----
+    The turn (microseconds) is when a link can be judged. One that comes from an earlier day (UTC) is taken as it comes; those
+    within a day wait for its end, so that the strongest of them go first. So nothing that comes later changes a subgraph that
+    ended a day ago.
     """
-    ends = episodes.select("episode", "session")
-    of_sessions = links.join(ends.toDF("src", "src_session"), on="src", how="inner").join(
-        ends.toDF("dst", "dst_session"), on="dst", how="inner"
+    ends = episodes.select("episode", "session", F.unix_micros("started_at").alias("at"))
+    of_sessions = links.join(ends.toDF("src", "src_session", "src_at"), on="src", how="inner").join(
+        ends.toDF("dst", "dst_session", "dst_at"), on="dst", how="inner"
     )
+    midnight = F.col("dst_at") - F.col("dst_at") % DAY
+    turn = F.when(F.col("src_at") < midnight, F.col("dst_at")).otherwise(midnight + DAY)
+    first = F.min(F.struct(turn.alias("turn"), (-F.col("weight")).alias("weakness"), "chance")).alias("first")
     pairs = of_sessions.filter(F.col("src_session") != F.col("dst_session"))
-    return pairs.groupBy(F.col("src_session").alias("src"), F.col("dst_session").alias("dst")).agg(
-        F.max("weight").alias("weight"), F.min("chance").alias("chance")
+    return (
+        pairs.groupBy(F.col("src_session").alias("src"), F.col("dst_session").alias("dst"))
+        .agg(first)
+        .select("src", "dst", "first.turn", (-F.col("first.weakness")).alias("weight"), "first.chance")
     )
 
 
@@ -105,7 +115,7 @@ def with_component(episodes: DataFrame, components: DataFrame) -> DataFrame:
 
 
 def unite_parts(episodes: DataFrame, links: DataFrame, max_sessions: int, driver_max_links: int) -> DataFrame:
-    """Unite parts along links between their sessions that are not left to chance, as `unite_strongest_first` does.
+    """Unite parts along links between their sessions that are not left to chance, strongest first.
 
     Input and output are one row an episode, with its `session` and `component`. The links (`src`, `dst`, `weight`) come to
     the driver: those by which strong groups absorb, at most one a session of a host.
@@ -119,8 +129,9 @@ def unite_parts(episodes: DataFrame, links: DataFrame, max_sessions: int, driver
     parts = episodes.select("session", "component").distinct().join(sizes, on="component", how="inner")
     a, b = (parts.toDF(f"{end}_part", end, f"{end}_size") for end in ("src", "dst"))
     between = links.join(a, on="src", how="inner").join(b, on="dst", how="inner").filter("src_part <> dst_part")
-    asked = between.select("src_part", "dst_part", "weight", F.lit(0.0).alias("chance"), "src_size", "dst_size")
-    found = _on_driver(asked, max_sessions, driver_max_links)
+    asked = between.withColumns({"turn": F.lit(0), "chance": F.lit(0.0)})
+    columns = ("turn", "src_part", "dst_part", "weight", "chance")
+    found = _on_driver(asked.select(*columns, "src_size", "dst_size"), max_sessions, driver_max_links)
     if found.empty:
         return episodes
     sizes_of = {
@@ -128,8 +139,8 @@ def unite_parts(episodes: DataFrame, links: DataFrame, max_sessions: int, driver
         for end in ("src", "dst")
         for part, size in zip(found[f"{end}_part"], found[f"{end}_size"], strict=True)
     }
-    rows = found[["src_part", "dst_part", "weight", "chance"]].itertuples(index=False, name=None)
-    whole, _ = unite_strongest_first(rows, max_sessions, 0, sizes_of)
+    rows = found[list(columns)].itertuples(index=False, name=None)
+    whole, _ = unite_in_turn(rows, max_sessions, 0, sizes_of)
     moved = [(part, root) for part, root in whole.items() if part != root]
     named = episodes.sparkSession.createDataFrame(moved, "component bigint, whole bigint")
     united = episodes.join(F.broadcast(named), on="component", how="left")

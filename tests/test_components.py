@@ -36,11 +36,17 @@ def need(engine: str, spark: SparkSession) -> None:
 CHAIN = [(1, 2, 0.9), (2, 3, 0.1), (3, 4, 0.8)]
 
 
+def pair_frame(spark: SparkSession, links: list[tuple[int, int, float]], chance: float = 0.0) -> DataFrame:
+    """Links between sessions as `session_links` gives them, all of one turn."""
+    rows = [(src, dst, 0, weight, chance) for src, dst, weight in links]
+    return spark.createDataFrame(rows, "src bigint, dst bigint, turn bigint, weight double, chance double")
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_only_what_is_above_the_cap_is_cut_and_every_cut_is_recorded(spark: SparkSession, engine: str) -> None:
     need(engine, spark)
     # The chain twice: 1 to 4 is above a cap of 3; 11 to 13 is not, and keeps its weakest link.
-    links = link_frame(spark, [*CHAIN, (11, 12, 0.9), (12, 13, 0.01)]).persist()
+    links = pair_frame(spark, [*CHAIN, (11, 12, 0.9), (12, 13, 0.01)]).persist()
     ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4, 11, 12, 13)], "id bigint")
     components, cuts = find_subgraphs(AlertGraph(ids, links, engine), max_sessions=3, chance_links=1)
     assert components.dtypes == [("id", "bigint"), ("component", "bigint")]
@@ -55,31 +61,60 @@ def test_only_what_is_above_the_cap_is_cut_and_every_cut_is_recorded(spark: Spar
 def test_a_small_subgraph_keeps_its_doubtful_links_and_a_larger_one_does_not(spark: SparkSession, engine: str) -> None:
     need(engine, spark)
     # Three may meet by a chance of three in ten, .3 times 3 is at most 1; for a fourth it is 1.2.
-    told = [(v, v + 1, 0.9 - v / 1000, 0.3) for v in (1, 2, 12, 13, 14)]
-    links = spark.createDataFrame(told, "src bigint, dst bigint, weight double, chance double")
+    told = [(v, v + 1, 0.9 - v / 1000) for v in (1, 2, 12, 13, 14)]
+    links = pair_frame(spark, told, chance=0.3)
     ids = spark.createDataFrame([(v,) for v in sorted({v for link in told for v in link[:2]})], "id bigint")
     components, cuts = find_subgraphs(AlertGraph(ids, links, engine), max_sessions=80, chance_links=1)
     assert dict(components.collect()) == {1: 1, 2: 1, 3: 1, 12: 12, 13: 12, 14: 12, 15: 15}
     assert [tuple(row) for row in cuts.collect()] == [(14, 15)]
 
 
-def in_sessions(spark: SparkSession, sessions: dict[int, int]) -> DataFrame:
-    return spark.createDataFrame(list(sessions.items()), "episode bigint, session bigint")
+def in_sessions(spark: SparkSession, sessions: dict[int, int], times: dict[int, int] | None = None) -> DataFrame:
+    """Episodes with their session, begun so many minutes after Monday's midnight, at which all begin if none are told."""
+    rows = [(episode, session, (times or {}).get(episode, 0)) for episode, session in sessions.items()]
+    frame = spark.createDataFrame(rows, "episode bigint, session bigint, minute bigint")
+    return frame.withColumn("started_at", F.timestamp_micros(MONDAY + F.col("minute") * MINUTE)).drop("minute")
+
+
+MINUTE = 60_000_000
+MONDAY = 20_514 * 24 * 60 * MINUTE  # 2 March 2026, 0 UTC
+TUESDAY = MONDAY + 24 * 60 * MINUTE
 
 
 def test_a_session_counts_once_and_its_strongest_link_holds_it(spark: SparkSession) -> None:
     # 1 and 2 are one session, so are 3 and 4; 2-3 and 1-4 join the same two, 3-4 lies inside one.
     links = link_frame(spark, [(2, 3, 0.2), (1, 4, 0.7), (3, 4, 0.9), (4, 5, 0.5)])
     pairs = session_links(links, in_sessions(spark, {1: 1, 2: 1, 3: 3, 4: 3, 5: 5}))
-    assert sorted(tuple(row) for row in pairs.collect()) == [(1, 3, 0.7, 0.0), (3, 5, 0.5, 0.0)]
+    assert sorted(tuple(row) for row in pairs.collect()) == [(1, 3, TUESDAY, 0.7, 0.0), (3, 5, TUESDAY, 0.5, 0.0)]
 
 
-def test_of_several_links_between_two_sessions_the_least_likely_by_chance_speaks(spark: SparkSession) -> None:
-    links = link_frame(spark, [(2, 3, 0.2), (1, 4, 0.7)]).withColumn(
+def test_of_links_as_strong_the_least_likely_by_chance_speaks(spark: SparkSession) -> None:
+    links = link_frame(spark, [(2, 3, 0.7), (1, 4, 0.7)]).withColumn(
         "chance", F.when(F.col("src") == 1, 0.3).otherwise(0.1)
     )
     pairs = session_links(links, in_sessions(spark, {1: 1, 2: 1, 3: 3, 4: 3}))
-    assert [tuple(row) for row in pairs.collect()] == [(1, 3, 0.7, 0.1)]
+    assert [tuple(row) for row in pairs.collect()] == [(1, 3, TUESDAY, 0.7, 0.1)]
+
+
+@pytest.mark.parametrize(
+    ("times", "turn"),
+    [
+        pytest.param({1: 0, 2: 1439}, TUESDAY, id="within a day a link waits for its end"),
+        pytest.param({1: 1439, 2: 1440}, TUESDAY, id="from the day before it is taken as it comes: at midnight itself"),
+        pytest.param({1: 1439, 2: 1500}, TUESDAY + 60 * MINUTE, id="an hour after midnight"),
+        pytest.param({1: 1440, 2: 1500}, TUESDAY + 24 * 60 * MINUTE, id="both after midnight"),
+    ],
+)
+def test_the_turn_of_a_link(spark: SparkSession, times: dict[int, int], turn: int) -> None:
+    pairs = session_links(link_frame(spark, [(1, 2, 0.5)]), in_sessions(spark, {1: 1, 2: 2}, times))
+    assert [row["turn"] for row in pairs.collect()] == [turn]
+
+
+def test_a_link_from_an_earlier_day_speaks_before_a_stronger_one_of_the_day(spark: SparkSession) -> None:
+    # One session lasts from Monday to Tuesday (1, 2); both link to 3, of Tuesday.
+    links = link_frame(spark, [(1, 3, 0.2), (2, 3, 0.9)])
+    pairs = session_links(links, in_sessions(spark, {1: 1, 2: 1, 3: 3}, {1: 1439, 2: 1441, 3: 1450}))
+    assert [tuple(row) for row in pairs.collect()] == [(1, 3, TUESDAY + 10 * MINUTE, 0.2, 0.0)]
 
 
 def test_a_cut_is_the_whole_link_so_that_an_analyst_can_join_again(spark: SparkSession) -> None:
@@ -133,7 +168,7 @@ def test_a_link_whose_ends_have_met_is_no_cut(spark: SparkSession) -> None:
 def test_below_the_cap_nothing_is_cut_and_the_table_keeps_its_shape(spark: SparkSession) -> None:
     ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4)], "id bigint")
     components, cuts = find_subgraphs(
-        AlertGraph(ids, link_frame(spark, CHAIN), "driver"), max_sessions=4, chance_links=1
+        AlertGraph(ids, pair_frame(spark, CHAIN), "driver"), max_sessions=4, chance_links=1
     )
     assert dict(components.collect()) == {1: 1, 2: 1, 3: 1, 4: 1}
     assert cuts.columns == ["src", "dst"]
@@ -149,7 +184,7 @@ class AnswersWithoutEngine(AlertGraph):
 
 def test_more_links_than_the_driver_may_hold_are_not_brought_to_it(spark: SparkSession) -> None:
     ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4)], "id bigint")
-    links = link_frame(spark, CHAIN)  # three links in one component of four
+    links = pair_frame(spark, CHAIN)  # three links in one component of four
     just_enough = AnswersWithoutEngine(ids, links, "driver", driver_max_links=3)
     assert find_subgraphs(just_enough, max_sessions=3, chance_links=1)[1].count() == 1
     with pytest.raises(GraphEngineError, match=r"more than 2 links.*driver_max_links"):

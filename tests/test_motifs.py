@@ -16,7 +16,7 @@ from incident import Row, connected_frame, episode_frame, story, told
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.components import find_subgraphs
+from alertgraph_spark.components import find_subgraphs, session_links
 from alertgraph_spark.graph import AlertGraph, graphframes_available
 from alertgraph_spark.links import find_links
 from alertgraph_spark.motif_pattern import parse_pattern
@@ -275,8 +275,9 @@ def grouped(spark: SparkSession) -> tuple[DataFrame, DataFrame]:
     links = find_links(
         episodes, pivot_gap_minutes=30, session_gap_seconds=600, coincidence=0.3, max_gap_hours=168
     ).localCheckpoint()
-    ids = links.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
-    components, cuts = find_subgraphs(AlertGraph(ids, links, "driver"), max_sessions=80, chance_links=12)
+    pairs = session_links(links, episodes.withColumn("session", F.col("episode"))).localCheckpoint()
+    ids = pairs.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
+    components, cuts = find_subgraphs(AlertGraph(ids, pairs, "driver"), max_sessions=80, chance_links=12)
     assert cuts.count() == 0
     return motif_vertices(connected_frame(episodes, components)).localCheckpoint(), links
 

@@ -1,4 +1,4 @@
-"""Uniting along links, strongest first: under a cap of size, and no more on chance than is allowed."""
+"""Uniting along links, turn by turn and strongest first: under a cap of size, and no more on chance than is allowed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from collections.abc import Iterable
 import networkx as nx
 import pytest
 
-from alertgraph_spark.unite import unite_strongest_first
+from alertgraph_spark.unite import unite_in_turn
 
 WeightedLink = tuple[int, int, float]
 
 
-def sure(links: Iterable[WeightedLink]) -> list[tuple[int, int, float, float]]:
-    """Links of which none is left to chance."""
-    return [(*link, 0.0) for link in links]
+Link = tuple[int, int, int, float, float]
+
+
+def sure(links: Iterable[WeightedLink], turn: int = 0) -> list[Link]:
+    """Links of one turn of which none is left to chance."""
+    return [(turn, *link, 0.0) for link in links]
 
 
 # --- the size cap ---------------------------------------------------------------------------------------------------
@@ -58,7 +61,7 @@ CHAIN: list[WeightedLink] = [(1, 2, 0.9), (2, 3, 0.1), (3, 4, 0.8)]
 def test_links_are_united_strongest_first(
     links: list[WeightedLink], cap: int, parts: dict[int, int], refused: list[tuple[int, int]]
 ) -> None:
-    assert unite_strongest_first(sure(links), cap, 1) == (parts, refused)
+    assert unite_in_turn(sure(links), cap, 1) == (parts, refused)
 
 
 def random_links(seed: int) -> list[WeightedLink]:
@@ -73,11 +76,9 @@ def test_properties_of_the_cap_on_random_graphs() -> None:
     for seed in range(300):
         links = random_links(seed)
         cap = random.Random(seed).choice((1, 2, 3, 5, 12, 99))
-        parts, refused = unite_strongest_first(sure(links), cap, 1)
+        parts, refused = unite_in_turn(sure(links), cap, 1)
         shuffled = random.Random(seed + 1).sample(links, len(links))
-        assert unite_strongest_first(sure(shuffled), cap, 1) == (parts, refused), (
-            f"seed {seed}: the order of links matters"
-        )
+        assert unite_in_turn(sure(shuffled), cap, 1) == (parts, refused), f"seed {seed}: the order of links matters"
 
         kept = nx.Graph([(src, dst) for src, dst, _ in links if (src, dst) not in set(refused)])
         kept.add_nodes_from(parts)
@@ -92,17 +93,38 @@ def test_properties_of_the_cap_on_random_graphs() -> None:
 def test_a_vertex_counts_for_its_size() -> None:
     # 1 stands for five: with 2 it makes seven, 3 would make eight; three in ten of seven are 2.1 links by chance
     sizes = {1: 5, 2: 2, 3: 1}
-    assert unite_strongest_first(sure([(1, 2, 0.9), (2, 3, 0.8)]), 7, 1, sizes) == ({1: 1, 2: 1, 3: 3}, [(2, 3)])
-    assert unite_strongest_first([(1, 2, 0.9, 0.3)], 80, 2.1, sizes)[1] == []
-    assert unite_strongest_first([(1, 2, 0.9, 0.3)], 80, 2, sizes)[1] == [(1, 2)]
+    assert unite_in_turn(sure([(1, 2, 0.9), (2, 3, 0.8)]), 7, 1, sizes) == ({1: 1, 2: 1, 3: 3}, [(2, 3)])
+    assert unite_in_turn([(0, 1, 2, 0.9, 0.3)], 80, 2.1, sizes)[1] == []
+    assert unite_in_turn([(0, 1, 2, 0.9, 0.3)], 80, 2, sizes)[1] == [(1, 2)]
+
+
+# --- turns ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_earlier_turn_goes_before_a_stronger_link() -> None:
+    # Under a cap of two only one link of the chain's middle vertex can be: the strongest of a turn, the first of all.
+    weak, strong = (1, 2, 0.1), (2, 3, 0.9)
+    assert unite_in_turn(sure([weak, strong]), 2, 1) == ({1: 1, 2: 2, 3: 2}, [(1, 2)])
+    assert unite_in_turn(sure([weak], turn=7) + sure([strong], turn=8), 2, 1) == ({1: 1, 2: 1, 3: 3}, [(2, 3)])
+
+
+def test_what_later_turns_bring_takes_nothing_apart() -> None:
+    for seed in range(300):
+        chance = random.Random(seed)
+        links = [(chance.randint(1, 4), *link, chance.choice((0.0, 0.1, 0.3))) for link in sorted(random_links(seed))]
+        whole, _ = unite_in_turn(links, 5, 1)
+        for last in (1, 2, 3):
+            until, _ = unite_in_turn([link for link in links if link[0] <= last], 5, 1)
+            for part in set(until.values()):  # each is whole in one later part
+                assert len({whole[vertex] for vertex, of in until.items() if of == part}) == 1, f"seed {seed}"
 
 
 # --- links of chance ------------------------------------------------------------------------------------------------
 
 
-def as_likely(n: int, chance: float) -> list[tuple[int, int, float, float]]:
+def as_likely(n: int, chance: float) -> list[Link]:
     """A chain of n vertices, each link weaker than the one before."""
-    return [(v, v + 1, 0.9 - v / 1000, chance) for v in range(1, n)]
+    return [(0, v, v + 1, 0.9 - v / 1000, chance) for v in range(1, n)]
 
 
 @pytest.mark.parametrize(
@@ -113,26 +135,26 @@ def as_likely(n: int, chance: float) -> list[tuple[int, int, float, float]]:
         pytest.param(as_likely(4, 0.3), [(3, 4)], id="a fourth may not"),
         # 1-2, 3-4 and 5-6 are surely together; two twos make four, and .25 times 4 is just 1; with the third it is 1.5
         pytest.param(
-            [(1, 2, 1.0, 0.0), (3, 4, 1.0, 0.0), (5, 6, 1.0, 0.0), (2, 3, 0.8, 0.25), (4, 5, 0.7, 0.25)],
+            [*sure([(1, 2, 1.0), (3, 4, 1.0), (5, 6, 1.0)]), (0, 2, 3, 0.8, 0.25), (0, 4, 5, 0.7, 0.25)],
             [(4, 5)],
             id="both parts count",
         ),
-        pytest.param([*as_likely(4, 0.3)[:2], (3, 4, 0.1, 0.0)], [], id="what passed another test joins at any size"),
-        pytest.param([(1, 2, 0.9, 0.3), (2, 3, 0.8, 0.3), (1, 3, 0.1, 0.9)], [], id="inside a part no link is refused"),
+        pytest.param(
+            [*as_likely(4, 0.3)[:2], *sure([(3, 4, 0.1)])], [], id="what passed another test joins at any size"
+        ),
+        pytest.param([*as_likely(3, 0.3), (0, 1, 3, 0.1, 0.9)], [], id="inside a part no link is refused"),
     ],
 )
-def test_the_larger_a_part_the_surer_a_link_must_be(
-    links: list[tuple[int, int, float, float]], refused: list[tuple[int, int]]
-) -> None:
-    assert unite_strongest_first(links, 80, 1)[1] == refused
+def test_the_larger_a_part_the_surer_a_link_must_be(links: list[Link], refused: list[tuple[int, int]]) -> None:
+    assert unite_in_turn(links, 80, 1)[1] == refused
 
 
 def test_chance_alone_makes_no_giant() -> None:
     # A thousand sessions, each linked to two others by a chance of one in ten, two more than it takes to hang together.
     chance = random.Random(7)
-    links = [(v, w, chance.random(), 0.1) for v in range(1000) for w in chance.sample(range(1000), 2) if v != w]
-    graph = nx.Graph([link[:2] for link in links])
+    links = [(0, v, w, chance.random(), 0.1) for v in range(1000) for w in chance.sample(range(1000), 2) if v != w]
+    graph = nx.Graph([link[1:3] for link in links])
     assert max(map(len, nx.connected_components(graph))) > 900
-    parts, _ = unite_strongest_first(links, 10_000, 1)
+    parts, _ = unite_in_turn(links, 10_000, 1)
     sizes = Counter(parts.values())
     assert max(sizes.values()) == 10  # .1 times 10 is one link
