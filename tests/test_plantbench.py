@@ -398,6 +398,19 @@ def test_the_shape_of_a_lake_is_what_its_rows_say(small: Made) -> None:
     assert sorted(types) == sorted(table.loc["types"])
 
 
+def test_what_is_new_on_a_host_is_counted_after_the_first_third_and_without_attacks() -> None:
+    told = [
+        (0, "h1", "x", "-"), (3, "h1", "x", "-"), (3, "h2", "x", "-"),
+        (4, "h1", "y", "-"), (5, "h2", "z", "c1"), (6, "h2", "x", "-"),
+    ]  # fmt: skip
+    alerts = pd.DataFrame(told, columns=["day", "host", "title", "strict"]).assign(source="", target="")
+    alerts["at"] = pd.Timestamp("2026-03-02", tz="UTC") + pd.to_timedelta(alerts["day"], "D")
+    alerts["seconds"] = alerts["at"].astype("int64") / 1e9
+    made = shape.shape(alerts.assign(lenient=alerts["strict"]))
+    # x on h2 and y on h1: two of two hosts in the four days after the first two; z is the attack's
+    assert made["new a host-day"] == 2 / (2 * 4)
+
+
 # ---- the command line
 
 

@@ -16,6 +16,7 @@ either side, and whether the ranges meet. Nothing here knows how a set was made.
 | pairs, degree | distinct source-target pairs; distinct peers of an end: median, 99th part of a hundred, largest |
 | night share | rows from 20 to 6 o'clock UTC, by chance 42 %; `weekend ratio`: rows a weekend day by rows a weekday |
 | late types | share of the types first seen after the first third of the span |
+| new a host-day | benign rows a host and day, after that third, that are the first of their type at their host |
 | attack share | rows with a strict label, in per cent; `alerts a step`: median and largest |
 """
 
@@ -119,6 +120,8 @@ def shape(alerts: pd.DataFrame) -> dict[str, float]:
     weekend = (day >= 5).sum() / max(days.get(True, 0), 1) / max((day < 5).sum() / max(days.get(False, 0), 1), 1e-9)
     first = alerts.groupby("title")["seconds"].min()
     steps = alerts.loc[alerts["strict"] != "-", "strict"].value_counts()
+    benign, late = alerts["lenient"] == "-", alerts["seconds"] > alerts["seconds"].iloc[0] + span * 86400 / 3
+    new = benign & late & ~alerts.duplicated(["host", "title"])
     nothing = float("nan")
     return {
         "alerts": len(alerts),
@@ -139,6 +142,7 @@ def shape(alerts: pd.DataFrame) -> dict[str, float]:
         "night share": ((hour < 6) | (hour >= 20)).mean(),
         "weekend ratio": weekend if days.get(True, 0) and days.get(False, 0) else nothing,
         "late types": (first > alerts["seconds"].iloc[0] + span * 86400 / 3).mean(),
+        "new a host-day": new.sum() / len(hosts) / (span * 2 / 3) if (benign & late).any() else nothing,
         "attack share %": 100 * (alerts["strict"] != "-").mean(),
         "steps": len(steps),
         "alerts a step": steps.median() if len(steps) else nothing,
