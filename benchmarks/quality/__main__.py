@@ -1,6 +1,6 @@
 """Judge the ranking: one table with intervals, simple orders and two peers.
 
-    python benchmarks/quality [--only ait,cptc,modbus,mix,generated,hubs] [--set KEY=VALUE]...
+    python benchmarks/quality [--only ait,cptc,modbus,mix,generated,crossings,hubs] [--set KEY=VALUE]...
                               [--no-peers] [--results FOLDER] [--write docs/quality.md]
     python benchmarks/quality --choose GRID.yaml
 
@@ -35,7 +35,7 @@ Made by `make bench-quality`{settings} on {day} at commit `{commit}`; never writ
 def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(rows.USUAL), help="parts, by comma: %(default)s; also crossings")
+    parser.add_argument("--only", default=",".join(rows.PARTS), help="parts, by comma: %(default)s")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the job")
     parser.add_argument("--no-peers", action="store_true", help="ours and the simple orders alone")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where runs are kept: %(default)s")

@@ -150,7 +150,6 @@ bootstrap over networks. `none`: nothing there to measure. `-`: not measured. Wh
 four columns are the same units. `benchmarks/README.md` says what each measure is.
 """
 RANDOM_DRAWS = 3
-USUAL = [part for part in PARTS if part != "crossings"]
 
 
 def rows_of(part: str, settings: Sequence[str], results: Path, *, with_peers: bool = True) -> list[Row]:
