@@ -90,7 +90,7 @@ def session_links(links: DataFrame, episodes: DataFrame) -> DataFrame:
     Notes
     -----
     The turn (microseconds) is when a link can be judged. One that comes from an earlier day (UTC) is taken as it comes; those
-    within a day wait for its end, so that the strongest of them go first. So nothing that comes later changes a subgraph that
+    within a day wait for its end, and the strongest of them go first. So nothing that comes later changes a subgraph that
     ended a day ago.
     """
     ends = episodes.select("episode", "session", F.unix_micros("started_at").alias("at"))

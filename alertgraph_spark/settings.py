@@ -113,7 +113,7 @@ class Ranking:
     max_gap_hours: float = key("longest gap that any link may bridge", 336.0, within="(0, 8760]")
     coincidence: float = key("other episodes expected in the gap of a patient link, at most", 0.3, within="(0, 1]")
     max_sessions: int = key(
-        "size cap of a subgraph, a session counting once; the weakest links above it are cut", 80, within="[2, 100000]"
+        "size cap of a subgraph, a session counting once; above it a day's weakest links go", 80, within="[2, 100000]"
     )
     chance_links: float = key(
         "links of such chance expected in a subgraph, at most: a larger one needs surer links",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from incident import Row, connected_frame, episode_frame, grouped_frame, link_frame, story, told
+from incident import Row, at, connected_frame, episode_frame, grouped_frame, link_frame, story, told
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -70,22 +70,24 @@ def test_a_small_subgraph_keeps_its_doubtful_links_and_a_larger_one_does_not(spa
 
 
 def in_sessions(spark: SparkSession, sessions: dict[int, int], times: dict[int, int] | None = None) -> DataFrame:
-    """Episodes with their session, begun so many minutes after Monday's midnight, at which all begin if none are told."""
-    rows = [(episode, session, (times or {}).get(episode, 0)) for episode, session in sessions.items()]
-    frame = spark.createDataFrame(rows, "episode bigint, session bigint, minute bigint")
-    return frame.withColumn("started_at", F.timestamp_micros(MONDAY + F.col("minute") * MINUTE)).drop("minute")
+    """Episodes with their session, begun so many minutes into the day, at midnight if no times are told."""
+    rows = [(episode, session, at((times or {}).get(episode, 0))) for episode, session in sessions.items()]
+    return spark.createDataFrame(rows, "episode bigint, session bigint, started_at timestamp")
 
 
-MINUTE = 60_000_000
-MONDAY = 20_514 * 24 * 60 * MINUTE  # 2 March 2026, 0 UTC
-TUESDAY = MONDAY + 24 * 60 * MINUTE
+def turn_at(minute: int) -> int:
+    """The turn so many minutes into the day."""
+    return int(at(minute).timestamp()) * 1_000_000
+
+
+MIDNIGHT = turn_at(24 * 60)
 
 
 def test_a_session_counts_once_and_its_strongest_link_holds_it(spark: SparkSession) -> None:
     # 1 and 2 are one session, so are 3 and 4; 2-3 and 1-4 join the same two, 3-4 lies inside one.
     links = link_frame(spark, [(2, 3, 0.2), (1, 4, 0.7), (3, 4, 0.9), (4, 5, 0.5)])
     pairs = session_links(links, in_sessions(spark, {1: 1, 2: 1, 3: 3, 4: 3, 5: 5}))
-    assert sorted(tuple(row) for row in pairs.collect()) == [(1, 3, TUESDAY, 0.7, 0.0), (3, 5, TUESDAY, 0.5, 0.0)]
+    assert sorted(tuple(row) for row in pairs.collect()) == [(1, 3, MIDNIGHT, 0.7, 0.0), (3, 5, MIDNIGHT, 0.5, 0.0)]
 
 
 def test_of_links_as_strong_the_least_likely_by_chance_speaks(spark: SparkSession) -> None:
@@ -93,16 +95,18 @@ def test_of_links_as_strong_the_least_likely_by_chance_speaks(spark: SparkSessio
         "chance", F.when(F.col("src") == 1, 0.3).otherwise(0.1)
     )
     pairs = session_links(links, in_sessions(spark, {1: 1, 2: 1, 3: 3, 4: 3}))
-    assert [tuple(row) for row in pairs.collect()] == [(1, 3, TUESDAY, 0.7, 0.1)]
+    assert [tuple(row) for row in pairs.collect()] == [(1, 3, MIDNIGHT, 0.7, 0.1)]
 
 
 @pytest.mark.parametrize(
     ("times", "turn"),
     [
-        pytest.param({1: 0, 2: 1439}, TUESDAY, id="within a day a link waits for its end"),
-        pytest.param({1: 1439, 2: 1440}, TUESDAY, id="from the day before it is taken as it comes: at midnight itself"),
-        pytest.param({1: 1439, 2: 1500}, TUESDAY + 60 * MINUTE, id="an hour after midnight"),
-        pytest.param({1: 1440, 2: 1500}, TUESDAY + 24 * 60 * MINUTE, id="both after midnight"),
+        pytest.param({1: 0, 2: 1439}, MIDNIGHT, id="within a day a link waits for its end"),
+        pytest.param(
+            {1: 1439, 2: 1440}, MIDNIGHT, id="from the day before it is taken as it comes: at midnight itself"
+        ),
+        pytest.param({1: 1439, 2: 1500}, turn_at(25 * 60), id="an hour after midnight"),
+        pytest.param({1: 1440, 2: 1500}, turn_at(2 * 24 * 60), id="both after midnight"),
     ],
 )
 def test_the_turn_of_a_link(spark: SparkSession, times: dict[int, int], turn: int) -> None:
@@ -111,10 +115,10 @@ def test_the_turn_of_a_link(spark: SparkSession, times: dict[int, int], turn: in
 
 
 def test_a_link_from_an_earlier_day_speaks_before_a_stronger_one_of_the_day(spark: SparkSession) -> None:
-    # One session lasts from Monday to Tuesday (1, 2); both link to 3, of Tuesday.
+    # One session lasts over midnight (1, 2); both of its episodes link to 3, after it.
     links = link_frame(spark, [(1, 3, 0.2), (2, 3, 0.9)])
     pairs = session_links(links, in_sessions(spark, {1: 1, 2: 1, 3: 3}, {1: 1439, 2: 1441, 3: 1450}))
-    assert [tuple(row) for row in pairs.collect()] == [(1, 3, TUESDAY + 10 * MINUTE, 0.2, 0.0)]
+    assert [tuple(row) for row in pairs.collect()] == [(1, 3, turn_at(1450), 0.2, 0.0)]
 
 
 def test_a_cut_is_the_whole_link_so_that_an_analyst_can_join_again(spark: SparkSession) -> None:
