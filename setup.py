@@ -53,7 +53,7 @@ setup(
         ]
     },
     # The platform brings pyspark; a hard requirement would fight it. Synapse, Databricks and Fabric have PyYAML.
-    install_requires=["PyYAML>=6"],
+    install_requires=["PyYAML>=6", "duckdb>=1.1,<3"],
     extras_require={
         "local": [
             "pyspark>=3.5.5,<4.4",
@@ -70,8 +70,7 @@ setup(
             "azure-synapse-artifacts>=0.17",  # the published shapes that deploy/synapse is held against
             "chispa>=0.10",
             "databricks-bundles>=1",  # the published shape of a job, to hold deploy/databricks against
-            "duckdb>=2; python_version >= '3.11'",  # with the two after it: KQL that is run, not only read
-            "duckdb-kql>=1.1; python_version >= '3.11'",
+            "duckdb-kql>=1.1; python_version >= '3.11'",  # KQL that is run, not only read; with the one after it
             "pytz",
             "import-linter>=2.1",
             "ipykernel>=6.29",

@@ -1,0 +1,42 @@
+"""Rows of an incident as Arrow tables: what the stages after the fold read, made without Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from alertgraph_spark.embedded import arrow_schema, arrow_type
+from alertgraph_spark.schemas import EPISODES, LINKS
+from alertgraph_spark.table import Table
+
+Row = Mapping[str, Any]
+
+
+def table_of(table: Table, rows: Iterable[Row], extra: Mapping[str, str] | None = None) -> pa.Table:
+    """Rows as a table of the line, with columns that later stages have added (`extra`, name to Spark type)."""
+    schema = arrow_schema(table)
+    for name, type_ in (extra or {}).items():
+        schema = schema.append(pa.field(name, arrow_type(type_)))
+    return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
+
+
+def episode_table(rows: Iterable[Row], extra: Mapping[str, str] | None = None) -> pa.Table:
+    """`schemas.EPISODES` from rows as `incident.told` and `incident.story` make them."""
+    return table_of(EPISODES, rows, extra)
+
+
+def grouped_table(rows: Sequence[Row]) -> pa.Table:
+    """Episodes with a subgraph: that of the row, else one for each site, named after the site."""
+    named = [{"subgraph_id": f"sg-{row['site']}", "is_linked": True, "is_announced": False, **row} for row in rows]
+    return episode_table(named, {"subgraph_id": "string", "is_linked": "boolean", "is_announced": "boolean"})
+
+
+def link_table(links: Iterable[tuple[int, int, float]], site: str = "plant") -> pa.Table:
+    """`schemas.LINKS` from `(src, dst, weight)`, none of them left to chance."""
+    rows = [
+        dict(site=site, src=src, dst=dst, kind="pivot", entity="host:fs1", gap_minutes=1.0, weight=weight, chance=0.0)
+        for src, dst, weight in links
+    ]
+    return table_of(LINKS, rows)
