@@ -2,7 +2,47 @@
 
 from __future__ import annotations
 
-from alertgraph_spark.table import table
+from alertgraph_spark.schemas import ALERT_ENDS, EPISODES
+from alertgraph_spark.table import Table, table
+
+BIN_KEY = ("site", "source_entity", "target_entity", "source", "name", "bin")
+"""What tells one bin from another; an end may be NULL."""
+
+BINS = table(
+    "bins",
+    "alerts of one type between the same ends within a span of the episode gap, that also agree in every fact",
+    ("site", "string", "workspace", False),
+    ("source", "string", "format", False),
+    ("name", "string", "alert name", False),
+    *ALERT_ENDS,
+    ("bin", "bigint", "number of the span since 1970", False),
+    ("tactics", "array<string>", "tactics of its alerts", False),
+    ("techniques", "array<string>", "techniques of its alerts", False),
+    ("named", "array<struct<address:string,host:string>>", "addresses, and the host that its rows say has each", False),
+    ("accounts", "array<string>", "account entities of its alerts", False),
+    ("started_at", "timestamp", "first alert", False),
+    ("ended_at", "timestamp", "last alert", False),
+    ("n_alerts", "bigint", "alerts in it, repeats left out", False),
+    ("severity", "double", "highest severity"),
+)
+
+EPISODES_FOLDED = Table(
+    "episodes_folded",
+    EPISODES.grain,
+    (
+        *EPISODES.columns,
+        *table("", "", ("is_announced", "boolean", "the machine that acts was in a maintenance window", False)).columns,
+    ),
+)
+
+CALENDAR = table(
+    "calendar",
+    "one announced window of maintenance",
+    ("machine", "string", "entity key of the machine", False),
+    ("site", "string", "workspace; null where it is any"),
+    ("begins", "timestamp", "first time of the window", False),
+    ("ends", "timestamp", "first time after it", False),
+)
 
 ALIASES = table(
     "aliases",

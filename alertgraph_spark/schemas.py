@@ -15,7 +15,7 @@ _PAST = "struct<name:string,seen_hours:bigint,history_hours:double>"
 _STORY = "array<struct<sentence:string,alert_ids:array<string>>>"
 _LEFT_OUT = "array<struct<source:string,name:string,n_alerts:bigint,alert_ids:array<string>>>"
 
-_ENDS = (
+ALERT_ENDS = (
     ("source_entity", "string", "entity that acts, or null where the alert names only the host it is about"),
     ("target_entity", "string", "entity that is acted upon, or the host that the alert is about"),
     ("source_zone", "string", f"zone of the source: one of {', '.join(ZONES)}"),
@@ -41,7 +41,7 @@ ALERTS = table(
     ("techniques", "array<string>", "ATT&CK technique ids"),
     ("observed_at", "timestamp", "when it happened", False),
     ("received_at", "timestamp", "TimeGenerated of the exported row", False),
-    *_ENDS,
+    *ALERT_ENDS,
     ("entities", "array<struct<kind:string,key:string,role:string>>", "all entities; role is source, target or other"),
 )
 
@@ -72,7 +72,7 @@ EPISODES = table(
     ("started_at", "timestamp", "first alert", False),
     ("ended_at", "timestamp", "last alert", False),
     ("n_alerts", "bigint", "alerts in it", False),
-    *_ENDS,
+    *ALERT_ENDS,
     ("accounts", "array<string>", "account entities of its alerts"),
     ("fleet_share", "double", "share of past hours in which the site saw this type, (seen + 1) / (hours + 2)", False),
     ("actor_share", "double", "the same for this type by whoever acts; all that is outside is one actor", False),
