@@ -1,4 +1,4 @@
-"""Fold: alerts of one type between the same entities become episodes. Spark folds alerts to bins, this process bins to episodes."""
+"""Fold: alerts of one type between the same entities become episodes. Spark folds alerts to bins, this process the bins."""
 
 from alertgraph_spark.fold.episodes import Folded, fold_episodes
 

@@ -62,8 +62,12 @@ def keep_hosts(engine: Engine) -> None:
         for end in ("source", "target")
     )
     named = {
-        end: f"CASE WHEN b.first < {end}.valid_until THEN {end}.host ELSE b.{end}_entity END" for end in ("source", "target")
+        end: f"CASE WHEN b.first < {end}.valid_until THEN {end}.host ELSE b.{end}_entity END"
+        for end in ("source", "target")
     }
+    without = ", ".join(
+        f"CASE WHEN NOT is_loop THEN source_{what} END AS source_{what}" for what in ("entity", "zone", "level", "role")
+    )
     engine.keep(
         "seen_bins",
         f"""
@@ -73,8 +77,6 @@ def keep_hosts(engine: Engine) -> None:
             FROM b {joins}
         ),
         l AS (SELECT *, coalesce(source_entity = target_entity, false) AS is_loop FROM n)
-        SELECT * EXCLUDE (first, is_loop) REPLACE (
-            {", ".join(f"CASE WHEN NOT is_loop THEN source_{what} END AS source_{what}" for what in ("entity", "zone", "level", "role"))}
-        ) FROM l
+        SELECT * EXCLUDE (first, is_loop) REPLACE ({without}) FROM l
         """,
     )

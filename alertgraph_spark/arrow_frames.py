@@ -1,0 +1,46 @@
+"""Between Spark and this process: a bounded frame as an Arrow table, and back, without Python workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+
+from alertgraph_spark.embedded import arrow_type
+
+_ARROW = "spark.sql.execution.arrow.pyspark.enabled"  # off by default before Spark 4.2, and 50 times slower
+
+
+def collect_arrow(frame: DataFrame) -> pa.Table:
+    """Collect a bounded frame; times become microseconds in UTC, whatever the session's zone.
+
+    Notes
+    -----
+    One Spark job. Spark 4 has `toArrow`; 3.5 has the batches that `toPandas` is made of.
+    """
+    schema = pa.schema([(field.name, arrow_type(field.dataType.simpleString())) for field in frame.schema.fields])
+    if hasattr(frame, "toArrow"):
+        return frame.toArrow().cast(schema)
+    classic: Any = frame
+    batches = classic._collect_as_arrow()
+    return pa.Table.from_batches(batches).cast(schema) if batches else schema.empty_table()
+
+
+def frame_of(spark: SparkSession, table: pa.Table, ddl: str) -> DataFrame:
+    """An Arrow table of scalar columns as a frame of the types that `ddl` says; times are taken as UTC."""
+    before = spark.conf.get(_ARROW, "false")
+    spark.conf.set(_ARROW, "true")
+    try:
+        return spark.createDataFrame(table.to_pandas(types_mapper=_TYPES.get), ddl)
+    finally:
+        spark.conf.set(_ARROW, str(before))
+
+
+def _nullable() -> dict[pa.DataType, Any]:
+    import pandas as pd  # noqa: PLC0415 - slow to load, and Spark needs it here alone
+
+    return {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
+
+
+_TYPES = _nullable()
