@@ -20,10 +20,10 @@ def collect_arrow(frame: DataFrame) -> pa.Table:
     One Spark job. Spark 4 has `toArrow`; 3.5 has the batches that `toPandas` is made of.
     """
     schema = pa.schema([(field.name, arrow_type(field.dataType.simpleString())) for field in frame.schema.fields])
-    if hasattr(frame, "toArrow"):
-        return frame.toArrow().cast(schema)
-    classic: Any = frame
-    batches = classic._collect_as_arrow()
+    any_version: Any = frame
+    if hasattr(DataFrame, "toArrow"):
+        return any_version.toArrow().cast(schema)
+    batches = any_version._collect_as_arrow()
     return pa.Table.from_batches(batches).cast(schema) if batches else schema.empty_table()
 
 
