@@ -207,7 +207,7 @@ def _report_head(args: argparse.Namespace, sample: samples.Sample) -> Iterator[s
 @contextmanager
 def laid_out(
     spark: SparkSession, format_: Format, files: Sequence[Path], shape: samples.Shape
-) -> Iterator[tuple[samples.Sample, DataFrame]]:
+) -> Iterator[tuple[samples.Sample, dict[str, DataFrame]]]:
     """Lay files out as an export and read it as the job does; one row is one exported line. The copy is removed after."""
     with TemporaryDirectory(prefix="alertgraph-") as root:
         sample = samples.lay_out(files, format_.reads, Path(root), shape)

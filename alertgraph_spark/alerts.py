@@ -26,7 +26,9 @@ CLOCK_BEHIND, CLOCK_AHEAD = "INTERVAL 48 HOURS", "INTERVAL 24 HOURS"
 outside these bounds (azure monitor docs, log-standard-columns); so do we, or a wrong clock would rewrite the past."""
 
 
-def normalise_alerts(raw_alerts: DataFrame, formats: Mapping[str, Format], assets: Sequence[Asset] = ()) -> DataFrame:
+def normalise_alerts(
+    raw_alerts: Mapping[str, DataFrame], formats: Mapping[str, Format], assets: Sequence[Asset] = ()
+) -> DataFrame:
     """Give every exported line the shape of an alert, and a reason where it is none.
 
     One input and one output row is one exported line. The output has the columns of `schemas.ALERTS`, then `named`
@@ -37,7 +39,8 @@ def normalise_alerts(raw_alerts: DataFrame, formats: Mapping[str, Format], asset
     Parameters
     ----------
     raw_alerts
-        Lines with `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record` and the columns that formats read.
+        Table name to its lines, with `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record` and the columns
+        that its format reads. Each format sees its own table alone: in a union all formats would be analysed for all tables.
     formats
         Table name to the format of its rows.
     assets
@@ -47,7 +50,7 @@ def normalise_alerts(raw_alerts: DataFrame, formats: Mapping[str, Format], asset
     -----
     Narrow: no shuffle; the asset list is broadcast.
     """
-    tables = [_of_table(raw_alerts.filter(F.col("table") == table), format_) for table, format_ in formats.items()]
+    tables = [_of_table(raw_alerts[table], format_) for table, format_ in formats.items()]
     return with_assets(reduce(DataFrame.unionByName, tables), assets)
 
 

@@ -50,7 +50,7 @@ class Check:
     shown: Sequence[Any] = ()
 
 
-def lines_of(raw_alerts: DataFrame, format_: Format, table: str, received: str) -> DataFrame:
+def lines_of(raw_alerts: Mapping[str, DataFrame], format_: Format, table: str, received: str) -> DataFrame:
     """Normalise the lines of one table, with the time that the format itself gives.
 
     One row is one line: the columns of `normalise_alerts` that a person looks at, `accounts` and `own_time`. `rule_id` is

@@ -54,7 +54,7 @@ from alertgraph_spark.table import conform
 
 
 def rank_subgraphs(
-    raw_alerts: DataFrame,
+    raw_alerts: Mapping[str, DataFrame],
     formats: Mapping[str, Format],
     start: datetime,
     end: datetime,
@@ -70,7 +70,7 @@ def rank_subgraphs(
     Parameters
     ----------
     raw_alerts
-        One row is one exported line; shape as `alerts.normalise_alerts` takes it. Lines before `start` are history.
+        Table name to its exported lines; shape as `alerts.normalise_alerts` takes it. Lines before `start` are history.
     formats
         Table name to format.
     start, end
@@ -121,7 +121,7 @@ def rank_subgraphs(
     )
     links, n_links = line.run("link", by_entity.unionByName(link_sessions(sessions)))
 
-    ranking.engine = choose_engine(knobs.engine, n_links, raw_alerts.sparkSession, knobs.crossover_links)
+    ranking.engine = choose_engine(knobs.engine, n_links, lines.sparkSession, knobs.crossover_links)
     begin = time.perf_counter()
     connected, left, cuts = _connect(line, active, sessions, links, knobs)
     grouped = line.cut(with_announced(with_heard_hours(connected), windows, assets))

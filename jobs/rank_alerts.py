@@ -131,7 +131,7 @@ def post_saved(
 
 def read_alerts(
     spark: SparkSession, settings: Settings, formats: Mapping[str, Format], start: datetime | None, end: datetime | None
-) -> tuple[DataFrame, datetime, datetime]:
+) -> tuple[dict[str, DataFrame], datetime, datetime]:
     """Read the exported lines of the window and of the past that it needs; return them with the window's bounds."""
     exported = settings.export
     past = timedelta(hours=max(exported.history_hours, exported.look_back_hours))

@@ -6,6 +6,7 @@ Only what a test is about stands in the row; the rest has a default here.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,23 +19,24 @@ RECEIVED = "2026-03-10T00:00:00.0000000Z"
 Row = Mapping[str, Any]
 
 
-def raw_frame(spark: SparkSession, rows: Sequence[Row], columns: Iterable[str]) -> DataFrame:
-    """Rows as `read_export` gives them: every exported column as text, what is no text as JSON.
+def raw_tables(spark: SparkSession, rows: Sequence[Row], columns: Iterable[str]) -> dict[str, DataFrame]:
+    """Rows as `read_export` gives them, by table: every exported column as text, what is no text as JSON.
 
     `table`, `site` and `file` may stand in a row; a row with `_corrupt_record` has no other column.
     """
     exported = {name.lower(): name for name in ["TimeGenerated", "_ItemId", *columns, "_corrupt_record"]}
     names = ["file", "table", "site", *exported.values()]
     ddl = ", ".join(f"`{name}` string" for name in names)
-    shaped = []
+    shaped: dict[str, list[tuple[str | None, ...]]] = {}
     for row in rows:
         received = {} if "_corrupt_record" in row else {"TimeGenerated": RECEIVED}
         full = {"file": "file:/lake/PT05M.json", "table": "Alerts_CL", "site": "plant", **received, **row}
         if unknown := {name for name in full if name.lower() not in {"file", "table", "site", *exported}}:
             raise ValueError(f"no columns that are read: {sorted(unknown)}")
         full = {exported.get(name.lower(), name): value for name, value in full.items()}
-        shaped.append(tuple(_text(full.get(name)) for name in names))
-    return spark.createDataFrame(shaped, ddl)
+        shaped.setdefault(str(full["table"]), []).append(tuple(_text(full.get(name)) for name in names))
+    empty = spark.createDataFrame([], ddl)
+    return defaultdict(lambda: empty, {table: spark.createDataFrame(of, ddl) for table, of in shaped.items()})
 
 
 def _text(value: Any) -> str | None:

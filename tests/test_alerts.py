@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from exported import raw_frame
+from exported import raw_tables
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
@@ -214,7 +214,7 @@ def normalised(
     for name, (row, _) in cases.items():
         title = {} if "_corrupt_record" in row or row.get("table") == "Bare_CL" else {"Title": "Alert"}
         rows.append({**title, **row, "site": name})
-    lines = normalise_alerts(raw_frame(spark, rows, [*PLAIN.reads, *BARE.reads]), FORMATS, assets)
+    lines = normalise_alerts(raw_tables(spark, rows, [*PLAIN.reads, *BARE.reads]), FORMATS, assets)
     entities = F.transform("entities", lambda e: F.concat_ws(" ", e["kind"], e["key"], e["role"]))
     times = {at: F.col(at).cast("string") for at in ("observed_at", "received_at")}
     return {row["site"]: row.asDict() for row in lines.withColumns({**times, "entities": entities}).collect()}
@@ -306,8 +306,9 @@ def test_words_that_no_table_knows_are_named_and_harm_nothing(spark: SparkSessio
 
 def numbered(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
     """Normalised lines in the order of their files, with their number."""
-    raw = raw_frame(spark, rows, [*PLAIN.reads, *BARE.reads]).coalesce(1)
-    return with_status(normalise_alerts(raw, FORMATS), datetime(2026, 3, 10), datetime(2026, 3, 11))
+    raw = raw_tables(spark, rows, [*PLAIN.reads, *BARE.reads])
+    one = {table: raw[table].coalesce(1) for table in FORMATS}
+    return with_status(normalise_alerts(one, FORMATS), datetime(2026, 3, 10), datetime(2026, 3, 11))
 
 
 def test_the_half_written_last_line_of_a_growing_file_is_not_yet_an_alert(spark: SparkSession) -> None:

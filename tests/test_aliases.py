@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 
-from exported import raw_frame
+from exported import raw_tables
 from pyspark.sql import DataFrame, SparkSession
 
 from alertgraph_spark.aliases import VALID_HOURS, find_aliases, with_hosts
@@ -158,7 +158,7 @@ def test_an_attack_that_two_products_name_differently_is_one_subgraph(spark: Spa
     ]
     rows = [{**row, "site": "told", "_ItemId": f"told-{n}"} for n, row in enumerate(story)]
     rows += [{**row, "site": "untold", "ToIp": "", "_ItemId": f"untold-{n}"} for n, row in enumerate(story)]
-    raw = raw_frame(spark, rows, both.reads)
+    raw = raw_tables(spark, rows, both.reads)
 
     ranking = rank_subgraphs(raw, {"Alerts_CL": both}, DAY, at(24), knobs=Knobs(engine="driver"))
     found: dict[str, set[str]] = {}

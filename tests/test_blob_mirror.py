@@ -89,13 +89,8 @@ def test_both_readers_give_the_same_frame(spark: SparkSession, azurite: Emulated
     def frame(root: str) -> list[Any]:
         days = list_days(spark, root, dict.fromkeys(columns))
         raw = read_export(spark, days, columns, day("2026-03-01"), day("2026-03-03"))
-        return sorted(
-            raw.withColumn(
-                "file",
-                F.replace(F.regexp_extract("file", "am-.*", 0), F.lit("am-suricataeve-cl"), F.lit("am-suricataeve_cl")),
-            ).collect(),
-            key=str,
-        )
+        file = F.replace(F.regexp_extract("file", "am-.*", 0), F.lit("am-suricataeve-cl"), F.lit("am-suricataeve_cl"))
+        return sorted((row for table in raw.values() for row in table.withColumn("file", file).collect()), key=str)
 
     mirrored = frame(mirror.readable_root(azurite.url, dict.fromkeys(columns), "all", None, None))
 

@@ -161,8 +161,8 @@ def test_a_window_without_a_day_names_the_days_that_there_are(start: str, end: s
 
 
 def read(spark: SparkSession, root: Path, start: str, end: str, columns: Any = None) -> list[dict[str, Any]]:
-    frame = read_export(spark, list_days(spark, str(root), TABLES), columns or COLUMNS, utc(start), utc(end))
-    return [row.asDict() for row in frame.collect()]
+    tables = read_export(spark, list_days(spark, str(root), TABLES), columns or COLUMNS, utc(start), utc(end))
+    return [row.asDict() for lines in tables.values() for row in lines.collect()]
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,13 @@ def test_a_table_without_a_folder_is_told_and_its_columns_are_there(
 ) -> None:
     """Otherwise a format that reads `Extra` would fail in a plant that never had such an alert."""
     with caplog.at_level(logging.WARNING, logger="alertgraph_spark.io.export"):
-        rows = read(spark, lake, "2026-03-01", "2026-03-02")
+        days = list_days(spark, str(lake), TABLES)
+        tables = read_export(spark, days, COLUMNS, utc("2026-03-01"), utc("2026-03-02"))
 
     assert caplog.messages == ["table Other_CL has no folder in the window"]
-    assert [(row["site"], row["Extra"]) for row in rows] == [("office", None), ("plant", None)]
+    assert [row["site"] for row in tables["Alerts_CL"].collect()] == ["office", "plant"]
+    assert {"site", "TimeGenerated", "Title", "Extra", "_corrupt_record"} <= set(tables["Other_CL"].columns)
+    assert tables["Other_CL"].collect() == []
 
 
 def test_a_read_beside_all_days_is_refused(spark: SparkSession, lake: Path) -> None:

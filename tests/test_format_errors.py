@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from exported import raw_frame
+from exported import raw_tables
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.alerts import normalise_alerts
@@ -96,7 +96,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 def problems_of(spark: SparkSession, tmp_path: Path, changes: dict[str, Any]) -> list[str]:
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump({**SOUND, **changes}, sort_keys=False), encoding="utf-8")
-    raw = raw_frame(spark, [{"RawData": "{}"}], ["RawData"])
+    raw = raw_tables(spark, [{"RawData": "{}"}], ["RawData"])
     try:
         normalise_alerts(raw, {"Alerts_CL": load_format(file)})
     except ConfigError as error:
@@ -133,7 +133,7 @@ def test_a_number_is_text_where_text_is_wanted(spark: SparkSession, tmp_path: Pa
     columns = {"name": "eve.at", "alert_id": "eve.at", "product": "7", "tactics": "array(eve.at)"}
     changes = {"columns": columns, "other": {"device": "array(eve.at)"}}
     file.write_text(yaml.safe_dump({**SOUND, **changes}, sort_keys=False), encoding="utf-8")
-    raw = raw_frame(spark, [{"RawData": '{"at": 17}'}], ["RawData"])
+    raw = raw_tables(spark, [{"RawData": '{"at": 17}'}], ["RawData"])
 
     row = normalise_alerts(raw, {"Alerts_CL": load_format(file)}).first()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from exported import raw_frame
+from exported import raw_tables
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.alerts import normalise_alerts
@@ -201,7 +201,7 @@ def found(spark: SparkSession, request: pytest.FixtureRequest) -> dict[str, dict
     spark.conf.set("spark.sql.ansi.enabled", request.param)
     try:
         columns = [column for one in used.values() for column in one.reads]
-        lines = normalise_alerts(raw_frame(spark, rows, columns), used)
+        lines = normalise_alerts(raw_tables(spark, rows, columns), used)
         found = {row["item_id"]: row.asDict() for row in lines.collect()}
     finally:
         spark.conf.set("spark.sql.ansi.enabled", before or "false")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from exported import raw_frame
+from exported import raw_tables
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -34,7 +34,7 @@ def found(spark: SparkSession) -> dict[str, Found]:
         for name, number in SAMPLES
     ]
     columns = [column for one in FORMATS.values() for column in one.reads]
-    lines = normalise_alerts(raw_frame(spark, rows, columns), FORMATS)
+    lines = normalise_alerts(raw_tables(spark, rows, columns), FORMATS)
     accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
     times = {at: F.col(at).cast("string") for at in ("observed_at", "received_at")}
     return {row["item_id"]: row.asDict() for row in lines.withColumn("accounts", accounts).withColumns(times).collect()}

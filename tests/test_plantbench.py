@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from exported import raw_frame
+from exported import raw_tables
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -353,7 +353,7 @@ def test_the_shipped_formats_read_every_row(spark: SparkSession, small: Made) ->
     columns = [column for one in formats.values() for column in one.reads]
     read = {"TimeGenerated", "_ItemId", *columns}
     rows = [{"table": row["Type"], **{k: v for k, v in row.items() if k in read}} for _, row in small.rows]
-    lines = normalise_alerts(raw_frame(spark, rows, columns), formats).cache()
+    lines = normalise_alerts(raw_tables(spark, rows, columns), formats).cache()
     reasons = {row["reason"]: row["count"] for row in lines.groupBy("reason").count().collect()}
     assert reasons == {None: len(rows)}
     empty = lines.filter(F.col("source_entity").isNull() & F.col("target_entity").isNull() & (F.size("entities") == 0))

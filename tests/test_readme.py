@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from exported import raw_frame
+from exported import raw_tables
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -108,7 +108,9 @@ def test_the_format_loads_and_its_sample_gives_what_it_says(spark: SparkSession,
     (sample,) = yaml.safe_load(text)["samples"]
     read = load_format(file)
 
-    lines = normalise_alerts(raw_frame(spark, [{"table": "Doors_CL", **sample["row"]}], read.reads), {"Doors_CL": read})
+    lines = normalise_alerts(
+        raw_tables(spark, [{"table": "Doors_CL", **sample["row"]}], read.reads), {"Doors_CL": read}
+    )
     accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
     (row,) = lines.withColumn("accounts", accounts).collect()
 

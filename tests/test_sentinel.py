@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from exported import raw_frame
+from exported import raw_tables
 from kusto import QUERIES, functions, query_text, rule_yaml, walk
 from pyspark.sql import SparkSession
 from workbook import MAX_ROWS, workbook
@@ -235,7 +235,7 @@ def test_what_the_rule_raises_is_not_read_again(spark: SparkSession, case: str) 
     row, is_read = RETURNS[case]
     read = load_format(find_format("security_alert"))
 
-    (line,) = normalise_alerts(raw_frame(spark, [row], read.reads), {"SecurityAlert": read}).collect()
+    (line,) = normalise_alerts(raw_tables(spark, [row], read.reads), {"SecurityAlert": read}).collect()
 
     assert line["reason"] == (None if is_read else "not an alert")
 

@@ -15,7 +15,6 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -97,8 +96,8 @@ def _cause(error: Exception) -> str:
 
 def read_export(
     spark: SparkSession, days: Sequence[DayFolder], columns: Mapping[str, Sequence[str]], start: datetime, end: datetime
-) -> DataFrame:
-    """Read every exported line whose folder lies in the window; one row is one line that is not blank.
+) -> dict[str, DataFrame]:
+    """Read every exported line whose folder lies in the window, table by table; one row is one line that is not blank.
 
     Parameters
     ----------
@@ -112,10 +111,10 @@ def read_export(
 
     Returns
     -------
-    DataFrame
-        `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record` (the line, where it is not one JSON object)
-        and the union of all columns, those of a table without a folder included: a site that never had an OT alert is read
-        by the same formats.
+    dict
+        Table to its lines: `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record` (the line, where it is not
+        one JSON object) and the table's own columns. A table without a folder has no rows: a site that never had an OT alert
+        is read by the same formats.
 
     Raises
     ------
@@ -123,19 +122,15 @@ def read_export(
         If no folder lies in the window; says which days there are.
     """
     days_inside(days, start, end)
-    frames = []
-    for table, names in columns.items():
-        paths = _paths(spark, [d for d in days if d.table == table], start - BUCKET, end + BUCKET)
-        if not paths:
-            log.warning("table %s has no folder in the window", table)
-            continue
-        frames.append(_read_table(spark, table, paths, names))
-    if not frames:
+    paths = {
+        table: _paths(spark, [d for d in days if d.table == table], start - BUCKET, end + BUCKET) for table in columns
+    }
+    if not any(paths.values()):
         raise SourceError(f"no alerts between {start.isoformat()} and {end.isoformat()}: no hour folder lies there")
-    raw = reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), frames)
-    known = {name.lower() for name in raw.columns}  # one table's `Message` is another's `message`, as Spark sees it
-    missing = {name.lower(): name for names in columns.values() for name in names if name.lower() not in known}
-    return raw.select("*", *[F.lit(None).cast("string").alias(name) for name in missing.values()])
+    for table in columns:
+        if not paths[table]:
+            log.warning("table %s has no folder in the window", table)
+    return {table: _read_table(spark, table, paths[table], names) for table, names in columns.items()}
 
 
 def _paths(spark: SparkSession, days: Sequence[DayFolder], start: datetime, end: datetime) -> list[str]:
@@ -158,6 +153,8 @@ def _read_table(spark: SparkSession, table: str, paths: list[str], columns: Sequ
     """Lines of one table, parsed here: Spark's JSON reader loses a second object on a line, and an empty array."""
     names = dict.fromkeys(["TimeGenerated", "_ItemId", *columns, "_corrupt_record"])
     schema = ", ".join(f"`{name}` string" for name in names)
+    if not paths:
+        return spark.createDataFrame([], f"file string, table string, site string, {schema}")
     text = (
         spark.read.option("recursiveFileLookup", "true")
         .option("pathGlobFilter", "*.json")
