@@ -28,6 +28,7 @@ setup(
     python_requires=">=3.10",
     packages=[
         "alertgraph_spark",
+        "alertgraph_spark.fold",
         "alertgraph_spark.io",
         "alertgraph_spark.io.blob_mirror",
         "alertgraph_spark.io.log_analytics",
