@@ -149,7 +149,7 @@ class Found:
 
 
 def run(spark: SparkSession, rows: list[RawRow], told_since: datetime | None = None) -> Found:
-    raw = spark.createDataFrame([tuple(row.values()) for row in rows], RAW)
+    raw = {"Edr_CL": spark.createDataFrame([tuple(row.values()) for row in rows], RAW)}
     window = at(MIDNIGHT), at(3 * MIDNIGHT)
     ranking = rank_subgraphs(raw, {"Edr_CL": FORMAT}, *window, knobs=Knobs(engine="driver"), told_since=told_since)
     tables: dict[str, dict[str, list[Row]]] = {}
