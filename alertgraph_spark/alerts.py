@@ -170,18 +170,20 @@ def find_repeats(lines: DataFrame) -> DataFrame:
     """Find the rows that say again what another row says: delivered twice, or updated by a later row.
 
     Output is `row` and `status` of each superfluous line: of the rows of one alert that were received before the end of the
-    window, the one received last stands.
+    window, the one received last stands. Of one alert are rows of one site, format, id and name: an id is often the text of
+    a row, and one that says the id of another alert must not take its place.
 
     Notes
     -----
-    One shuffle of a number a row; only the alerts that come more than once are sorted.
+    One shuffle of a number a row, a hash that finds the rows worth a comparison; only these are sorted, by what they say.
     """
+    said = ("site", "source", "alert_id", "name")
     valid = lines.filter(F.col("status").isin("alert", "history")).select(
-        "row", "received_at", "status", F.xxhash64("site", "source", "alert_id").alias("alert")
+        "row", "received_at", "status", *said, F.xxhash64(*said).alias("hash")
     )
-    more_than_once = valid.groupBy("alert").agg(F.count(F.lit(1)).alias("n")).filter("n > 1").select("alert")
-    newest = Window.partitionBy("alert").orderBy(F.desc("received_at"), "row")
-    repeated = valid.join(F.broadcast(more_than_once), on="alert", how="left_semi")
+    more_than_once = valid.groupBy("hash").agg(F.count(F.lit(1)).alias("n")).filter("n > 1").select("hash")
+    newest = Window.partitionBy(*said).orderBy(F.desc("received_at"), "row")
+    repeated = valid.join(F.broadcast(more_than_once), on="hash", how="left_semi")
     return repeated.withColumn("place", F.row_number().over(newest)).filter("place > 1").select("row", "status")
 
 

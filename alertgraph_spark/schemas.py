@@ -62,7 +62,7 @@ UNFINISHED = "not yet: the file's last line is half-written"
 EPISODES = table(
     "episodes",
     "a run of alerts of one type between the same entities without a pause",
-    ("episode", "bigint", "hash of its key and first time: stays when the episode grows", False),
+    ("episode", "bigint", "id made of its key and first time: stays when the episode grows", False),
     ("site", "string", "workspace", False),
     ("source", "string", "format", False),
     ("name", "string", "alert name", False),
