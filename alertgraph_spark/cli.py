@@ -176,7 +176,7 @@ def _missing(counts: Any) -> int:
 
 
 def remarks(record: Mapping[str, Any]) -> dict[str, str]:
-    """What an operator should know of the lines that were read.
+    """What an operator should know of the lines that were read and of what the budget hides.
 
     Why some were refused, which words no table knows, and which tables have gone silent: they had rows before the window and
     have none in it.
@@ -185,6 +185,8 @@ def remarks(record: Mapping[str, Any]) -> dict[str, str]:
     said = {name: "; ".join(f"{n:,} {word}" for word, n in words.items()) for name, words in told.items() if words}
     if gone := [f"{table} ({n:,} rows before the window)" for table, n in record["silent"].items() if n]:
         said["SILENT"] = f"no row in the window of {', '.join(gone)}: is it still exported?"
+    if n := record["counts"].get("crowded"):
+        said["CROWDED"] = f"{n:,} not shown that score like one of their site and day that is: look at them too"
     return said
 
 

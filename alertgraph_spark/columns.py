@@ -73,8 +73,8 @@ def content_id(*values: Column) -> Column:
 
     Notes
     -----
-    The values are an attacker's. By chance two of a million ids are one in 37 million runs (n^2 / 2^65); with SHA-256 there is
-    no way to aim at a given id but to try 2^64 names. What is grouped is grouped by the values all the same; the id joins.
+    The values are an attacker's. By chance two of a million ids are one in 37 million runs (n^2 / 2^65); with SHA-256 there
+    is no way to aim at a given id but to try 2^64 names. Rows are grouped by the values all the same; the id joins.
     """
     texts = [value.cast("string") for value in values]
     said = [F.coalesce(F.concat(F.octet_length(t).cast("string"), F.lit(":"), t), F.lit("-")) for t in texts]

@@ -46,7 +46,7 @@ from alertgraph_spark.network import draw_edges, draw_nodes, list_evidence
 from alertgraph_spark.paths import find_paths
 from alertgraph_spark.ranking import Knobs, Line, OnStage, Ranking
 from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
-from alertgraph_spark.scoring import score_subgraphs, with_score
+from alertgraph_spark.scoring import count_crowded, score_subgraphs, with_score
 from alertgraph_spark.sessions import describe_sessions, link_sessions, with_session
 from alertgraph_spark.source_format import Asset, Format, MaintenanceWindow
 from alertgraph_spark.story import with_story
@@ -143,7 +143,7 @@ def rank_subgraphs(
         scored, whole, members, lambda left: with_score(_described(line, left, knobs)), line.cut
     )
     subgraphs = line.cut(with_story(asked, grouped, members))
-    ranking.counts["subgraphs"] = subgraphs.count()
+    ranking.counts |= {"subgraphs": subgraphs.count(), "crowded": count_crowded(subgraphs)}
     line.done("score", ranking.counts["subgraphs"], begin)
     if ranking.counts["history"]:
         # What ended before the window has taught what is usual; it is not told again.

@@ -121,7 +121,9 @@ class Ranking:
         within="(0, 100000]",
     )
     show_exceedance: float = key(
-        "earlier subgraphs a day that scored as high, at most, to be shown", 1.0, within="(0, 1000]"
+        "earlier subgraphs a day that scored as high, at most, to be shown; by the share of days with one",
+        1.0,
+        within="(0, 1000]",
     )
 
 

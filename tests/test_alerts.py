@@ -14,7 +14,14 @@ from exported import raw_tables
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.alerts import LINE_LIMIT, find_unfinished, normalise_alerts, rejected_lines, with_status
+from alertgraph_spark.alerts import (
+    LINE_LIMIT,
+    find_repeats,
+    find_unfinished,
+    normalise_alerts,
+    rejected_lines,
+    with_status,
+)
 from alertgraph_spark.schemas import REJECTED, TORN, UNFINISHED
 from alertgraph_spark.source_format import Asset, Format
 
@@ -353,3 +360,22 @@ def test_refused_lines_are_kept_and_rows_of_another_kind_are_only_counted(spark:
             **{"site": "torn", "table": "Alerts_CL"},
         }
     ]
+
+
+def test_a_repeat_says_the_same_alert_again_and_none_takes_the_place_of_another(spark: SparkSession) -> None:
+    said = [
+        # site, format, id, name; the later of two stands
+        ("plant", "security_alert", "a-1", "Mimikatz"),
+        ("plant", "security_alert", "a-1", "Mimikatz"),  # an update
+        ("plant", "wazuh", "a-1", "Mimikatz"),
+        ("office", "security_alert", "a-1", "Mimikatz"),
+        ("plant", "security_alert", "a-2", "Mimikatz"),
+        ("plant", "security_alert", "a-1", "Port scan"),  # says another alert's id
+        # an id whose last eight letters were calculated, so that a hash of site, format and id is that of plant's a-1
+        ("plant", "edr", "xjy0hvto6)7p5ki[", "Port scan"),
+    ]
+    rows = [(n, "alert", datetime(2026, 3, 2, 10, n), *row) for n, row in enumerate(said)]
+    columns = "row long, status string, received_at timestamp, site string, source string, alert_id string, name string"
+    found = find_repeats(spark.createDataFrame(rows, columns)).collect()
+
+    assert [(row["row"], row["status"]) for row in found] == [(0, "alert")]

@@ -143,7 +143,9 @@ def episodes_of(spark: SparkSession, *keys: Key) -> list[tuple[int, Key, int]]:
         (*key, DAY + timedelta(minutes=minute), *[None] * 6, [], [], 0.5, ["account:meyer"])
         for minute, key in enumerate(keys)
     ]
-    columns = "site string, source_entity string, target_entity string, source string, name string, observed_at timestamp"
+    columns = (
+        "site string, source_entity string, target_entity string, source string, name string, observed_at timestamp"
+    )
     alerts = spark.createDataFrame(rows, f"{columns}, {_ALERTS.partition('observed_at timestamp, ')[2]}").withColumns(
         {"fold_key": content_id(*map(F.col, FOLD_KEY)), "bin": F.lit(0)}
     )
@@ -155,7 +157,9 @@ def episodes_of(spark: SparkSession, *keys: Key) -> list[tuple[int, Key, int]]:
     "keys",
     [
         pytest.param((DECOY, DOWNLOAD), id="a name that was calculated"),
-        pytest.param((("plant", "host:x", None, "edr", "a"), ("plant", None, "host:x", "edr", "a")), id="one end or other"),
+        pytest.param(
+            (("plant", "host:x", None, "edr", "a"), ("plant", None, "host:x", "edr", "a")), id="one end or other"
+        ),
         pytest.param((("plant", None, "-", "edr", "a"), ("plant", "-", None, "edr", "a")), id="a dash and nothing"),
         pytest.param((("a", "b1:c", "d", "e", "f"), ("a", "b", "c1:d", "e", "f")), id="a separator in a name"),
         pytest.param((DOWNLOAD, ("office", *DOWNLOAD[1:])), id="another site"),
