@@ -143,7 +143,7 @@ def rank_subgraphs(
         scored, whole, members, lambda left: with_score(_described(line, left, knobs)), line.cut
     )
     subgraphs = line.cut(with_story(asked, grouped, members))
-    ranking.counts |= {"subgraphs": subgraphs.count(), "crowded": count_crowded(subgraphs)}
+    ranking.counts.update(subgraphs=subgraphs.count(), crowded=count_crowded(subgraphs))
     line.done("score", ranking.counts["subgraphs"], begin)
     if ranking.counts["history"]:
         # What ended before the window has taught what is usual; it is not told again.
