@@ -33,8 +33,8 @@ def normalise_alerts(
 
     One input and one output row is one exported line. The output has the columns of `schemas.ALERTS`, then `named`
     (addresses, and the host that the line says has each), `file`, `table`, `line` (evidence for a refusal), `reason` (null
-    for an alert), `file_id` (a hash) and `unknown` (words of severity, tactic or technique that no table knows). Nothing is
-    dropped.
+    for an alert), `file_id` (a hash), `unknown` (words of severity, tactic or technique that no table knows) and `n_left_out`
+    (entities beyond those that an alert keeps). No line is dropped.
 
     Parameters
     ----------

@@ -176,16 +176,22 @@ def _missing(counts: Any) -> int:
 
 
 def remarks(record: Mapping[str, Any]) -> dict[str, str]:
-    """What an operator should know of the lines that were read and of what the budget hides.
+    """What an operator should know of the lines that were read, of what was too much, and of what the budget hides.
 
-    Why some were refused, which words no table knows, and which tables have gone silent: they had rows before the window and
-    have none in it.
+    Why some were refused, which words no table knows, which tables have gone silent (they had rows before the window and have
+    none in it), and what was left out of alerts and of the graph since a flood had brought more than can be held.
     """
     told = {"refused": record["rejected_by_reason"], "unknown": record["unknown_words"]}
     said = {name: "; ".join(f"{n:,} {word}" for word, n in words.items()) for name, words in told.items() if words}
     if gone := [f"{table} ({n:,} rows before the window)" for table, n in record["silent"].items() if n]:
         said["SILENT"] = f"no row in the window of {', '.join(gone)}: is it still exported?"
-    if n := record["counts"].get("crowded"):
+    limits = {
+        "entities_left_out": "entities left out of alerts that name more than 50 accounts or 50 others",
+        "links_left_out": "links left out, of the sites and entities with most: more than graph.driver_max_links",
+    }
+    if over := [f"{n:,} {what}" for name, what in limits.items() if (n := record.get("counts", {}).get(name))]:
+        said["WARNING"] = "; ".join(over)
+    if n := record.get("counts", {}).get("crowded"):
         said["CROWDED"] = f"{n:,} not shown that score like one of their site and day that is: look at them too"
     return said
 

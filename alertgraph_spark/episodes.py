@@ -18,6 +18,9 @@ PERIODIC_SHARE = 0.5
 PERIODIC_DAYS = 3
 """Days that it takes at least to know a routine."""
 
+MOST_ACCOUNTS = 50
+"""Accounts that an episode keeps, as many as an alert: the first, so that those of later alerts put none out."""
+
 _TYPE = ("site", "source", "name")
 _FOLD_KEY = ("site", "source_entity", "target_entity", "source", "name")
 _END_FACTS = ("source_zone", "target_zone", "source_level", "target_level", "source_role", "target_role")
@@ -31,7 +34,7 @@ def with_bin(lines: DataFrame, gap_seconds: int) -> DataFrame:
     """
     accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
     return lines.select(
-        *("row", "status", "reason", "file", "file_id", "line", "table", "unknown", "named"),
+        *("row", "status", "reason", "file", "file_id", "line", "table", "unknown", "named", "n_left_out"),
         *("alert_id", "item_id", "received_at", "observed_at"),
         *_FOLD_KEY,
         *_END_FACTS,
@@ -87,7 +90,7 @@ def fold_episodes(bins: DataFrame, alerts: DataFrame, chronic_share: float, warm
 
     Input is what `with_episode` returns, and the alerts for their accounts; one output row is one episode
     (`schemas.EPISODES`). Facts, tactics and techniques are those of its first bin, since alerts of one type between the same
-    entities share them; accounts are all.
+    entities share them; accounts are the first `MOST_ACCOUNTS`.
 
     Parameters
     ----------
@@ -125,9 +128,12 @@ def fold_episodes(bins: DataFrame, alerts: DataFrame, chronic_share: float, warm
 
 
 def _accounts(bins: DataFrame, alerts: DataFrame) -> DataFrame:
+    """The first accounts of each episode, by the bin in which they are named and then by name."""
     named = alerts.filter(F.size("accounts") > 0).select("fold_key", "bin", F.explode("accounts").alias("account"))
     each = named.distinct().join(episode_of_bin(bins), on=["fold_key", "bin"], how="inner")
-    return each.groupBy("episode").agg(F.array_sort(F.collect_set("account")).alias("accounts"))
+    once = each.groupBy("episode", "account").agg(F.min("bin").alias("bin"))
+    first = first_rows(once, Window.partitionBy("episode").orderBy("bin", "account"), MOST_ACCOUNTS)
+    return first.groupBy("episode").agg(F.array_sort(F.collect_set("account")).alias("accounts"))
 
 
 def _actor() -> Column:

@@ -73,7 +73,7 @@ EPISODES = table(
     ("ended_at", "timestamp", "last alert", False),
     ("n_alerts", "bigint", "alerts in it", False),
     *ALERT_ENDS,
-    ("accounts", "array<string>", "account entities of its alerts"),
+    ("accounts", "array<string>", "account entities of its alerts, the first 50"),
     ("fleet_share", "double", "share of past hours in which the site saw this type, (seen + 1) / (hours + 2)", False),
     ("actor_share", "double", "the same for this type by whoever acts; all that is outside is one actor", False),
     ("history_hours", "double", "hours of history that the site had before it", False),

@@ -95,7 +95,11 @@ class Graph:
         "auto",
         choices=("auto", "graphframes", "driver"),
     )
-    driver_max_links: int = key("links above which the driver engine refuses", 5_000_000, within="[1, 100000000]")
+    driver_max_links: int = key(
+        "links that the driver holds; beyond it those of the sites with most are left out",
+        5_000_000,
+        within="[1, 100000000]",
+    )
     crossover_links: int = key("links above which `auto` takes graphframes", 1_000_000, within="[0, 100000000]")
     jars: tuple[str, ...] = key("GraphFrames jar files, where the platform brings none", ())
 

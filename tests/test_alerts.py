@@ -200,6 +200,15 @@ LISTED: dict[str, Case] = {
     "public beside it": ({"FromIp": "203.0.113.4", "To": "x"}, {"source_zone": "external"}),
     "an address before its block": ({"To": "x", "FromIp": "10.9.0.31"}, {"source_level": 1.0}),
     "role of the one host": ({"From": "scan01"}, {**NONE, "target_entity": "host:scan01", "target_role": "scanner"}),
+    "a scanner's name from another's address": (
+        {"From": "scan01", "FromIp": "10.1.0.5", "ToIp": "10.9.0.31"},
+        {"source_entity": "host:scan01", "source_role": None, "target_role": "plc"},
+    ),
+    "a scanner's name from an address of a block": (
+        {"From": "scan01", "FromIp": "10.9.0.77", "To": "x"},
+        {"source_role": "scanner"},
+    ),
+    "a name and its own address": ({"From": "FS01", "FromIp": "10.1.0.5", "To": "x"}, {"source_role": "file_server"}),
     "a host that is not listed": ({"From": "fs011", "To": "x"}, {"source_zone": "unknown", "source_role": None}),
 }
 
@@ -309,6 +318,31 @@ def test_words_that_no_table_knows_are_named_and_harm_nothing(spark: SparkSessio
         ),
     }
     assert differences(cases, normalised(spark, cases)) == []
+
+
+def test_an_alert_keeps_its_first_entities_and_says_how_many_it_does_not(spark: SparkSession) -> None:
+    """One line of 64 KB can name seven thousand accounts."""
+    many = Format(
+        name="many",
+        path="many.yaml",
+        reads=("Title", "To", "Users", "Hosts"),
+        columns={"name": "Title"},
+        target={"host": "To"},
+        other={"account": "split(Users, ' ')", "host": "split(Hosts, ' ')"},
+    )
+    users, hosts = (" ".join(f"{kind}{i}" for i in range(n)) for kind, n in (("u", 60), ("h", 55)))
+    told = {"few": ("u0 u1", "h0"), "just enough": (" ".join(users.split()[:50]), ""), "too many": (users, hosts)}
+    rows = [{"site": site, "Title": "Alert", "To": "fs01", "Users": u, "Hosts": h} for site, (u, h) in told.items()]
+    lines = normalise_alerts(raw_tables(spark, rows, many.reads), {"Alerts_CL": many})
+    found = {row["site"]: row for row in lines.select("site", "entities", "n_left_out").collect()}
+
+    def kept(site: str, kind: str) -> list[str]:
+        return [e["key"] for e in found[site]["entities"] if e["kind"] == kind]
+
+    assert kept("few", "account") == ["account:u0", "account:u1"]
+    assert kept("too many", "account") == kept("just enough", "account") == [f"account:u{i}" for i in range(50)]
+    assert kept("too many", "host") == ["host:fs01", *[f"host:h{i}" for i in range(50)]]
+    assert {site: row["n_left_out"] for site, row in found.items()} == {"few": 0, "just enough": 0, "too many": 15}
 
 
 def numbered(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:

@@ -184,6 +184,22 @@ def test_one_key_is_one_episode_by_an_id_that_outlives_the_run(spark: SparkSessi
     assert (key, n_alerts) == (lone, 2)
 
 
+def test_an_episode_keeps_its_first_accounts(spark: SparkSession) -> None:
+    rows = [
+        (*DOWNLOAD, DAY + timedelta(minutes=m), *[None] * 6, [], [], 0.5, [f"account:{name}{i:02}" for i in range(40)])
+        for m, name in ((0, "z"), (1, "a"))
+    ]
+    columns = (
+        "site string, source_entity string, target_entity string, source string, name string, observed_at timestamp"
+    )
+    alerts = spark.createDataFrame(rows, f"{columns}, {_ALERTS.partition('observed_at timestamp, ')[2]}").withColumns(
+        {"fold_key": content_id(*map(F.col, FOLD_KEY)), "bin": F.floor(F.unix_micros("observed_at") / 60e6)}
+    )
+    (row,) = fold_episodes(with_episode(fold_bins(alerts), 300), alerts, chronic_share=0.2, warm_up_hours=24).collect()
+
+    assert row["accounts"] == [f"account:{name}{i:02}" for name, n in (("a", 10), ("z", 40)) for i in range(n)]
+
+
 def test_ids_are_spread_over_all_64_bits(spark: SparkSession) -> None:
     ids = sorted(r[0] for r in spark.range(4096).select(content_id(F.col("id"))).collect())
     assert min(ids) < -(2**62)
