@@ -8,8 +8,10 @@ from functools import reduce
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructField
 
 from alertgraph_spark.asset_list import with_assets
+from alertgraph_spark.clean_text import NAME_LIMIT, VALUE_LIMIT, clean_sql
 from alertgraph_spark.columns import NO_TEXTS, sql_text
 from alertgraph_spark.entities import entity_key_sql
 from alertgraph_spark.format_expressions import with_expressions
@@ -69,12 +71,15 @@ _EVIDENCE = (
     "xxhash64(file) as file_id",
 )
 
+_GIVEN = ("columns.", "source.", "target.", "other.", "source_zone", "target_zone")
+"""How the columns begin that a format's expressions give."""
+
 _WORDS = {"tactics": tactic_words, "techniques": technique_words}
 
 
 def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     """What the lines of one table say, read by its format; the columns are the same for all formats."""
-    given = with_expressions(raw, format_)
+    given = _clean(with_expressions(raw, format_))
 
     def column(name: str, type_: str = "string") -> str:
         return f"`columns.{name}`" if name in format_.columns else f"cast(null as {type_})"
@@ -85,12 +90,12 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     degree = column("severity", "string" if scale else "double")
     words = {name: of for name, of in _WORDS.items() if name in format_.columns}
     lines = given.selectExpr(
-        f"coalesce(nullif({column('alert_id')}, ''), _ItemId, sha2(concat_ws('|', {content}), 256)) as alert_id",
+        f"coalesce({column('alert_id')}, _ItemId, sha2(concat_ws('|', {content}), 256)) as alert_id",
         "_ItemId as item_id",
         *("site", "table", "file", "_corrupt_record"),
         f"{sql_text(format_.name)} as source",
         f"{column('product')} as product",
-        f"nullif(trim({column('name')}), '') as name",
+        f"{column('name')} as name",
         f"{column('rule_id')} as rule_id",
         f"{severity_of(degree, scale)} as severity",
         f"{degree} as degree",
@@ -98,7 +103,7 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         f"{column('observed_at', 'timestamp')} as own_time",
         "try_cast(TimeGenerated as timestamp) as received_at",
         "coalesce(`where`, false) as is_alert",
-        *[f"`{end}_{what}`" for end in ("source", "target") for what in ("zone", "level")],
+        *[text for end in ends for text in (f"`{end}_zone`", f"{_level(f'`{end}_level`')} as {end}_level")],
         f"{_others(format_.other)} as others",
         *[
             f"{entity_key_sql(kind, f'`{end}.{kind}`')} as `{end}.{kind}`"
@@ -119,6 +124,25 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         *("others", *known, *_EVIDENCE),
         f"concat({', '.join([*strange, NO_TEXTS])}) as unknown",
     )
+
+
+def _clean(given: DataFrame) -> DataFrame:
+    """Clean every text that a format's expressions give, each where it is alone; the exported columns stay as they are."""
+    return given.selectExpr(*[_clean_field(field) for field in given.schema.fields])
+
+
+def _clean_field(field: StructField) -> str:
+    name, type_ = f"`{field.name}`", field.dataType.simpleString()
+    if not field.name.startswith(_GIVEN) or type_ not in ("string", "array<string>"):
+        return name
+    limit = NAME_LIMIT if field.name == "columns.name" else VALUE_LIMIT
+    text = clean_sql(name, limit) if type_ == "string" else f"transform({name}, text -> {clean_sql('text', limit)})"
+    return f"{text} as {name}"
+
+
+def _level(number: str) -> str:
+    """A Purdue level; what is none, such as the number NaN that a text may spell, would be above every other score."""
+    return f"if({number} between 0D and 5D, {number}, null)"
 
 
 def _end(end: str, kinds: Mapping[str, str]) -> str:
