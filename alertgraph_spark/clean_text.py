@@ -34,7 +34,6 @@ _INVISIBLE = (
 calls Default_Ignorable_Code_Point, and halves of surrogate pairs. Listed, since Java and Python know different Unicodes."""
 
 
-
 def _class(ranges: Iterable[tuple[int, int]], code_point: str) -> str:
     """A class of code points in a regular expression, each written as `code_point` does."""
     return "[" + "".join(f"{code_point % first}-{code_point % last}" for first, last in ranges) + "]"
@@ -85,7 +84,7 @@ def clean_sql(text: str, limit: int = VALUE_LIMIT) -> str:
 
 
 def printed(text: str) -> str:
-    r"""A text as one line that a terminal or a log can show: line ends and odd blanks are blanks, what is not seen is escaped.
+    r"""A text as one line for a terminal or a log: line ends and odd blanks are blanks, what is not seen is escaped.
 
     Clean text stays as it is, but for what a terminal could not show.
 

@@ -31,7 +31,7 @@ from alertgraph_spark.io import (
 from alertgraph_spark.io.secrets import resolve
 from alertgraph_spark.pipeline import rank_subgraphs
 from alertgraph_spark.ranking import Knobs
-from alertgraph_spark.report import NAME, NO_BOKEH, write_report
+from alertgraph_spark.report import write_or_say
 from alertgraph_spark.run_record import run_frame, run_record, tracked_run
 from alertgraph_spark.settings import Settings
 from alertgraph_spark.source_format import Format
@@ -86,11 +86,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     with console.stage("post"):
         posted = post_saved(spark, settings, folder, record)
     with console.stage("report"):
-        is_written = write_report(results.read_tables(spark, folder), record, results.RunFolder(spark, folder))
+        page = write_or_say(results.read_tables(spark, folder), record, results.RunFolder(spark, folder), folder)
     ranking.release()
     target = settings.post.endpoint or settings.post.folder
     places = {"results": folder, "MLflow": run.look if run else "not logged", "posted": posted_words(posted, target)}
-    places["report"] = f"{folder}/{NAME}" if is_written else NO_BOKEH
+    places["report"] = page
     places |= {name: compiled.words(told) for name, told in copies.items()}
     console.end(top, record["counts"], remarks(record) | places, time.perf_counter() - begin)
     check_posted(posted, run_id, folder)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from pyspark.sql import DataFrame
 
 from alertgraph_spark.report.gather import gather
+
+log = logging.getLogger(__name__)
 
 NAME = "report.html"
 """The page's file in the folder of its run."""
@@ -41,3 +44,18 @@ def write_report(tables: Mapping[str, DataFrame], record: Mapping[str, Any], fil
         return False
     files.write(NAME, render(gather(tables, record)).encode())
     return True
+
+
+def write_or_say(tables: Mapping[str, DataFrame], record: Mapping[str, Any], files: Files, folder: str) -> str:
+    """Write the page of a run that has been saved and posted, and return where it is, or why it is not there.
+
+    A page that cannot be made is a warning: it can be made anew from the tables in `folder`, and nothing else is missing.
+    """
+    try:
+        return f"{folder}/{NAME}" if write_report(tables, record, files) else NO_BOKEH
+    except Exception as error:  # noqa: BLE001  # Spark, Bokeh and the file system each raise their own
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
+        log.warning(
+            "the report is not written: %s; the results are saved; make it anew: alertgraph report %s", reason, folder
+        )
+        return "not written; see the warning"

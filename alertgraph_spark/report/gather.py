@@ -21,6 +21,9 @@ MAX_EVIDENCE = 100
 MAX_IDS = 5
 """Alert ids in a row of the evidence."""
 
+MAX_ACCOUNTS = 3
+"""Accounts in a row of the evidence; an alert may name thousands."""
+
 MAX_EDGES = 400
 """Pairs of one subgraph that its drawing looks at, those with most alerts first; it draws 40 hosts at most."""
 
@@ -48,8 +51,8 @@ def gather(tables: Mapping[str, DataFrame], record: Mapping[str, Any]) -> Gather
     Returns
     -------
     dict
-        `run`; `subgraphs`, best first, each with its `evidence`, `edges` and counts; and `network`. Times are milliseconds
-        since 1970, UTC.
+        `run`; `subgraphs`, best first, each with its `evidence`, `edges` and counts; and `network`. An episode has the first
+        of its accounts, and `n_accounts`. Times are milliseconds since 1970, UTC.
     """
     chosen = _chosen(tables["subgraphs"])
     ids = [row["subgraph_id"] for row in chosen]
@@ -76,6 +79,8 @@ def _evidence(tables: Mapping[str, DataFrame], ids: Sequence[str]) -> dict[str, 
     """The rarest episodes of each subgraph in the order of time, with their first alerts by id."""
     rarest = Window.partitionBy("subgraph_id").orderBy(F.desc("surprise"), "started_at", "episode_id")
     episodes = first_rows(tables["evidence"].filter(F.col("subgraph_id").isin(ids)), rarest, MAX_EVIDENCE)
+    n_accounts = F.greatest(F.size("accounts"), F.lit(0))  # the size of a null is -1
+    episodes = episodes.withColumns({"n_accounts": n_accounts, "accounts": F.slice("accounts", 1, MAX_ACCOUNTS)})
     first = Window.partitionBy("subgraph_id", "episode_id").orderBy("alert_id")
     alerts = first_rows(tables["members"].filter(F.col("subgraph_id").isin(ids)), first, MAX_IDS)
     named = alerts.groupBy("subgraph_id", "episode_id").agg(F.array_sort(F.collect_list("alert_id")).alias("alert_ids"))
