@@ -22,6 +22,7 @@ from alertgraph_spark.alerts import (
     rejected_lines,
     with_status,
 )
+from alertgraph_spark.clean_text import NAME_LIMIT, clean
 from alertgraph_spark.schemas import REJECTED, TORN, UNFINISHED
 from alertgraph_spark.source_format import Asset, Format
 
@@ -48,8 +49,15 @@ PLAIN = Format(
     source_zone="FromZone",
     target_zone="ToZone",
 )
-# Severity as a number, and nothing else than a name.
-BARE = Format(name="bare", path="bare.yaml", reads=("Degree",), columns={"name": "'bare'", "severity": "Degree"})
+# Severity and a Purdue level as numbers, and nothing else than a name.
+BARE = Format(
+    name="bare",
+    path="bare.yaml",
+    reads=("Degree", "Level"),
+    columns={"name": "'bare'", "severity": "Degree"},
+    target={"host": "'plc-1'"},
+    target_level="Level",
+)
 FORMATS = {"Alerts_CL": PLAIN, "Bare_CL": BARE}
 
 Case = tuple[dict[str, Any], dict[str, Any]]
@@ -105,6 +113,17 @@ WORDS: dict[str, Case] = {
     "its own id": ({"Id": "a-1", "_ItemId": "i-1"}, {"alert_id": "a-1", "item_id": "i-1"}),
     "an empty id": ({"Id": "", "_ItemId": "i-1"}, {"alert_id": "i-1"}),
     "a title with blanks": ({"Title": " Port scan "}, {"name": "Port scan", "reason": None}),
+    "a title as a terminal would obey it": ({"Title": "\x1b[2JPort\r\nsc\u200ban\u202e"}, {"name": "[2JPort scan"}),
+    "a title that nobody sees": ({"Title": "\u200b \u2028\u00a0"}, {"name": None, "reason": "no alert name"}),
+    "a title of 64 KB": ({"Title": "n" * 65_536}, {"name": clean("n" * 65_536, NAME_LIMIT), "reason": None}),
+    "an id with a line end": ({"Id": "a\r\n1"}, {"alert_id": "a 1"}),
+    "an id that nobody sees": ({"Id": "\u200b", "_ItemId": "i-1"}, {"alert_id": "i-1"}),
+    "a severity that hides": ({"Severity": "hi\u200bgh\u00a0"}, {"severity": 0.8}),
+    "a tactic that hides": (
+        {"Tactics": "Im\u00adpact,\x1b[1mTheft\n"},
+        {"tactics": ["impact"], "unknown": ["tactic: [1mTheft"]},
+    ),
+    "a technique with a line end": ({"Techniques": "T1059.001\n"}, {"techniques": ["T1059.001"]}),
 }
 
 NONE = {"source_entity": None, "source_zone": None}
@@ -113,6 +132,16 @@ ENDS: dict[str, Case] = {
         {"From": "ws-1", "ToIp": "10.0.0.9"},
         {"source_entity": "host:ws-1", "target_entity": "ip:10.0.0.9"},
     ),
+    "what cannot be seen makes no other host": (
+        {"From": "ws\u200b-1\x00", "To": "\u202eFS01\u2028.corp.example", "User": "CORP\\me\u00adyer\x1b"},
+        {"entities": ["host host:ws-1 source", "host host:fs01 target", "account account:corp\\meyer other"]},
+    ),
+    "placeholders that hide": (
+        {"From": "N\u200b/A", "To": "\u2060", "ToIp": "10.0.0.9"},
+        {"target_entity": "ip:10.0.0.9"},
+    ),
+    "a host of 64 KB": ({"To": "h" * 65_536}, {"target_entity": f"host:{clean('h' * 65_536)}"}),
+    "another that is as long": ({"To": "h" * 65_535 + "i"}, {"target_entity": f"host:{clean('h' * 65_535 + 'i')}"}),
     "the first kind wins": ({"From": "ws-1", "FromIp": "10.0.0.1", "To": "fs01"}, {"source_entity": "host:ws-1"}),
     "a named end says whose its address is": (
         {"From": "ws-1", "FromIp": "10.0.0.1", "ToIp": "10.0.0.9"},
@@ -274,6 +303,16 @@ def test_a_missing_or_unreadable_degree_is_none_and_not_the_highest(session: Spa
     cases: dict[str, Case] = {
         "missing": ({"table": "Bare_CL"}, {"severity": None}),
         "a word": ({"table": "Bare_CL", "Degree": "high"}, {"severity": None}),
+    }
+
+    assert differences(cases, normalised(session, cases)) == []
+
+
+def test_a_level_that_is_none_is_not_the_deepest(session: SparkSession) -> None:
+    """NaN is above every number for Spark: it would make a score that no other can pass."""
+    levels = {"2.5": 2.5, "0": 0.0, "5": 5.0, "5.1": None, "-1": None, "NaN": None, "Infinity": None, "deep": None}
+    cases: dict[str, Case] = {
+        text: ({"table": "Bare_CL", "Level": text}, {"target_level": level}) for text, level in levels.items()
     }
 
     assert differences(cases, normalised(session, cases)) == []

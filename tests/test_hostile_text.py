@@ -101,7 +101,7 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def ran(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
-    """Three days of one everyday alert, then within an hour a chain of four hosts into OT, each step with the hostile name."""
+    """Three days of one everyday alert, then in an hour a chain of four hosts into OT, each step with the hostile name."""
     home = tmp_path_factory.mktemp("hostile")
     (home / "hostile.yaml").write_text(json.dumps(FORMAT), encoding="utf-8")  # JSON is YAML
     for day in (2, 3, 4):
@@ -112,7 +112,7 @@ def ran(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     for number, (begin, end) in enumerate(steps):
         time = f"2026-03-05T10:{10 * number + 1:02}"
         text = alert(NAME, end, begin, ACCOUNT, f"lateral-movement,{WORD}")
-        lines = [row_line(time, RawData=text, _ItemId=f"i-{number}"), TORN if number == 0 else '{"torn'] + ["{} {}"]
+        lines = [row_line(time, RawData=text, _ItemId=f"i-{number}"), TORN if number == 0 else '{"torn', "{} {}"]
         put_lines(home / "lake", "Hostile_CL", time, lines)
     config = {
         "export": {"root": str(home / "lake")},

@@ -187,7 +187,7 @@ def test_the_layout_lists_every_module() -> None:
 
     assert sorted(listed) == sorted(
         [m for m in modules if not m.endswith("__init__.py")]
-        + ["formats/", "report/", "io/blob_mirror/", "io/log_analytics/"]
+        + ["formats/", "report/", "io/blob_mirror/", "io/log_analytics/", "io/samples/"]
     )
 
 
