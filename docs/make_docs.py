@@ -100,9 +100,10 @@ Begin with the file and three keys: `format`, `reads` and `columns` with a `name
 
 Every expression sees the exported columns that `reads` lists, all as text, and a struct for each JSON column. An alert's time
 is what `observed_at` gives; where it gives none, or one more than 48 h before or 24 h after TimeGenerated, that stands in its
-place. Of several kinds in `source` or `target` the first one that is no placeholder names the end. Whoever attacks writes these
-texts, so each is cleaned as it is taken: characters that nobody sees are removed, runs of blanks and line ends become one blank,
-a name is cut to 512 characters and any other text to 256, with a hash of the whole behind it.
+place. Of several kinds in `source` or `target` the first one that is no placeholder names the end.
+
+Whoever attacks writes these texts, so each is cleaned as it is taken: characters that nobody sees are removed, a run of blanks
+and line ends becomes one blank, a name is cut to 512 characters and any other text to 256, with a hash of the whole behind it.
 
 {keys}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -56,7 +55,7 @@ def per_hour(alerts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def printed(value: Any) -> Any:
+def printed(value: object) -> object:
     """A text as a terminal may show it, with what commands one escaped: alerts are written by whoever attacks."""
     if not isinstance(value, str) or value.isprintable():
         return value

@@ -66,10 +66,9 @@ def load_format(path: Path) -> Format:
     try:
         text = path.read_text(encoding="utf-8")
         record = yaml.load(text, _Loader)  # a safe loader, too
-    except RecursionError as error:
-        raise ConfigError(f"{path}: cannot be read as YAML: nested too deep") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: what is no UTF-8, or a date that is none
-        raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: no UTF-8, or a date that is none
+        reason = "nested too deep" if isinstance(error, RecursionError) else error
+        raise ConfigError(f"{path}: cannot be read as YAML: {reason}") from error
     if not isinstance(record, dict):
         raise ConfigError(f"{path}: a format is a mapping, found {type(record).__name__}")
     record = {key: value for key, value in record.items() if value is not None}
