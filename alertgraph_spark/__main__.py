@@ -231,6 +231,7 @@ def check_samples(spark: SparkSession, format_: Format) -> list[list[str]]:
 
 def cli() -> None:
     """Entry point."""
+    session.keep_files_private()
     sys.exit(main())
 
 

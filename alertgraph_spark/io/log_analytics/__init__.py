@@ -8,5 +8,6 @@ runs on the executors. `legacy` is the API of before, `datasource` the same send
 from alertgraph_spark.io.log_analytics.ledger import Files, PostCounts
 from alertgraph_spark.io.log_analytics.posting import post_results
 from alertgraph_spark.io.log_analytics.streams import stream_declarations
+from alertgraph_spark.io.log_analytics.target import Target
 
-__all__ = ["Files", "PostCounts", "post_results", "stream_declarations"]
+__all__ = ["Files", "PostCounts", "Target", "post_results", "stream_declarations"]
