@@ -263,6 +263,8 @@ class Deployment:
     _f_empty = staticmethod(lambda value: not value)
     _f_length = staticmethod(len)
     _f_toLower = staticmethod(str.lower)
+    _f_trim = staticmethod(str.strip)
+    _f_if = staticmethod(lambda condition, then, otherwise: then if condition else otherwise)
     _f_replace = staticmethod(lambda text, old, new: text.replace(old, new))
     _f_union = staticmethod(lambda *lists: list(dict.fromkeys(item for one in lists for item in one)))
 

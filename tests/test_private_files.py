@@ -35,7 +35,7 @@ def test_results_store_and_copies_of_a_run_can_be_read_by_nobody_else(tmp_path: 
 
     done = subprocess.run(
         [*command, "--compile", str(out / "compiled")],
-        check=False, capture_output=True, text=True, umask=0o022, env=os.environ | {"PYTHONPATH": str(REPO)}, timeout=300,
+        check=False, capture_output=True, text=True, umask=0o022, env=os.environ | {"PYTHONPATH": str(REPO)}, timeout=900,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
