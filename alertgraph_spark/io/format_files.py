@@ -66,7 +66,12 @@ def load_format(path: Path) -> Format:
     try:
         text = path.read_text(encoding="utf-8")
         record = yaml.load(text, _Loader)  # a safe loader, too
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: no UTF-8, or a date that is none
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+        yaml.YAMLError,
+    ) as error:  # ValueError: no UTF-8, or a date that is none
         reason = "nested too deep" if isinstance(error, RecursionError) else error
         raise ConfigError(f"{path}: cannot be read as YAML: {reason}") from error
     if not isinstance(record, dict):
