@@ -14,8 +14,8 @@ from alertgraph_spark.asset_list import with_assets
 from alertgraph_spark.clean_text import NAME_LIMIT, VALUE_LIMIT, clean_sql
 from alertgraph_spark.columns import NO_TEXTS, sql_text
 from alertgraph_spark.entities import entity_key_sql
-from alertgraph_spark.format_expressions import with_expressions
-from alertgraph_spark.schemas import REJECTED, TORN, UNFINISHED
+from alertgraph_spark.format_expressions import as_exported, with_expressions
+from alertgraph_spark.schemas import OWN, REJECTED, TORN, UNFINISHED
 from alertgraph_spark.source_format import Asset, Format
 from alertgraph_spark.table import conform
 from alertgraph_spark.vocabulary import known_words, severity_of, strange_words, tactic_words, technique_words
@@ -59,7 +59,7 @@ def normalise_alerts(
 _REASON = f"""case
 when startswith(_corrupt_record, '{{') and not endswith(rtrim(_corrupt_record), '}}') then '{TORN}'
 when _corrupt_record is not null then 'not one JSON object' when received_at is null then 'no TimeGenerated'
-when not is_alert then 'not an alert' when name is null then 'no alert name' end"""
+when is_own then '{OWN}' when not is_alert then 'not an alert' when name is null then 'no alert name' end"""
 
 _IS_SANE = f"own_time between received_at - {CLOCK_BEHIND} and received_at + {CLOCK_AHEAD}"
 
@@ -84,7 +84,8 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     def column(name: str, type_: str = "string") -> str:
         return f"`columns.{name}`" if name in format_.columns else f"cast(null as {type_})"
 
-    content = ", ".join(f"coalesce(`{name}`, '')" for name in ("_corrupt_record", "TimeGenerated", *format_.reads))
+    said = ("_corrupt_record", "TimeGenerated", *map(as_exported, format_.reads))
+    content = ", ".join(f"coalesce(`{name}`, '')" for name in said)
     ends = {"source": format_.source, "target": format_.target}
     scale = format_.severity_scale
     degree = column("severity", "string" if scale else "double")
@@ -103,6 +104,8 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         f"{column('observed_at', 'timestamp')} as own_time",
         "try_cast(TimeGenerated as timestamp) as received_at",
         "coalesce(`where`, false) as is_alert",
+        "coalesce(own, false) as is_own",
+        f"transform(concat(coalesce(doubts, {NO_TEXTS}), too_long), d -> concat('doubt: ', d)) as doubts",
         *[text for end in ends for text in (f"`{end}_zone`", f"{_level(f'`{end}_level`')} as {end}_level")],
         f"{_others(format_.other)} as others",
         *[
@@ -122,7 +125,7 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         *[text for end, kinds in ends.items() for text in (_end(end, kinds), _addresses(end, kinds))],
         *[f"{end}_{what}" for end in ends for what in ("zone", "level")],
         *("others", *known, *_EVIDENCE),
-        f"concat({', '.join([*strange, NO_TEXTS])}) as unknown",
+        f"concat({', '.join([*strange, 'doubts'])}) as unknown",
     )
 
 
@@ -230,7 +233,8 @@ def find_unfinished(lines: DataFrame) -> DataFrame:
 
 
 def rejected_lines(lines: DataFrame, unfinished: DataFrame) -> DataFrame:
-    """Refused lines with file, text and reason; one row a line. Rows that are simply no alerts are counted, not kept.
+    """Refused lines with file, text and reason; one row a line. Rows that are simply no alerts are counted, not kept; what we
+    raised ourselves is kept, so that anyone can see that it was.
 
     `unfinished` is what `find_unfinished` gives.
     """

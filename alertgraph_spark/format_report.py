@@ -102,10 +102,13 @@ def columns_text(check: Check, reads: Sequence[str], columns: Collection[str]) -
         )
 
 
+_REMEDY = {"severity": "severity_scale does not know", "doubt": "not to be trusted"}
+
+
 def _unknown(kind: str, words: Mapping[str, int]) -> Iterator[str]:
     shown = [f"{word!r} {count:,}" for word, count in list(words.items())[:_WORDS_SHOWN]]
     more = [f"and {len(words) - _WORDS_SHOWN} more"] if len(words) > _WORDS_SHOWN else []
-    remedy = "severity_scale does not know" if kind == "severity" else "ATT&CK does not know"
+    remedy = _REMEDY.get(kind, "ATT&CK does not know")
     text = f"{remedy}: {', '.join([*shown, *more])}"
     yield from textwrap.wrap(text, WIDTH, initial_indent=f"  {kind:<10}", subsequent_indent=" " * 12)
 

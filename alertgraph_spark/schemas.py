@@ -59,6 +59,9 @@ TORN = "torn line"
 UNFINISHED = "not yet: the file's last line is half-written"
 """The two reasons of one line that breaks off: lines follow it and it will never be whole, or none does and it may be."""
 
+OWN = "own incident"
+"""The reason of a row that this project's own incident rule raised."""
+
 EPISODES = table(
     "episodes",
     "a run of alerts of one type between the same entities without a pause",

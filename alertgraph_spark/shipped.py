@@ -24,6 +24,11 @@ def shipped_file(name: str) -> Path:
     return _extracted.enter_context(resources.as_file(_FORMATS / f"{name}.yaml"))
 
 
+def is_shipped(name: str, text: str) -> bool:
+    """Whether a format's text is that of the shipped one of its name, letter by letter."""
+    return name in shipped_formats() and (_FORMATS / f"{name}.yaml").read_text(encoding="utf-8") == text
+
+
 def nearest_words(name: str) -> str:
     """Which shipped format a name may have meant, as the end of a message; empty if none comes near."""
     close = difflib.get_close_matches(name, shipped_formats(), 1)

@@ -42,11 +42,17 @@ class Format:
         Names for intermediate expressions, in order; each may use the ones before.
     where
         Predicate; rows that fail it are no alerts and are counted as such.
+    own
+        Predicate; rows that this project itself raised are refused as `own incident`, and kept among the rejected.
+    doubts
+        Expression that gives an array of text: what the row says in a way that is not to be trusted, counted with the words
+        that no table knows.
     columns
         Canonical scalar column (name, rule_id, product, alert_id, observed_at, severity, tactics, techniques) to
         expression. `tactics` and `techniques` are arrays of text in any spelling.
     severity_scale
-        The product's severity words or numbers, in lower case, to [0, 1]; empty where the expression is in [0, 1].
+        The product's severity words or numbers, in lower case, to [0, 1]; empty where the expression is in [0, 1]. With a
+        scale `severity` may be an array of words: the highest counts.
     source, target
         Entity kind to expression; the first that is no placeholder names the end.
     other
@@ -57,6 +63,8 @@ class Format:
         What the product says of an end's Purdue level, 0 to 5, used where the asset list says nothing.
     samples
         Rows with what they must give, run as tests.
+    is_shipped
+        Whether the file is one of the package's own, letter by letter: its expressions are known to be harmless.
     """
 
     name: str
@@ -66,6 +74,8 @@ class Format:
     json: tuple[JsonColumn, ...] = ()
     let: dict[str, str] = field(default_factory=dict)
     where: str = "true"
+    own: str = "false"
+    doubts: str = "null"
     severity_scale: dict[str, float] = field(default_factory=dict)
     source: dict[str, str] = field(default_factory=dict)
     target: dict[str, str] = field(default_factory=dict)
@@ -75,6 +85,7 @@ class Format:
     source_level: str = "null"
     target_level: str = "null"
     samples: tuple[dict[str, object], ...] = ()
+    is_shipped: bool = False
 
     @property
     def names_addresses(self) -> bool:
@@ -83,7 +94,8 @@ class Format:
 
     def expressions(self) -> Iterator[tuple[str, str]]:
         """Yield the key and the SQL of every expression but those of `let`, which build on one another."""
-        yield "where", self.where
+        for key in ("where", "own", "doubts"):
+            yield key, getattr(self, key)
         for key in ("columns", "source", "target", "other"):
             yield from ((f"{key}.{name}", expression) for name, expression in getattr(self, key).items())
         for key in ("source_zone", "target_zone", "source_level", "target_level"):

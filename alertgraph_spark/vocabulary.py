@@ -24,6 +24,12 @@ def severity_of(word: str, scale: Mapping[str, float]) -> str:
     return f"try_element_at(map({steps}), {word})"
 
 
+def highest_word(words: str, scale: Mapping[str, float]) -> str:
+    """Of an array of words the one that stands highest on the scale, in lower case; of words that it does not know any."""
+    lowered = f"transform({words}, w -> lower(trim(w)))"
+    return f"array_max(transform({lowered}, w -> struct(coalesce({severity_of('w', scale)}, -1D) as degree, w as word))).word"
+
+
 def tactic_words(names: str) -> str:
     """Each of an array of names or ids as `struct<said,plain,known>`: as it is said, its letters, and the tactic or null."""
     said = f"transform({names}, t -> named_struct('said', t, 'plain', {_plain('t')}))"

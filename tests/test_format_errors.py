@@ -33,8 +33,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a field that the schema lacks": ({"source": {"ip": "eve.src"}}, "source.ip: eve.src: [FIELD_NOT_FOUND]"),
     "no SQL": ({"where": "eve.name is is"}, "where: eve.name is is: "),
     "a function that is none": (
-        {"let": {"first": "frist(eve.ends)"}},
-        "let.first: frist(eve.ends): [UNRESOLVED_ROUTINE]",
+        {"let": {"first": "flaten(eve.ends)"}},
+        "let.first: flaten(eve.ends): flaten() is not among the functions that a format may call; did you mean flatten?",
     ),
     "a schema that is none": (
         {"json": {"eve": {"column": "RawData", "schema": "name strin"}}},
@@ -70,17 +70,17 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"columns": {"name": "eve.name", "severity": "eve.peer"}},
         "columns.severity: eve.peer: gives struct<ip:string>; wanted: double",
     ),
-    "a severity that is a list, with a scale": (
-        {"columns": {"name": "eve.name", "severity": "eve.ends"}, "severity_scale": {"high": 0.8}},
-        "columns.severity: eve.ends: gives array<string>; wanted: string",
+    "a severity that is a list of objects, with a scale": (
+        {"columns": {"name": "eve.name", "severity": "array(eve.peer)"}, "severity_scale": {"high": 0.8}},
+        "columns.severity: array(eve.peer): gives array<struct<ip:string>>; wanted: string or array<string>",
     ),
     "a time that is a list": (
         {"columns": {"name": "eve.name", "observed_at": "eve.ends"}},
         "columns.observed_at: eve.ends: gives array<string>; wanted: timestamp",
     ),
     "a severity that is a day": (
-        {"columns": {"name": "eve.name", "severity": "current_date()"}},
-        "columns.severity: current_date(): [DATATYPE_MISMATCH",
+        {"columns": {"name": "eve.name", "severity": "last_day(eve.name)"}},
+        "columns.severity: last_day(eve.name): [DATATYPE_MISMATCH",
     ),
     "a zone that is a list": (
         {"target_zone": "eve.ends"},

@@ -28,6 +28,10 @@ def cef(extension: str, head: str = "CEF:0|Invented|Wall|1|7|Scan|5|") -> dict[s
     return {"RawData": head + extension}
 
 
+def kv(rest: str) -> dict[str, Any]:
+    return {"RawData": f"date=2026-03-02 time=10:04:00 devname=FW-9 {rest}"}
+
+
 FILES = [{"$id": str(n), "Name": f"{n}.exe", "Directory": "c:\\tmp" + "x" * 100, "Type": "file"} for n in range(500)]
 HOST = {"$id": "h", "HostName": "WS-017", "Type": "host"}
 
@@ -124,15 +128,25 @@ CASES: dict[str, Case] = {
         {"name": "Reboot", "rule_id": "7"},
     ),
     "CEF cut off in its head": ("custom_text", {"RawData": "CEF:0|Invented|Wall|1"}, {"reason": "no alert name"}),
-    "a value of 200,000 characters": (
+    "a value of 60,000 characters": (
+        "custom_text",
+        cef("src=10.1.0.17 msg=" + r"a b\=c " * 9_000 + "dst=10.1.0.18"),
+        {"source_entity": "ip:10.1.0.17", "target_entity": "ip:10.1.0.18", "unknown": []},
+    ),
+    "a quoted value of 60,000 characters": (
+        "custom_text",
+        {"RawData": 'src=10.1.0.17 msg="' + r"a\"b c=d " * 6_600 + '" attack=Overflow'},
+        {"name": "Overflow", "target_entity": "ip:10.1.0.17", "unknown": []},
+    ),
+    "more than 64 KB: read as far, and told": (
         "custom_text",
         cef("src=10.1.0.17 msg=" + r"a b\=c " * 30_000 + "dst=10.1.0.18"),
-        {"source_entity": "ip:10.1.0.17", "target_entity": "ip:10.1.0.18"},
+        {"target_entity": "ip:10.1.0.17", "unknown": ["doubt: text cut at 64 KB"]},
     ),
-    "a quoted value of 200,000 characters": (
-        "custom_text",
-        {"RawData": 'src=10.1.0.17 msg="' + r"a\"b c=d " * 22_000 + '" attack=Overflow'},
-        {"name": "Overflow", "target_entity": "ip:10.1.0.17"},
+    "JSON of more than 64 KB is read whole": (
+        "suricata_eve",
+        {"RawData": json.dumps({"pad": "a" * 100_000, "event_type": "alert", "alert": {"signature": "x"}})},
+        {"name": "x", "unknown": []},
     ),
     "a quote that never ends": ("custom_text", {"RawData": 'attack=Scan msg="' + "a b=c " * 1000}, {"name": "Scan"}),
     "LEEF 2 with an empty delimiter": (
@@ -160,6 +174,121 @@ CASES: dict[str, Case] = {
         "custom_text",
         {"RawData": '<13>Mar 2 10:00:00 host app: {"title": "One", "srcip": "10.1.0.17", "dest": {"ip": "10.1.0.18"}}'},
         {"name": "One", "source_entity": "ip:10.1.0.17", "target_entity": "ip:10.1.0.18"},
+    ),
+    # What a text says of other keys is not the product's word. The first is FortiGate's own traffic, as it is.
+    "traffic, said in the head": (
+        "custom_text",
+        kv(
+            'logid="0000000013" type="traffic" subtype="forward" level="notice" severity=low srcip=10.1.0.17 dstip=10.1.0.80'
+        ),
+        {"reason": "not an alert"},
+    ),
+    "traffic, said by a line that names no alarm": (
+        "custom_text",
+        kv("srcip=10.1.0.17 dstip=10.1.0.80 type=traffic msg=closed"),
+        {"reason": "not an alert"},
+    ),
+    "traffic, said inside a URL": (
+        "custom_text",
+        kv("attack=Upload severity=high srcip=10.1.0.17 url=/index.php?q=a type=traffic"),
+        {"name": "Upload", "severity": 0.8},
+    ),
+    "traffic, said by a name before an alarm": (
+        "custom_text",
+        kv("user=bob type=traffic attack=Upload srcip=10.1.0.17"),
+        {"name": "Upload"},
+    ),
+    "traffic, said inside a CEF value": ("custom_text", cef("msg=a type=traffic dst=10.1.0.18"), {"name": "Scan"}),
+    "severity and source inside a URL before the real ones": (
+        "custom_text",
+        kv("attack=Upload url=/?a=b severity=0 src=10.9.9.9 dst=10.9.9.8 severity=high src=10.1.0.17 dst=10.1.0.18"),
+        {
+            "severity": 0.8,
+            "source_entity": "ip:10.1.0.17",
+            "target_entity": "ip:10.1.0.18",
+            "unknown": ["doubt: severity said twice", "doubt: source said twice", "doubt: target said twice"],
+        },
+    ),
+    "severity and source inside a URL behind the real ones": (
+        "custom_text",
+        kv("severity=high src=10.1.0.17 dst=10.1.0.18 attack=Upload url=/?a=b severity=0 src=10.9.9.9 dst=10.9.9.8"),
+        {"severity": 0.8, "source_entity": "ip:10.1.0.17", "target_entity": "ip:10.1.0.18"},
+    ),
+    "severity and source under names that go before the real ones": (
+        "custom_text",
+        kv(
+            "srcip=10.1.0.17 dstip=10.1.0.18 crlevel=critical attack=Upload url=/?a=b severity=0 src=10.9.9.9 dst=10.9.9.8"
+        ),
+        {"severity": 1.0, "source_entity": "ip:10.1.0.17", "target_entity": "ip:10.1.0.18"},
+    ),
+    "the same, before the real ones": (
+        "custom_text",
+        kv(
+            "attack=Upload url=/?a=b severity=0 src=10.9.9.9 dst=10.9.9.8 srcip=10.1.0.17 dstip=10.1.0.18 crlevel=critical"
+        ),
+        {"severity": 1.0, "source_entity": "ip:10.1.0.17", "target_entity": "ip:10.1.0.18"},
+    ),
+    "a degree in the head stands, low as it is": (
+        "custom_text",
+        kv('type="utm" level="alert" severity="info" attack="Probe" crlevel="high" srcip=10.1.0.17'),
+        {"severity": 0.1, "unknown": []},
+    ),
+    "another name inside a URL": (
+        "custom_text",
+        kv("attack=Upload srcip=10.1.0.17 url=/?a=b name=Noise"),
+        {"name": "Upload"},
+    ),
+    "LEEF whose value holds the delimiter": (
+        "custom_text",
+        {"RawData": "LEEF:2.0|I|IPS|2|77|^|cat=Exploit^src=10.1.0.17^sev=8^url=/?a^type=traffic^sev=0^src=10.9.9.9"},
+        {"name": "Exploit", "severity": 0.8, "target_entity": "ip:10.1.0.17"},
+    ),
+    "CEF whose value holds keys": (
+        "custom_text",
+        cef("src=10.1.0.17 dst=10.1.0.18 request=/?a src=10.9.9.9 dst=10.9.9.8 severity=0"),
+        {"severity": 0.5, "source_entity": "ip:10.1.0.17", "target_entity": "ip:10.1.0.18"},
+    ),
+    "CEF inside a value is no CEF": (
+        "custom_text",
+        kv("attack=Upload severity=high srcip=10.1.0.17 url=/CEF:0|a|b|c|d|Noise|0|src=10.9.9.9"),
+        {"name": "Upload", "severity": 0.8, "target_entity": "ip:10.1.0.17"},
+    ),
+    "CEF inside JSON is no CEF": (
+        "custom_text",
+        {"RawData": '{"name": "Upload", "severity": "high", "url": "/CEF:0|a|b|c|d|Noise|0|src=10.9.9.9"}'},
+        {"name": "Upload", "severity": 0.8},
+    ),
+    "CEF behind structured data of syslog": (
+        "custom_text",
+        {
+            "RawData": '<134>1 2026-03-02T10:00:00Z fw app 7 ID1 [meta@1 lang="en"] CEF:0|I|Wall|1|7|Scan|5|dst=10.1.0.18'
+        },
+        {"name": "Scan", "severity": 0.5, "target_entity": "ip:10.1.0.18"},
+    ),
+    "JSON says a thing in one place: a text in it is a text": (
+        "custom_text",
+        {"RawData": '{"name": "Upload", "url": "/?a type=traffic severity=0 src=10.9.9.9", "src": "10.1.0.17"}'},
+        {"name": "Upload", "severity": None, "target_entity": "ip:10.1.0.17"},
+    ),
+    "an extension's weight inside a URL": (
+        "common_security_log",
+        {
+            "DeviceVendor": "Fortinet",
+            "Activity": "utm:ips signature dropped",
+            "LogSeverity": "4",
+            "AdditionalExtensions": "FTNTFGTurl=/?;FTNTFGTseverity=info;FTNTFGTattack=Overflow;FTNTFGTseverity=high",
+        },
+        {"severity": 0.8, "unknown": ["doubt: severity said twice"]},
+    ),
+    "an extension's weight said once": (
+        "common_security_log",
+        {
+            "DeviceVendor": "Fortinet",
+            "Activity": "utm:ips signature dropped",
+            "LogSeverity": "7",
+            "AdditionalExtensions": "FTNTFGTattack=Overflow;FTNTFGTseverity=info;FTNTFGTcrlevel=high",
+        },
+        {"severity": 0.1, "unknown": []},
     ),
     "no text at all": ("custom_text", {"RawData": ""}, {"reason": "no alert name"}),
     "a severity that is no number of any scale": (

@@ -74,7 +74,7 @@ SMALLEST = {"format": "mine", "reads": ["RawData"], "columns": {"name": "RawData
 
 # What the file says in place of the smallest one, and all that it must be told.
 BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "unknown key": ({"colums": {}}, ["unknown key 'colums'; legal are columns, format,"]),
+    "unknown key": ({"colums": {}}, ["unknown key 'colums'; legal are columns, doubts,"]),
     "unknown column": (
         {"columns": {"name": "RawData", "titel": "x"}},
         ["columns: unknown 'titel'; legal are alert_id,"],
@@ -95,6 +95,10 @@ BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a schema that is no text": (
         {"json": {"eve": {"column": "RawData", "schema": 5}}},
         ["json: eve has the schema 5; legal: Spark SQL's DDL as text"],
+    ),
+    "a column whose name would end the SQL that it stands in": (
+        {"reads": ["RawData", "a`, reflect('java.lang.System', 'getenv', 'PATH') as `b"]},
+        ["reads: found \"a`, reflect('java.lang.System', 'getenv', 'PATH') as `b\"; legal: names of columns"],
     ),
     "a name that is taken": (
         {"reads": ["RawData", "rawdata"], "let": {"Site": "1", "words": "2"}},

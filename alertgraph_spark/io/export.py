@@ -203,8 +203,9 @@ def _read_table(spark: SparkSession, table: str, paths: list[str], columns: Sequ
     )
 
 
-_STRINGS = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-"""A JSON string; possessive, since Java's regular expressions recurse on anything that may be given back."""
+_STRINGS = r'(?<!\\)"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+"""A JSON string; possessive, since Java's regular expressions recurse on anything that may be given back. In a torn line no
+escaped quote begins one, else each would be followed to the end of the line."""
 
 
 def _is_one_object(line: Column) -> Column:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.shipped import nearest_words, shipped_file, shipped_formats
+from alertgraph_spark.shipped import is_shipped, nearest_words, shipped_file, shipped_formats
 from alertgraph_spark.source_format import ENTITY_KINDS, Format, JsonColumn
 
 COLUMNS = ("alert_id", "product", "name", "rule_id", "observed_at", "severity", "tactics", "techniques")
@@ -19,7 +19,10 @@ _OF_A_LINE = ("file", "table", "site", "timegenerated", "_itemid", "_corrupt_rec
 _LISTS = ("reads", "samples")
 _MAPPINGS = ("json", "let", "columns", "severity_scale", "source", "target", "other")
 _END_FACTS = ("source_zone", "target_zone", "source_level", "target_level")
-_KEYS = {*_LISTS, *_MAPPINGS, *_END_FACTS, "format", "where"}
+_EXPRESSIONS = {"where": "true", "own": "false", "doubts": "null", **dict.fromkeys(_END_FACTS, "null")}
+"""Keys that are one expression, to what stands where a file leaves them out."""
+
+_KEYS = {*_LISTS, *_MAPPINGS, *_EXPRESSIONS, "format"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -86,14 +89,14 @@ def load_format(path: Path) -> Format:
         reads=tuple(record["reads"]),
         json=tuple(JsonColumn(name, j["column"], j["schema"]) for name, j in record.get("json", {}).items()),
         let=_expressions(record, "let"),
-        where=str(record.get("where", "true")),
         columns=_expressions(record, "columns"),
         severity_scale={str(k).lower(): float(v) for k, v in record.get("severity_scale", {}).items()},
         source=_expressions(record, "source"),
         target=_expressions(record, "target"),
         other=_expressions(record, "other"),
-        **{key: str(record.get(key, "null")) for key in _END_FACTS},
+        **{key: str(record.get(key, default)) for key, default in _EXPRESSIONS.items()},
         samples=tuple(record.get("samples", ())),
+        is_shipped=is_shipped(record["format"], text),
     )
 
 
@@ -123,7 +126,11 @@ def _shape_problems(record: dict[str, Any]) -> list[str]:
 
 def _content_problems(record: dict[str, Any]) -> list[str]:
     reads = record.get("reads", [])
-    found = [f"reads: found {name!r}; legal: names of columns" for name in reads if not isinstance(name, str)]
+    found = [
+        f"reads: found {name!r}; legal: names of columns"
+        for name in reads
+        if not isinstance(name, str) or "`" in name  # which would end the name in the SQL that it stands in
+    ]
     if "format" in record and (not isinstance(record["format"], str) or not record["format"].strip()):
         found.append(f"format: found {record['format']!r}; legal: a name")
     taken = set(_OF_A_LINE)
@@ -160,7 +167,7 @@ def _content_problems(record: dict[str, Any]) -> list[str]:
 
 def _expression_problems(record: dict[str, Any]) -> Iterator[str]:
     """Values that are no text, number or truth where an SQL expression belongs: a list would be taken for its spelling."""
-    given = {key: record[key] for key in ("where", *_END_FACTS) if key in record}
+    given = {key: record[key] for key in _EXPRESSIONS if key in record}
     for part in ("let", "columns", "source", "target", "other"):
         given |= {f"{part}.{name}": value for name, value in record.get(part, {}).items() if value is not None}
     for key, value in given.items():
