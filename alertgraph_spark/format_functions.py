@@ -56,7 +56,7 @@ FUNCTIONS: dict[str, str] = {
 _NODES = """
 UnresolvedAttribute UnresolvedExtractValue UnresolvedFunction UnresolvedNamedLambdaVariable LambdaFunction Literal Alias
 CreateNamedStruct Cast CaseWhen And Or Not EqualTo EqualNullSafe LessThan LessThanOrEqual GreaterThan GreaterThanOrEqual
-In IsNull IsNotNull Like LikeAny LikeAll NotLikeAny NotLikeAll RLike Lower Add Subtract Multiply Divide IntegralDivide
+ILike In IsNull IsNotNull Like LikeAny LikeAll NotLikeAny NotLikeAll RLike Lower Add Subtract Multiply Divide IntegralDivide
 Remainder UnaryMinus UnaryPositive BitwiseAnd BitwiseOr BitwiseXor BitwiseNot Concat StringTrim StringTrimLeft
 StringTrimRight Substring StringLocate Overlay TimestampAdd TimestampDiff
 """

@@ -16,6 +16,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from alertgraph_spark import __main__ as command
+from alertgraph_spark.format_functions import FUNCTIONS
 from alertgraph_spark.io import format_files
 from alertgraph_spark.io.format_files import find_format, load_format
 from alertgraph_spark.motif_records import MOTIFS, Motif
@@ -110,6 +111,23 @@ behind it.
 
 `columns` knows {columns}.
 
+## What a format may do
+
+A format acts like code: its expressions run wherever the job runs, with what the job may read. So take one from a stranger as
+you would take a program, and read what it does. What it can do is bounded: before anything runs, in the job as in the check
+below, Spark's own parser reads every expression, and the format is refused if one calls a function that is not listed here,
+asks a table or a file, or looks at other rows. The message names the file, the key, the expression and the function. In a
+session that cannot parse without running (Spark Connect) only formats that come with the package are used.
+
+| functions for | |
+|---|---|
+{functions}
+
+An expression sees the first 64 KB of a text, which is what the service keeps of a column; a longer one is read so far, and
+counted among the unknown words as `doubt: text cut at 64 KB`. What `json` names is parsed whole. Write regular expressions
+whose cost grows with the text and no faster: whoever writes an alert's text knows which one is slow. One that begins with a
+repetition is tried anew at each character of a run, unless it says what may not stand before it: `(?<!\\w)\\w+@`, not `\\w+@`.
+
 ## Show it your rows
 
 ```
@@ -147,6 +165,7 @@ def formats_page(output: str, measured: str) -> str:
     return FORMATS.format(
         example=(REPO / FORMAT_EXAMPLE).read_text(encoding="utf-8"),
         keys="\n".join(["| key | meaning |", "|---|---|", *_keys()]),
+        functions="\n".join(f"| {about} | {' '.join(f'`{f}`' for f in n.split())} |" for about, n in FUNCTIONS.items()),
         columns=", ".join(f"`{column}`" for column in format_files.COLUMNS),
         command=CHECK,
         output=output.rstrip(),
@@ -159,7 +178,7 @@ def _keys() -> Iterator[str]:
     """A row for each attribute in the docstring of `Format`, which the file has as a key."""
     attributes = inspect.getdoc(Format).split("----------\n")[1]
     for names, meaning in re.findall(r"^(\S.*)\n((?:    .*\n?)+)", attributes, re.M):
-        if names != "path":
+        if names not in ("path", "is_shipped"):
             keys = ", ".join(f"`{'format' if name == 'name' else name}`" for name in names.split(", "))
             yield f"| {keys} | {' '.join(meaning.split())} |"
 

@@ -1,4 +1,4 @@
-"""Workbook, incident rule and solution keep to what Microsoft Sentinel takes; and what the rule raises does not come back."""
+"""Workbook, incident rule and solution keep to what Microsoft Sentinel takes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
-from exported import raw_tables
 from kusto import QUERIES, functions, query_text, rule_yaml, walk
-from pyspark.sql import SparkSession
 from workbook import MAX_ROWS, TEXT_TABLES, workbook
-
-from alertgraph_spark.alerts import normalise_alerts
-from alertgraph_spark.io.format_files import find_format, load_format
 
 SENTINEL = Path(__file__).parent.parent / "deploy" / "sentinel"
 SOLUTION = SENTINEL / "Solutions" / "AlertGraph"
@@ -202,56 +197,6 @@ def test_the_rule_has_the_keys_that_the_repository_of_sentinel_asks_for() -> Non
     assert RULE["description"].startswith("#DONT_CORR# Identifies"), "each subgraph is an incident of its own"
     assert RULE["kind"] == "Scheduled"
     assert re.fullmatch(r"\d+\.\d+\.\d+", RULE["version"])
-
-
-# --- no feedback -----------------------------------------------------------------------------------------------------
-
-
-def raised(**changes: Any) -> dict[str, Any]:
-    """The SecurityAlert that the rule raises, as it comes back through the export."""
-    override = RULE["alertDetailsOverride"]
-    name = override["alertDisplayNameFormat"].replace("{{Title}}", "IT→OT pivot: ws-017 → ews-2")
-    properties = {
-        **{"Query Period": "3.00:00:00", "Trigger Operator": "GreaterThan", "Analytic Rule Name": RULE["name"]},
-        **{"Query": RULE["query"], "Custom Details": json.dumps({"SubgraphId": ["sg-1"], "Site": ["plant"]})},
-    }
-    row = {
-        **{"table": "SecurityAlert", "TimeGenerated": "2026-03-05T12:35:00.0000000Z", "SystemAlertId": "a-1"},
-        **{"AlertName": name, "DisplayName": name, "AlertSeverity": "High", "Tactics": "LateralMovement"},
-        **{
-            "ProductName": "Azure Sentinel",
-            "ProviderName": "ASI Scheduled Alerts",
-            "StartTime": "2026-03-04T09:00:00Z",
-        },
-        **{"Entities": '[{"$id":"1","Type":"host","HostName":"ws-017"}]', "ExtendedProperties": json.dumps(properties)},
-    }
-    return row | changes
-
-
-SILENT = {"Analytic Rule Name": "Another rule", "Query": "SigninLogs | take 1"}
-
-RETURNS = {
-    "as the rule raises it": (raised(), False),
-    "where the title was missing and the rule's own name stands": (raised(AlertName=RULE["name"]), False),
-    "where the rule was renamed and its name is another": (
-        raised(AlertName="Attack path", DisplayName="Attack path"),
-        False,
-    ),
-    "where the extended properties are cut off": (raised(ExtendedProperties=None), False),
-    "in the portal's newer name": (raised(ProductName="Microsoft Sentinel"), False),
-    "another rule's alert": (raised(AlertName="Password spray", ExtendedProperties=json.dumps(SILENT)), True),
-    "another product that speaks of a graph": (raised(ProductName="Azure ATP", ProviderName="AATP"), True),
-}
-
-
-@pytest.mark.parametrize("case", RETURNS)
-def test_what_the_rule_raises_is_not_read_again(spark: SparkSession, case: str) -> None:
-    row, is_read = RETURNS[case]
-    read = load_format(find_format("security_alert"))
-
-    (line,) = normalise_alerts(raw_tables(spark, [row], read.reads), {"SecurityAlert": read}).collect()
-
-    assert line["reason"] == (None if is_read else "not an alert")
 
 
 # --- solution --------------------------------------------------------------------------------------------------------

@@ -104,3 +104,7 @@ def test_a_jar_that_is_not_there_is_refused_before_java_starts(
 def test_a_local_session_listens_on_loopback_alone() -> None:
     assert {LOCAL[key] for key in ("spark.driver.host", "spark.driver.bindAddress")} == {"127.0.0.1"}
     assert LOCAL["spark.ui.enabled"] == "false"
+
+
+def test_no_sql_reads_a_file_in_a_session_of_our_own() -> None:
+    assert LOCAL["spark.sql.runSQLOnFiles"] == "false"

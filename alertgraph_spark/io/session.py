@@ -44,6 +44,7 @@ LOCAL: dict[str, str] = {
     "spark.sql.inMemoryColumnarStorage.compressed": "false",  # a second less of 30; memory is there on one machine
     "spark.cleaner.referenceTracking.cleanCheckpoints": "true",
     "spark.hadoop.fs.permissions.umask-mode": "077",  # Hadoop sets rights by itself, whatever the process's umask is
+    "spark.sql.runSQLOnFiles": "false",  # no SQL of ours names a file in place of a table, and none of a format shall
 }
 """What a session of our own starts with."""
 
