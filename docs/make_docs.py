@@ -125,8 +125,9 @@ session that cannot parse without running (Spark Connect) only formats that come
 
 An expression sees the first 64 KB of a text, which is what the service keeps of a column; a longer one is read so far, and
 counted among the unknown words as `doubt: text cut at 64 KB`. What `json` names is parsed whole. Write regular expressions
-whose cost grows with the text and no faster: whoever writes an alert's text knows which one is slow. One that begins with a
-repetition is tried anew at each character of a run, unless it says what may not stand before it: `(?<!\\w)\\w+@`, not `\\w+@`.
+whose cost grows with the text and no faster: whoever writes an alert's text knows which one is slow. One that begins with
+a repetition is tried anew at each character of a run, unless it says what may not stand before it: `(?<!\\w)\\w+@`, not
+`\\w+@`.
 
 ## Show it your rows
 
