@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
 from alertgraph_spark.embedded import arrow_schema, arrow_type
+from alertgraph_spark.interim_schemas import BINS
 from alertgraph_spark.schemas import EPISODES, LINKS
 from alertgraph_spark.table import Table
 
@@ -40,3 +42,26 @@ def link_table(links: Iterable[tuple[int, int, float]], site: str = "plant") -> 
         for src, dst, weight in links
     ]
     return table_of(LINKS, rows)
+
+
+def bin_row(at: datetime, **columns: Any) -> dict[str, Any]:
+    """One bin of one alert of the plant, and what a test says otherwise."""
+    row: dict[str, Any] = dict.fromkeys(BINS.names)
+    row |= {
+        "site": "plant",
+        "source": "edr",
+        "name": "usb",
+        "target_entity": "host:ws1",
+        "severity": 0.5,
+        "n_alerts": 1,
+    }
+    row |= {"started_at": at, "ended_at": at, "bin": int(at.timestamp()) // 300}
+    row |= {name: [] for name in ("tactics", "techniques", "named", "accounts")}
+    if unknown := set(columns) - set(row):
+        raise ValueError(f"no columns of a bin: {unknown}")
+    return {**row, **columns}
+
+
+def bin_table(rows: Iterable[Row]) -> pa.Table:
+    """`interim_schemas.BINS` from rows as `bin_row` makes them."""
+    return table_of(BINS, rows)

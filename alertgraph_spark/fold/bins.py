@@ -9,13 +9,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import hour_of
+from alertgraph_spark.fold.episodes import MOST_ACCOUNTS
 from alertgraph_spark.interim_schemas import BIN_KEY, BINS
 
 _MEASURES = ("accounts", "started_at", "ended_at", "n_alerts", "severity")
 _SHARED = tuple(name for name in BINS.names if name not in _MEASURES)
 """What the alerts of one bin have in common."""
 
-_EVIDENCE = ("row", "status", "reason", "file", "file_id", "line", "table", "unknown")
+_EVIDENCE = ("row", "status", "reason", "file", "file_id", "line", "table", "unknown", "n_left_out")
 _IDS = ("alert_id", "item_id", "received_at", "observed_at")
 
 
@@ -35,7 +36,7 @@ def fold_lines(lines: DataFrame, repeats: DataFrame) -> DataFrame:
     """Fold lines to bins, and count what became of all of them.
 
     One input row is one line, as `with_bin` gives it. One output row is one bin (`interim_schemas.BINS`) of one `table` and
-    `status`, with `n_alerts` and `n_unknown`; or, for lines that are no alerts or say again what another says, one `table`,
+    `status`, with `n_alerts`, `n_unknown` and `n_left_out`; or, for lines that are no alerts or say again what another says, one `table`,
     `status` and `reason` without a bin. `status` of a repeat is `repeat of` what it would be.
 
     Notes
@@ -56,12 +57,15 @@ def fold_lines(lines: DataFrame, repeats: DataFrame) -> DataFrame:
         marked.withColumns({"own_status": status, "named_hour": hour, "is_seen": is_seen})
         .groupBy("table", F.col("own_status").alias("status"), "reason", "named_hour", *map(of_alerts, _SHARED))
         .agg(
-            F.array_distinct(F.flatten(F.collect_set("accounts"))).alias("accounts"),
+            F.slice(F.array_sort(F.array_distinct(F.flatten(F.collect_set("accounts")))), 1, MOST_ACCOUNTS).alias(
+                "accounts"
+            ),
             F.min(F.when(F.col("is_seen"), F.col("observed_at"))).alias("started_at"),
             F.max(F.when(F.col("is_seen"), F.col("observed_at"))).alias("ended_at"),
             F.count(F.lit(1)).alias("n_alerts"),
             F.max("severity").alias("severity"),
             F.sum(F.size("unknown")).alias("n_unknown"),
+            F.sum("n_left_out").alias("n_left_out"),
         )
         .drop("named_hour")
     )

@@ -14,6 +14,9 @@ from alertgraph_spark.fold.names import keep_aliases, keep_hosts
 from alertgraph_spark.interim_schemas import BIN_KEY, EPISODES_FOLDED
 from alertgraph_spark.parameters import RankingParameters
 
+MOST_ACCOUNTS = 50
+"""Accounts that an episode keeps, as many as an alert."""
+
 _HOUR = 3_600_000_000
 _FACTS = (
     *("source_zone", "target_zone", "source_level", "target_level", "source_role", "target_role"),
@@ -51,7 +54,7 @@ def fold_episodes(engine: Engine, bins: pa.Table, calendar: pa.Table, p: Ranking
     -------
     Folded
         A new episode begins after a pause of more than `p.episode_gap_seconds`. Its facts, tactics and techniques are those
-        of its first bin, since alerts of one type between the same entities share them; accounts are all.
+        of its first bin, since alerts of one type between the same entities share them; accounts are the first `MOST_ACCOUNTS`.
 
     Notes
     -----
@@ -111,12 +114,25 @@ def _keep_episodes(engine: Engine, gap_seconds: int) -> None:
         """,
     )
     first = ", ".join(f"first({fact} ORDER BY {_IN_ORDER}) AS {fact}" for fact in _FACTS)
+    # Accounts by the bin in which they are named: those of later alerts put none out.
+    engine.keep(
+        "accounts",
+        f"""
+        WITH named AS (SELECT episode, bin, unnest(accounts) AS account FROM numbered),
+        once AS (SELECT episode, account, min(bin) AS bin FROM named GROUP BY episode, account)
+        SELECT episode, list(account ORDER BY account) AS accounts
+        FROM (
+            SELECT * FROM once
+            QUALIFY row_number() OVER (PARTITION BY episode ORDER BY bin, account) <= {MOST_ACCOUNTS}
+        )
+        GROUP BY episode
+        """,
+    )
     engine.keep(
         "folded",
         f"""
         SELECT {_KEY}, episode, {first}, min(t0) AS t0, max(t1) AS t1,
-            sum(n_alerts)::BIGINT AS n_alerts, max(severity) AS severity,
-            list_sort(list_distinct(flatten(list(accounts)))) AS accounts
+            sum(n_alerts)::BIGINT AS n_alerts, max(severity) AS severity
         FROM numbered GROUP BY {_KEY}, episode
         """,
     )
@@ -174,13 +190,13 @@ def _with_past(engine: Engine, calendar: pa.Table, p: RankingParameters) -> pa.T
                 (actor_seen + 1) / (history_hours + 2) AS actor_share
             FROM seen
         )
-        SELECT * EXCLUDE (accounts), coalesce(accounts, []::VARCHAR[]) AS accounts,
+        SELECT shares.*, coalesce(accounts.accounts, []::VARCHAR[]) AS accounts,
             make_timestamptz(t0) AS started_at, make_timestamptz(t1) AS ended_at,
             -ln(fleet_share) / 2 - ln(actor_share) / 2 AS surprise,
             (fleet_share >= {p.chronic_share} AND history_hours >= {p.warm_up_hours})
                 OR (days_seen >= {p.periodic_days} AND days_seen >= {p.periodic_share} * history_hours / 24) AS is_chronic,
             announced.episode IS NOT NULL AS is_announced
-        FROM shares LEFT JOIN announced USING (episode)
+        FROM shares LEFT JOIN announced USING (episode) LEFT JOIN accounts USING (episode)
         """,
         {"calendar": calendar},
     )
