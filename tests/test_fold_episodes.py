@@ -233,26 +233,27 @@ WINDOWS = [
 
 
 @pytest.mark.parametrize(
-    ("site", "source", "target", "minute", "lasts", "is_announced"),
+    ("ends", "minute", "lasts", "is_announced"),
     [
-        pytest.param("plant", "host:ews-1", "host:plc-1", 60, 0, True, id="the engineer"),
-        pytest.param("plant", "host:ews-1", "host:plc-1", 59, 0, False, id="a minute before"),
-        pytest.param("plant", "host:ews-1", "host:plc-1", 119.9, 0, True, id="until the last minute"),
-        pytest.param("plant", "host:ews-1", "host:plc-1", 120, 0, False, id="begins when it ends"),
-        pytest.param("plant", "host:ews-1", "host:plc-1", 110, 60, True, id="runs over its end"),
-        pytest.param("plant", "host:ews-1", "host:plc-1", 610, 0, True, id="the second shift"),
-        pytest.param("plant", None, "host:ews-1", 70, 0, True, id="about itself"),
-        pytest.param("plant", "host:ws-9", "host:ews-1", 70, 0, False, id="the intruder at the engineer's"),
-        pytest.param("plant", "host:ews-2", "host:plc-1", 70, 0, False, id="another engineer"),
-        pytest.param("other", "host:ews-1", "host:plc-1", 70, 0, False, id="its like at another site"),
-        pytest.param("other", "host:mnt-1", "host:ews-1", 70, 0, True, id="at another site, which has one too"),
-        pytest.param("plant", "ip:10.9.0.8", "host:plc-1", 70, 0, True, id="an address"),
-        pytest.param("plant", None, None, 70, 0, False, id="of nobody"),
+        pytest.param(("plant", "host:ews-1", "host:plc-1"), 60, 0, True, id="the engineer"),
+        pytest.param(("plant", "host:ews-1", "host:plc-1"), 59, 0, False, id="a minute before"),
+        pytest.param(("plant", "host:ews-1", "host:plc-1"), 119.9, 0, True, id="until the last minute"),
+        pytest.param(("plant", "host:ews-1", "host:plc-1"), 120, 0, False, id="begins when it ends"),
+        pytest.param(("plant", "host:ews-1", "host:plc-1"), 110, 60, True, id="runs over its end"),
+        pytest.param(("plant", "host:ews-1", "host:plc-1"), 610, 0, True, id="the second shift"),
+        pytest.param(("plant", None, "host:ews-1"), 70, 0, True, id="about itself"),
+        pytest.param(("plant", "host:ws-9", "host:ews-1"), 70, 0, False, id="the intruder at the engineer's"),
+        pytest.param(("plant", "host:ews-2", "host:plc-1"), 70, 0, False, id="another engineer"),
+        pytest.param(("other", "host:ews-1", "host:plc-1"), 70, 0, False, id="its like at another site"),
+        pytest.param(("other", "host:mnt-1", "host:ews-1"), 70, 0, True, id="at another site, which has one too"),
+        pytest.param(("plant", "ip:10.9.0.8", "host:plc-1"), 70, 0, True, id="an address"),
+        pytest.param(("plant", None, None), 70, 0, False, id="of nobody"),
     ],
 )
 def test_what_a_machine_does_in_its_window_was_announced(
-    site: str, source: str | None, target: str | None, minute: float, lasts: float, is_announced: bool
+    ends: tuple[str, str | None, str | None], minute: float, lasts: float, is_announced: bool
 ) -> None:
+    site, source, target = ends
     row = bin_row(at(minute), site=site, source_entity=source, target_entity=target, ended_at=at(minute + lasts))
     (episode,) = fold([row], WINDOWS).episodes.to_pylist()
     assert episode["is_announced"] is is_announced

@@ -54,7 +54,8 @@ def fold_episodes(engine: Engine, bins: pa.Table, calendar: pa.Table, p: Ranking
     -------
     Folded
         A new episode begins after a pause of more than `p.episode_gap_seconds`. Its facts, tactics and techniques are those
-        of its first bin, since alerts of one type between the same entities share them; accounts are the first `MOST_ACCOUNTS`.
+        of its first bin, since alerts of one type between the same entities share them; its accounts are the first
+        `MOST_ACCOUNTS`.
 
     Notes
     -----
