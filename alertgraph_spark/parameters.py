@@ -59,6 +59,10 @@ class RankingParameters:
     other_link_share: float = parameter(0.9, "share of its kind's weight that every other link has at most", "(0, 1]")
     instant_hours: float = parameter(1 / 60, "shortest gap that is asked about: busy hosts are never still", "(0, 1]")
     nearest_links: int = parameter(3, "earlier episodes tried for each later one and kind", "[1, 100]", CHOSEN)
+    severity_grades: int = parameter(4, "grades of severity by which the nearest as severe is sought", "[1, 100]")
+    max_share: float = parameter(
+        0.98, "share of past hours above which nothing is more frequent: a rate of 3.9 an hour", "(0, 1)"
+    )
 
     # link: by time alone
     band_step: float = parameter(0.9, "each class of strength begins where this share of the next is reached", "(0, 1)")
@@ -70,6 +74,10 @@ class RankingParameters:
     max_hours_elsewhere: float = parameter(3.0, "longest gap by time between two hosts", "(0, 8760]", CHOSEN)
     max_hours_here: float = parameter(
         12.0, "longest gap by time on one host: below a day, or what is daily hangs together", "(0, 8760]", CHOSEN
+    )
+    nearest_sessions: int = parameter(3, "sessions as strong tried before and after each", "[1, 100]")
+    host_prior_hours: float = parameter(
+        4.0, "hours for which a host counts as having lived as its site does, beside its own past", "(0, 1000]"
     )
     time_weight: float = parameter(0.9, "weight of a link by time at a gap of 0", "(0, 1]")
 

@@ -1,0 +1,83 @@
+"""What came earlier under the same key, over arrays.
+
+In SQL a row that counts for every level up to its own is written once for each of them, and that was most of a large site's
+memory. Here marks are sorted once, and a level is a selection of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Ids = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+def number_rows(*columns: pa.ChunkedArray) -> Ids:
+    """Number rows from 0 by their values: two have one number where all columns are equal; NULL is equal to NULL."""
+    number = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        codes = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
+        codes = codes.chunk(0) if isinstance(codes, pa.ChunkedArray) else codes  # before pyarrow 19
+        own = codes.indices.to_numpy().astype(np.int64)
+        number = np.unique(number * len(codes.dictionary) + own, return_inverse=True)[1].reshape(-1)
+    return number
+
+
+def values_of(levels: Ids) -> Ids:
+    """The distinct values of small whole numbers, ascending."""
+    return np.flatnonzero(np.bincount(levels))
+
+
+def spans_before(marks: Ids, asked: Ids, width: int) -> tuple[Ids, Ids]:
+    """Where the earlier marks of each asked key stand: from a first position to the one before a second.
+
+    Parameters
+    ----------
+    marks
+        `key * width + moment`, ascending.
+    asked
+        The same of the rows that ask.
+    width
+        Above every moment; moments are at least 0.
+    """
+    return np.searchsorted(marks, asked - asked % width), np.searchsorted(marks, asked)
+
+
+def count_before(marks: Ids, levels: Ids, asked: Ids, asked_levels: Ids, width: int) -> Ids:
+    """At how many moments before its own the key of each asked row was seen, at its level or above.
+
+    Parameters
+    ----------
+    marks, levels
+        `key * width + moment` of each row that was seen, and its level; one key may be seen often at one moment.
+    asked, asked_levels
+        The same of each row that asks.
+    """
+    order = np.argsort(marks, kind="stable")
+    marks, levels = marks[order], levels[order]
+    counts = np.zeros(len(asked), dtype=np.int64)
+    for level in values_of(asked_levels):
+        seen = marks[levels >= level]
+        seen = seen[np.diff(seen, prepend=-1) != 0]
+        who = np.flatnonzero(asked_levels == level)
+        begin, end = spans_before(seen, asked[who], width)
+        counts[who] = end - begin
+    return counts
+
+
+def nearest_before(marks: Ids, asked: Ids, width: int, n: int) -> tuple[Ids, Ids, Flags]:
+    """The n nearest earlier marks of each asked key, or as many as there are; `marks` ascend.
+
+    Returns
+    -------
+    tuple
+        One row is one pair: position of who asks, position of the mark, and whether it is the nearest.
+    """
+    begin, end = spans_before(marks, asked, width)
+    askers = [np.flatnonzero(end - begin > place) for place in range(n)]
+    found = [end[who] - 1 - place for place, who in enumerate(askers)]
+    is_nearest = np.repeat([place == 0 for place in range(n)], [len(who) for who in askers])
+    return np.concatenate(askers), np.concatenate(found), is_nearest

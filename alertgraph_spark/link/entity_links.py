@@ -1,0 +1,210 @@
+"""Which earlier episode may have led to which later one, through an entity that both have in common.
+
+A link goes from the earlier to the later episode. Its gap is bounded by chance: on an entity that is touched every few
+minutes only close neighbours link, on one that never speaks a link may span days. So hubs stay in the graph but are no glue.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from alertgraph_spark.embedded import Engine, conform_arrow
+from alertgraph_spark.link.earlier import Flags, Ids, count_before, nearest_before, values_of
+from alertgraph_spark.link.ends import Asked, Ends, LinkKind, link_kinds
+from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.rates import HOUR, Numbers, micros, past_share, rate_of
+from alertgraph_spark.schemas import LINKS
+
+
+class Timeline(NamedTuple):
+    """Episodes in the order of time, as arrays.
+
+    Times in microseconds; `first` is the place of the first episode with the same start, `level` the surprise in whole nats,
+    `grade` that of the severity.
+    """
+
+    t0: Ids
+    t1: Ids
+    first: Ids
+    level: Ids
+    grade: Ids
+    history_hours: Numbers
+
+
+class Tried(NamedTuple):
+    """Pairs of an earlier and a later end of one key: places in the order of time, and whether it is a class's nearest."""
+
+    earlier: Ids
+    later: Ids
+    key: Ids
+    is_nearest: Flags
+
+
+def find_links(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa.Table:
+    """Link each episode to its nearest predecessors of every kind.
+
+    Parameters
+    ----------
+    episodes
+        One row is one episode that is no everyday noise, in order of `started_at` and `episode`.
+
+    Returns
+    -------
+    pa.Table
+        One row is one ordered pair of episodes (`schemas.LINKS`), the strongest kind where several hold. The earlier starts
+        strictly before the later; the gap is start minus the earlier's end, not below 0.
+
+    Notes
+    -----
+    The rate of an entity is that of episodes which could have been the later end, at least as surprising as the weaker one,
+    before the earlier one: from h past hours with such, `-ln(1 - (h + 1) / (H + 2))` an hour, H the site's hours before the
+    later end. So two rare episodes can be linked over a host whose everyday life is busy, and over a server that many come
+    to but that never acts itself.
+
+    A patient link spans at most `p.coincidence / rate`; its weight falls with the chance that something else would have come
+    in the gap, `exp(-rate * gap)`. `chance` is one less that, of a gap of at least `p.instant_hours`; it is 0 for the pivot
+    from the nearest arrival within the gap that is always allowed. An episode that a pivot as surprising explains within
+    that gap is linked to no older one. For each episode and kind the `p.nearest_links` nearest are tried, for a pivot as many
+    of those at least as surprising and of those at least as severe. O(n log n) for each whole nat of surprise.
+    """
+    line = _timeline(episodes, p)
+    linked = [_linked(line, kind, p) for kind in link_kinds(episodes, p)]
+    return _by_pair(engine, episodes, pa.concat_tables(linked))
+
+
+def _timeline(episodes: pa.Table, p: RankingParameters) -> Timeline:
+    t0, t1 = (micros(episodes[name]) for name in ("started_at", "ended_at"))
+    grade = np.floor(p.severity_grades * pc.fill_null(episodes["severity"], 0.0).to_numpy()).astype(np.int64)
+    return Timeline(
+        t0=t0,
+        t1=t1,
+        first=np.searchsorted(t0, t0),
+        level=np.floor(episodes["surprise"].to_numpy()).astype(np.int64),
+        grade=np.minimum(p.severity_grades - 1, grade),
+        history_hours=episodes["history_hours"].to_numpy(),
+    )
+
+
+def _linked(line: Timeline, kind: LinkKind, p: RankingParameters) -> pa.Table:
+    """The links of one kind; one row is one pair and key, its ends as places in the order of time."""
+    tried = _tried(line, kind, p)
+    early, late = tried.earlier, tried.later
+    rate = rate_of(past_share(_hours_seen(line, kind.seen, tried), line.history_hours[late]), p)
+    gap = np.maximum(0, line.t0[late] - line.t1[early]) / HOUR
+    is_short = gap <= kind.base_gap_hours
+    reach = np.minimum(p.max_gap_hours, p.coincidence / rate) if kind.is_patient else np.zeros(len(gap))
+    follows = np.zeros(len(gap), dtype=bool)
+    is_first = follows
+    if kind.is_ranked:
+        follows = is_short & tried.is_nearest
+        # Pairs ascend, so the last of a later end is its nearest of all.
+        is_first = follows & (np.diff(late, append=-1) != 0)
+        # What was reached a moment ago by something as surprising needs no older cause.
+        is_explained = np.zeros(len(line.t0), dtype=bool)
+        is_explained[late[is_short & (line.level[early] >= line.level[late])]] = True
+        reach[is_explained[late]] = 0
+    alone = np.exp(-rate * gap)  # the chance that nothing else would have come in the gap
+    least = p.nearest_pivot_weight
+    strength = np.where(
+        follows,
+        np.where(is_first, least + (1 - least) * alone, least),
+        p.other_link_share * kind.weight * alone,
+    )
+    chance = np.where(follows, 0.0, 1 - np.exp(-rate * np.maximum(gap, p.instant_hours)))
+    found = pa.table(
+        {
+            "earlier": early, "later": late, "key": tried.key, "gap_minutes": gap * 60, "strength": strength,
+            "chance": chance, "kind": pa.repeat(kind.name, len(gap)), "kind_weight": pa.repeat(kind.weight, len(gap)),
+        }
+    ).filter(pa.array(is_short | (gap <= reach)))  # fmt: skip
+    return found.append_column("entity", _entity(kind, found["key"].to_numpy()))
+
+
+def _entity(kind: LinkKind, key: Ids) -> pa.ChunkedArray:
+    """What a key is the number of, in words."""
+    place = np.zeros(1 + max(kind.seen.key, default=0), dtype=np.int64)
+    place[kind.seen.key] = np.arange(len(kind.seen.key))
+    parts = [column.take(pa.array(place[key])) for column in kind.entity]
+    return pc.binary_join_element_wise(*parts, kind.between, null_handling="skip")
+
+
+def _tried(line: Timeline, kind: LinkKind, p: RankingParameters) -> Tried:
+    """The nearest earlier ends of each later one; of a ranked kind each pair once, later and earlier ends ascending."""
+    found = []
+    for by_time, later in kind.asked:
+        by_key = np.argsort(by_time.key, kind="stable")
+        earlier = Ends(by_time.at[by_key], by_time.key[by_key])
+        found.append(_nearest(line, earlier, later, p))
+        if kind.is_ranked:
+            # A class is a least level, or a least grade; to be in the lowest asks for nothing more.
+            for ranks in (line.level, line.grade):
+                for least in values_of(ranks[later.at]):
+                    if least > 0:
+                        strong = earlier.where(ranks[earlier.at] >= least)
+                        found.append(_nearest(line, strong, later.where(ranks[later.at] == least), p))
+    early, late, key, is_nearest = (np.concatenate(part) for part in zip(*found, strict=True))
+    if not kind.is_ranked:
+        return Tried(early, late, key, is_nearest)
+    n = len(line.t0)
+    pairs = np.sort((late * n + early) * 2 + is_nearest)
+    pairs = pairs[np.diff(pairs // 2, append=-1) != 0]  # once each, as the nearest if it is that in any class
+    acting = np.zeros(n, dtype=np.int64)
+    acting[kind.seen.at] = kind.seen.key
+    late, early = np.divmod(pairs // 2, n)
+    return Tried(early, late, acting[late], pairs % 2 == 1)
+
+
+def _nearest(line: Timeline, earlier: Ends, later: Ends, p: RankingParameters) -> Tried:
+    """The nearest earlier ends of each later one; the earlier are in the order of keys, then of time."""
+    n = len(line.t0)
+    who, mark, is_nearest = nearest_before(
+        earlier.key * n + earlier.at, later.key * n + line.first[later.at], n, p.nearest_links
+    )
+    return Tried(earlier.at[mark], later.at[who], later.key[who], is_nearest)
+
+
+def _hours_seen(line: Timeline, seen: Ends, tried: Tried) -> Ids:
+    """Hours before that of the earlier end in which the key had a later end as strong as the weaker of both."""
+    hour = line.t0 // HOUR
+    hour, width = hour - hour.min(initial=0), int(hour.max(initial=0)) + 1
+    return count_before(
+        seen.key * width + hour[seen.at],
+        line.level[seen.at],
+        tried.key * width + hour[tried.earlier],
+        np.minimum(line.level[tried.earlier], line.level[tried.later]),
+        width,
+    )
+
+
+def _by_pair(engine: Engine, episodes: pa.Table, linked: pa.Table) -> pa.Table:
+    """One row a pair. Where several kinds hold, the most telling names the link, the strongest weighs it, the least of chance
+    speaks for it.
+    """
+    pairs = engine.query(
+        """
+        SELECT earlier, later, max(strength) AS weight, min(chance) AS chance, arg_max(
+            {'kind': kind, 'entity': entity, 'gap_minutes': gap_minutes},
+            {'kind_weight': kind_weight, 'strength': strength, 'kind': kind, 'entity': entity}
+        ) AS named
+        FROM linked GROUP BY earlier, later ORDER BY later, earlier
+        """,
+        {"linked": linked},
+    )
+    named = pc.struct_field
+    return conform_arrow(
+        pa.table(
+            {
+                "site": episodes["site"].take(pairs["later"]),
+                "src": episodes["episode"].take(pairs["earlier"]),
+                "dst": episodes["episode"].take(pairs["later"]),
+                **{name: named(pairs["named"], name) for name in ("kind", "entity", "gap_minutes")},
+                "weight": pairs["weight"],
+                "chance": pairs["chance"],
+            }
+        ),
+        LINKS,
+    )
