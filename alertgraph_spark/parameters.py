@@ -90,6 +90,9 @@ class RankingParameters:
     absorb_span_chance: float = parameter(
         2.0, "sessions as strong expected in the group's span, at most", "(0, 1000]", CHOSEN
     )
+    repeat_share: float = parameter(
+        0.3, "share of its surprise, divided by k, that the k-th episode of a type adds to a group", "[0, 1]", CHOSEN
+    )
     absorb_weight: float = parameter(0.1, "weight of a link by which a group absorbs, at a gap of 0", "(0, 1]")
     context_share: float = parameter(0.15, "share of past hours above which a type is context, not evidence", "(0, 1]")
 

@@ -18,10 +18,11 @@ Numbers = npt.NDArray[np.float64]
 
 def micros(times: pa.ChunkedArray) -> Ids:
     """Times as microseconds since 1970."""
-    return times.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
+    counted: Ids = times.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
+    return counted
 
 
-def past_share(hours_with: Ids, hours: Numbers) -> Numbers:
+def past_share(hours_with: Ids | int, hours: Numbers) -> Numbers:
     """Share of hours that bring a thing which was there in some of the past hours, never 0 nor 1.
 
     Notes

@@ -19,7 +19,7 @@ MINUTES, SECONDS = 60, 3600
 
 
 class Ends(NamedTuple):
-    """Ends of links: the place of an episode in the order of time, and the number of the key by which it is one."""
+    """Ends of links, by key and then by time: the place of an episode in the order of time, and the number of its key."""
 
     at: Ids
     key: Ids
@@ -29,8 +29,14 @@ class Ends(NamedTuple):
         return Ends(self.at[is_kept], self.key[is_kept])
 
 
+def _sorted(at: Ids, key: Ids) -> tuple[Ends, Ids]:
+    """Ends that come in the order of time, and the order in which they are then."""
+    order = np.argsort(key, kind="stable")
+    return Ends(at[order], key[order]), order
+
+
 class Asked(NamedTuple):
-    """Later ends that are linked to the nearest earlier ones of the same key; both are in the order of time."""
+    """Later ends that are linked to the nearest earlier ones of the same key."""
 
     earlier: Ends
     later: Ends
@@ -85,21 +91,21 @@ def link_kinds(episodes: pa.Table, p: RankingParameters) -> Iterator[LinkKind]:
     twice = [pa.chunked_array([*c.chunks, *c.chunks], c.type) for c in of_key]
     acting = pc.coalesce(source, target)
     key = number_rows(*twice, pa.chunked_array([*target.chunks, *acting.chunks], target.type))
-    arrive = Ends(every, key[: len(every)]).where(has_target)
-    act = Ends(every, key[len(every) :]).where(has_source | has_target)
+    arrive, _ = _sorted(every[has_target], key[: len(every)][has_target])
+    act, order = _sorted(every[has_source | has_target], key[len(every) :][has_source | has_target])
     pivots = (
         Asked(arrive.where(has_source[arrive.at]), act),
         # Two alerts about one host alone are no pivot: sessions join them.
         Asked(arrive.where(~has_source[arrive.at]), act.where(has_source[act.at])),
     )
-    entity = (acting.drop_null(),)
+    entity = (acting.drop_null().take(pa.array(order)),)
     yield LinkKind("pivot", p.pivot_weight, p.pivot_gap_minutes / MINUTES, pivots, act, entity, is_ranked=True)
 
     session_hours = p.session_gap_seconds / SECONDS
 
     def alike(at: Ids, *columns: pa.ChunkedArray) -> tuple[tuple[Asked, ...], Ends, tuple[pa.ChunkedArray, ...]]:
-        ends = Ends(at, number_rows(*[column.take(pa.array(at)) for column in of_key], *columns))
-        return (Asked(ends, ends),), ends, columns
+        ends, order = _sorted(at, number_rows(*[column.take(pa.array(at)) for column in of_key], *columns))
+        return (Asked(ends, ends),), ends, tuple(column.take(pa.array(order)) for column in columns)
 
     n_accounts = pc.fill_null(pc.list_value_length(episodes["accounts"]), 0).to_numpy()
     by_account = alike(np.repeat(every, n_accounts), pc.list_flatten(episodes["accounts"]))

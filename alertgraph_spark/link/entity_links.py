@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from alertgraph_spark.embedded import Engine, conform_arrow
 from alertgraph_spark.link.earlier import Flags, Ids, count_before, nearest_before, values_of
-from alertgraph_spark.link.ends import Asked, Ends, LinkKind, link_kinds
+from alertgraph_spark.link.ends import Ends, LinkKind, link_kinds
 from alertgraph_spark.parameters import RankingParameters
 from alertgraph_spark.rates import HOUR, Numbers, micros, past_share, rate_of
 from alertgraph_spark.schemas import LINKS
@@ -36,12 +36,23 @@ class Timeline(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """Pairs of an earlier and a later end of one key: places in the order of time, and whether it is a class's nearest."""
+    """Pairs of an earlier and a later end of one key that are tried; ends are places in the order of time.
+
+    For a pivot: whether the earlier end is the nearest of a class, or of all, and whether a pivot as surprising explains the
+    later end within the gap that is always allowed. What was reached a moment ago needs no older cause.
+    """
 
     earlier: Ids
     later: Ids
     key: Ids
+    gap_hours: Numbers
     is_nearest: Flags
+    is_first: Flags
+    is_explained: Flags
+
+    def where(self, is_kept: Flags) -> Tried:
+        """Those that are kept."""
+        return Tried._make(part[is_kept] for part in self)
 
 
 def find_links(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa.Table:
@@ -91,86 +102,90 @@ def _timeline(episodes: pa.Table, p: RankingParameters) -> Timeline:
 
 def _linked(line: Timeline, kind: LinkKind, p: RankingParameters) -> pa.Table:
     """The links of one kind; one row is one pair and key, its ends as places in the order of time."""
-    tried = _tried(line, kind, p)
-    early, late = tried.earlier, tried.later
-    rate = rate_of(past_share(_hours_seen(line, kind.seen, tried), line.history_hours[late]), p)
-    gap = np.maximum(0, line.t0[late] - line.t1[early]) / HOUR
-    is_short = gap <= kind.base_gap_hours
-    reach = np.minimum(p.max_gap_hours, p.coincidence / rate) if kind.is_patient else np.zeros(len(gap))
-    follows = np.zeros(len(gap), dtype=bool)
-    is_first = follows
-    if kind.is_ranked:
-        follows = is_short & tried.is_nearest
-        # Pairs ascend, so the last of a later end is its nearest of all.
-        is_first = follows & (np.diff(late, append=-1) != 0)
-        # What was reached a moment ago by something as surprising needs no older cause.
-        is_explained = np.zeros(len(line.t0), dtype=bool)
-        is_explained[late[is_short & (line.level[early] >= line.level[late])]] = True
-        reach[is_explained[late]] = 0
-    alone = np.exp(-rate * gap)  # the chance that nothing else would have come in the gap
+    tried = _pivots(line, kind, p) if kind.is_ranked else _alike(line, kind, p)
+    # No gap is longer than what was never seen allows: most pairs are out before their past is counted.
+    never_seen = rate_of(past_share(0, line.history_hours), p)
+    tried = tried.where(_may_link(kind, tried, never_seen[tried.later], p))
+    rate = rate_of(past_share(_hours_seen(line, kind.seen, tried), line.history_hours[tried.later]), p)
+    is_linked = _may_link(kind, tried, rate, p)
+    tried, rate = tried.where(is_linked), rate[is_linked]
+    alone = np.exp(-rate * tried.gap_hours)  # the chance that nothing else would have come in the gap
     least = p.nearest_pivot_weight
-    strength = np.where(
-        follows,
-        np.where(is_first, least + (1 - least) * alone, least),
-        p.other_link_share * kind.weight * alone,
-    )
-    chance = np.where(follows, 0.0, 1 - np.exp(-rate * np.maximum(gap, p.instant_hours)))
-    found = pa.table(
+    follows = tried.is_nearest & (tried.gap_hours <= kind.base_gap_hours)
+    nearest = np.where(tried.is_first, least + (1 - least) * alone, least)
+    return pa.table(
         {
-            "earlier": early, "later": late, "key": tried.key, "gap_minutes": gap * 60, "strength": strength,
-            "chance": chance, "kind": pa.repeat(kind.name, len(gap)), "kind_weight": pa.repeat(kind.weight, len(gap)),
+            "earlier": tried.earlier,
+            "later": tried.later,
+            "kind": pa.repeat(kind.name, len(rate)),
+            "kind_weight": pa.repeat(kind.weight, len(rate)),
+            "entity": _entity(kind, tried.key),
+            "gap_minutes": tried.gap_hours * 60,
+            "strength": np.where(follows, nearest, p.other_link_share * kind.weight * alone),
+            "chance": np.where(follows, 0.0, 1 - np.exp(-rate * np.maximum(tried.gap_hours, p.instant_hours))),
         }
-    ).filter(pa.array(is_short | (gap <= reach)))  # fmt: skip
-    return found.append_column("entity", _entity(kind, found["key"].to_numpy()))
+    )
 
 
-def _entity(kind: LinkKind, key: Ids) -> pa.ChunkedArray:
-    """What a key is the number of, in words."""
-    place = np.zeros(1 + max(kind.seen.key, default=0), dtype=np.int64)
-    place[kind.seen.key] = np.arange(len(kind.seen.key))
-    parts = [column.take(pa.array(place[key])) for column in kind.entity]
-    return pc.binary_join_element_wise(*parts, kind.between, null_handling="skip")
+def _may_link(kind: LinkKind, tried: Tried, rate: Numbers, p: RankingParameters) -> Flags:
+    """Whether a gap is one that is always allowed, or one in which chance brings little at such a rate."""
+    is_short = tried.gap_hours <= kind.base_gap_hours
+    if not kind.is_patient:
+        return is_short
+    return is_short | (~tried.is_explained & (tried.gap_hours <= np.minimum(p.max_gap_hours, p.coincidence / rate)))
 
 
-def _tried(line: Timeline, kind: LinkKind, p: RankingParameters) -> Tried:
-    """The nearest earlier ends of each later one; of a ranked kind each pair once, later and earlier ends ascending."""
+def _alike(line: Timeline, kind: LinkKind, p: RankingParameters) -> Tried:
+    """The nearest earlier ends of each later one."""
+    (asked,) = kind.asked
+    earlier, later, key, _ = _nearest(line, asked.earlier, asked.later, p)
+    no = np.zeros(len(key), dtype=bool)
+    return Tried(earlier, later, key, _gap_hours(line, earlier, later), no, no, no)
+
+
+def _pivots(line: Timeline, kind: LinkKind, p: RankingParameters) -> Tried:
+    """The nearest earlier ends of each later one: of all, of those as surprising, and of those as severe; each pair once."""
     found = []
-    for by_time, later in kind.asked:
-        by_key = np.argsort(by_time.key, kind="stable")
-        earlier = Ends(by_time.at[by_key], by_time.key[by_key])
+    for earlier, later in kind.asked:
         found.append(_nearest(line, earlier, later, p))
-        if kind.is_ranked:
-            # A class is a least level, or a least grade; to be in the lowest asks for nothing more.
-            for ranks in (line.level, line.grade):
-                for least in values_of(ranks[later.at]):
-                    if least > 0:
-                        strong = earlier.where(ranks[earlier.at] >= least)
-                        found.append(_nearest(line, strong, later.where(ranks[later.at] == least), p))
-    early, late, key, is_nearest = (np.concatenate(part) for part in zip(*found, strict=True))
-    if not kind.is_ranked:
-        return Tried(early, late, key, is_nearest)
+        for ranks in (line.level, line.grade):
+            for least in values_of(ranks[later.at]):
+                if least > 0:  # to be in the lowest class asks for nothing
+                    strong = earlier.where(ranks[earlier.at] >= least)
+                    found.append(_nearest(line, strong, later.where(ranks[later.at] == least), p))
+    early, late, _, is_nearest = (np.concatenate(part) for part in zip(*found, strict=True))
     n = len(line.t0)
     pairs = np.sort((late * n + early) * 2 + is_nearest)
     pairs = pairs[np.diff(pairs // 2, append=-1) != 0]  # once each, as the nearest if it is that in any class
-    acting = np.zeros(n, dtype=np.int64)
-    acting[kind.seen.at] = kind.seen.key
     late, early = np.divmod(pairs // 2, n)
-    return Tried(early, late, acting[late], pairs % 2 == 1)
+    key = np.zeros(n, dtype=np.int64)
+    key[kind.seen.at] = kind.seen.key
+    gap_hours = _gap_hours(line, early, late)
+    explains = (gap_hours <= kind.base_gap_hours) & (line.level[early] >= line.level[late])
+    is_explained = np.zeros(n, dtype=bool)
+    is_explained[late[explains]] = True
+    is_first = np.diff(late, append=-1) != 0  # pairs ascend: the last of a later end is its nearest of all
+    return Tried(early, late, key[late], gap_hours, pairs % 2 == 1, is_first, is_explained[late])
 
 
-def _nearest(line: Timeline, earlier: Ends, later: Ends, p: RankingParameters) -> Tried:
-    """The nearest earlier ends of each later one; the earlier are in the order of keys, then of time."""
+def _nearest(line: Timeline, earlier: Ends, later: Ends, p: RankingParameters) -> tuple[Ids, Ids, Ids, Flags]:
+    """The nearest earlier ends of each later one: earlier, later, their key, and whether it is the nearest of these."""
     n = len(line.t0)
-    who, mark, is_nearest = nearest_before(
-        earlier.key * n + earlier.at, later.key * n + line.first[later.at], n, p.nearest_links
-    )
-    return Tried(earlier.at[mark], later.at[who], later.key[who], is_nearest)
+    asked = later.key * n + line.first[later.at]
+    who, mark, is_nearest = nearest_before(earlier.key * n + earlier.at, asked, n, p.nearest_links)
+    return earlier.at[mark], later.at[who], later.key[who], is_nearest
+
+
+def _gap_hours(line: Timeline, earlier: Ids, later: Ids) -> Numbers:
+    gap: Numbers = np.maximum(0, line.t0[later] - line.t1[earlier]) / HOUR
+    return gap
 
 
 def _hours_seen(line: Timeline, seen: Ends, tried: Tried) -> Ids:
     """Hours before that of the earlier end in which the key had a later end as strong as the weaker of both."""
     hour = line.t0 // HOUR
-    hour, width = hour - hour.min(initial=0), int(hour.max(initial=0)) + 1
+    hour = hour - hour[:1].sum()  # from the first on, if there is one
+    width = int(hour.max(initial=0)) + 1
     return count_before(
         seen.key * width + hour[seen.at],
         line.level[seen.at],
@@ -178,6 +193,14 @@ def _hours_seen(line: Timeline, seen: Ends, tried: Tried) -> Ids:
         np.minimum(line.level[tried.earlier], line.level[tried.later]),
         width,
     )
+
+
+def _entity(kind: LinkKind, key: Ids) -> pa.ChunkedArray:
+    """What a key is the number of, in words."""
+    place = np.zeros(1 + kind.seen.key.max(initial=0), dtype=np.int64)
+    place[kind.seen.key] = np.arange(len(kind.seen.key))
+    parts = [column.take(pa.array(place[key])) for column in kind.entity]
+    return pc.binary_join_element_wise(*parts, kind.between, null_handling="skip")
 
 
 def _by_pair(engine: Engine, episodes: pa.Table, linked: pa.Table) -> pa.Table:

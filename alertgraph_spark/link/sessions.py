@@ -92,7 +92,7 @@ def describe_sessions(engine: Engine, episodes: pa.Table, p: RankingParameters) 
             FROM measured
         )
         SELECT * EXCLUDE (is_new), sum(is_new) OVER (PARTITION BY site ORDER BY started_at, session)::BIGINT AS n_hosts,
-            greatest(0, floor(ln(greatest(1, strength)) / {-math.log(p.band_step)!r}))::INT AS band
+            greatest(0, floor(ln(greatest(1, strength)) / {-math.log(p.band_step)!r}::DOUBLE))::INT AS band
         FROM begun ORDER BY site, started_at, session
         """,
         {"episodes": episodes},

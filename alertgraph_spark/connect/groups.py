@@ -1,0 +1,184 @@
+"""Sessions that links join are one group, unless it would grow past all reading or on chance alone.
+
+Components come from the graph's engine. One above the size cap, or with a link too weak for its size, is taken apart again:
+its links merge sessions day by day, the strongest first (Kruskal), and a link is refused where it would join two parts to
+more than the cap, or where a part so large would come by such a link by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from alertgraph_spark.connect.merge import merge_components
+from alertgraph_spark.embedded import Engine
+from alertgraph_spark.errors import GraphEngineError
+from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.rates import DAY
+
+Components = Callable[[pa.Table, pa.Table], pa.Table]
+"""Finds connected components: `id` of each vertex, `src` and `dst` of each edge in; `id` and `component`, the smallest id of
+its component, out."""
+
+
+class Grouped(NamedTuple):
+    """The `groups`, one row a linked session (`id`, `component`), and the links `refused`, one row a pair (`src`, `dst`)."""
+
+    groups: pa.Table
+    refused: pa.Table
+
+
+def session_links(engine: Engine, links: pa.Table, episodes: pa.Table) -> pa.Table:
+    """The first link between two sessions: `src`, `dst`, its `merge_round`, `weight` and `chance`; one row is one pair.
+
+    `episodes` has one row an episode with its `session`. What is one session is together already.
+
+    Notes
+    -----
+    The round (microseconds) is when a link can be judged. One that comes from an earlier day (UTC) is taken as it comes;
+    those within a day wait for its end, and the strongest of them go first. So nothing that comes later changes a subgraph
+    that ended a day ago.
+    """
+    return engine.query(
+        f"""
+        WITH ends AS (SELECT episode, session, epoch_us(started_at) AS t0 FROM episodes),
+        joined AS (
+            SELECT a.session AS src, b.session AS dst, weight, chance, a.t0 AS src_at, b.t0 AS dst_at,
+                b.t0 - b.t0 % {DAY} AS midnight
+            FROM links JOIN ends AS a ON a.episode = src JOIN ends AS b ON b.episode = dst
+            WHERE a.session <> b.session
+        ),
+        judged AS (
+            SELECT src, dst, weight, chance,
+                CASE WHEN src_at < midnight THEN dst_at ELSE midnight + {DAY} END AS merge_round
+            FROM joined
+        )
+        SELECT src, dst, merge_round, weight, chance FROM judged
+        QUALIFY row_number() OVER (PARTITION BY src, dst ORDER BY merge_round, weight DESC, chance) = 1
+        ORDER BY src, dst
+        """,
+        {"links": links.select(["src", "dst", "weight", "chance"]), "episodes": episodes},
+    )
+
+
+def find_groups(
+    engine: Engine, pairs: pa.Table, p: RankingParameters, components: Components, max_links: int
+) -> Grouped:
+    """Assign each linked session to one group of at most `p.max_sessions`.
+
+    Parameters
+    ----------
+    pairs
+        One row is one link between two sessions (`session_links`): those of an earlier round are merged first.
+    p
+        `max_sessions` is absolute, because a share of the run's total would look ahead. `chance_links` are the links as
+        likely by chance that are expected in a group, at most, if each of its sessions is asked for one: the larger a group,
+        the surer a link must be, and two small ones may still meet after days. Where each session finds one by chance alone,
+        what is unrelated hangs together without end (Erdős and Rényi, On the evolution of random graphs, 1960).
+    max_links
+        Links of groups that are taken apart, at most.
+
+    Raises
+    ------
+    GraphEngineError
+        If there are more than `max_links`.
+    """
+    vertices = engine.query("SELECT DISTINCT unnest([src, dst]) AS id FROM pairs ORDER BY id", {"pairs": pairs})
+    found = components(vertices, pairs.select(["src", "dst"])).sort_by("id")
+    doubtful = engine.query(
+        f"""
+        WITH inside AS (SELECT pairs.*, component FROM pairs JOIN found ON id = src),
+        sized AS (SELECT component, count(*) AS size FROM found GROUP BY component),
+        judged AS (
+            SELECT component FROM inside JOIN sized USING (component) GROUP BY component, size
+            HAVING size > {p.max_sessions} OR size * max(chance) > {p.chance_links!r}::DOUBLE
+        )
+        SELECT merge_round, src, dst, weight, chance FROM inside SEMI JOIN judged USING (component)
+        """,
+        {"found": found, "pairs": pairs},
+    )
+    _refuse_too_many(doubtful, p, max_links)
+    parts, refused = merge_components(doubtful, p.max_sessions, p.chance_links)
+    return Grouped(_renamed(found, found["id"], parts), refused)
+
+
+def unite_groups(engine: Engine, episodes: pa.Table, links: pa.Table, p: RankingParameters, max_links: int) -> pa.Table:
+    """Unite groups along links between their sessions that are not left to chance, strongest first.
+
+    Parameters
+    ----------
+    episodes
+        One row is one episode with its `session` and `component`.
+    links
+        One row is one link (`src`, `dst`, `weight`) between two sessions: those by which strong groups absorb, at most one a
+        session of a host.
+
+    Returns
+    -------
+    pa.Table
+        The episodes, those of a group that was united with `component` of the whole.
+
+    Raises
+    ------
+    GraphEngineError
+        If the links are more than `max_links`.
+    """
+    between = engine.query(
+        """
+        WITH sized AS (SELECT component, count(DISTINCT session) AS size FROM episodes GROUP BY component),
+        parts AS (SELECT DISTINCT session, component, size FROM episodes JOIN sized USING (component))
+        SELECT a.component AS src, b.component AS dst, weight, 0 AS merge_round, 0::DOUBLE AS chance,
+            a.size AS src_size, b.size AS dst_size
+        FROM links JOIN parts AS a ON a.session = src JOIN parts AS b ON b.session = dst
+        WHERE a.component <> b.component
+        """,
+        {"episodes": episodes.select(["session", "component"]), "links": links.select(["src", "dst", "weight"])},
+    )
+    _refuse_too_many(between, p, max_links)
+    sizes = {
+        part: size
+        for end in ("src", "dst")
+        for part, size in zip(between[end].to_pylist(), between[f"{end}_size"].to_pylist(), strict=True)
+    }
+    whole, _ = merge_components(between, p.max_sessions, 0, sizes)
+    return _renamed(episodes, episodes["component"], whole)
+
+
+def _refuse_too_many(links: pa.Table, p: RankingParameters, max_links: int) -> None:
+    if len(links) > max_links:
+        raise GraphEngineError(
+            f"subgraphs above {p.max_sessions:,} sessions, or held by chance, have more than {max_links:,} links: too many"
+            " to cut in one process. Raise graph.driver_max_links, or ranking.max_sessions, or lower ranking.coincidence"
+        )
+
+
+def with_component(episodes: pa.Table, groups: pa.Table) -> pa.Table:
+    """Add `component` to each episode: that of its session, or the session itself where nothing links it. Rows stay."""
+    return _renamed(episodes.append_column("component", episodes["session"]), episodes["session"], groups)
+
+
+def still_apart(engine: Engine, episodes: pa.Table, pairs: pa.Table) -> pa.Table:
+    """Those of some pairs of sessions (`src`, `dst`) that ended in different components; one row is one pair."""
+    return engine.query(
+        """
+        WITH ends AS (SELECT DISTINCT session, component FROM episodes)
+        SELECT DISTINCT src, dst FROM pairs JOIN ends AS a ON a.session = src JOIN ends AS b ON b.session = dst
+        WHERE a.component <> b.component
+        ORDER BY src, dst
+        """,
+        {"episodes": episodes.select(["session", "component"]), "pairs": pairs.select(["src", "dst"])},
+    )
+
+
+def _renamed(rows: pa.Table, ids: pa.ChunkedArray, names: pa.Table) -> pa.Table:
+    """The rows with another `component` where their id has one in `names` (`id`, ascending, and `component`)."""
+    known, component = (names[name].to_numpy() for name in ("id", "component"))
+    if not len(known):
+        return rows
+    asked = ids.to_numpy()
+    at = np.minimum(np.searchsorted(known, asked), len(known) - 1)
+    renamed = np.where(known[at] == asked, component[at], rows["component"].to_numpy())
+    return rows.set_column(rows.schema.get_field_index("component"), "component", pa.array(renamed))
