@@ -28,6 +28,7 @@ setup(
     python_requires=">=3.10",
     packages=[
         "alertgraph_spark",
+        "alertgraph_spark.connect",
         "alertgraph_spark.fold",
         "alertgraph_spark.graph_engines",
         "alertgraph_spark.io",
@@ -35,6 +36,7 @@ setup(
         "alertgraph_spark.io.log_analytics",
         "alertgraph_spark.io.samples",
         "alertgraph_spark.jobs",
+        "alertgraph_spark.link",
         "alertgraph_spark.match",
         "alertgraph_spark.report",
     ],

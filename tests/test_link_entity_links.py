@@ -1,7 +1,7 @@
 """Which earlier episode may have led to which later one: the rule by hand, then against a second writing of it.
 
-The parameters are the defaults: pivot 30 minutes, session 10, 0.3 coincidences, at most 336 hours. `FRESH` is a site without a
-past: an entity that has not spoken yet has a rate of -ln(1 - 1/2) = ln 2 an hour, so a weight halves every hour and a
+The parameters are the defaults: pivot 30 minutes, session 10, 0.3 coincidences, at most 336 hours. `FRESH` is a site without
+a past: an entity that has not spoken yet has a rate of -ln(1 - 1/2) = ln 2 an hour, so a weight halves every hour and a
 patient link reaches 0.3 / ln 2 = 0.4328 h = 25.97 minutes.
 """
 
