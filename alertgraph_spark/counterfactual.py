@@ -8,10 +8,14 @@ from typing import NamedTuple
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from alertgraph_spark.choices import CHOICES, MAX_TYPES, Places, Row, fewest, in_turn
 from alertgraph_spark.columns import episode_id, first_rows, hour_of, with_past_hours
+from alertgraph_spark.explain.ablations import ABLATIONS as CHOICES
+from alertgraph_spark.explain.ablations import MAX_TYPES, Row
+from alertgraph_spark.explain.ablations import TypeIndexes as Places
+from alertgraph_spark.explain.ablations import rarest_and_busiest as in_turn
+from alertgraph_spark.explain.ablations import smallest_ablation as fewest
+from alertgraph_spark.explain.sentences import MAX_IDS
 from alertgraph_spark.schemas import SUBGRAPHS
-from alertgraph_spark.sentences import MAX_IDS
 from alertgraph_spark.table import conform
 
 MAX_ASKED = 1_000

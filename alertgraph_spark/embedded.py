@@ -82,6 +82,18 @@ def conform_arrow(found: pa.Table, table: Table) -> pa.Table:
         raise SchemaError(f"table {table.name} has another shape: {error}") from error
 
 
+def episode_id(number: str) -> str:
+    """An episode's number as 16 hexadecimal digits, in SQL: a bigint loses its last digits in JSON readers.
+
+    Examples
+    --------
+    >>> with Engine() as engine:
+    ...     engine.rows(f"SELECT {episode_id('(-1)::BIGINT')}, {episode_id('255::BIGINT')}")
+    [('ffffffffffffffff', '00000000000000ff')]
+    """
+    return f"lpad(lower(to_hex({number})), 16, '0')"
+
+
 class Engine:
     """A DuckDB database in memory, closed at the end of a `with` block; times are UTC.
 

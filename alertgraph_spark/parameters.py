@@ -10,6 +10,8 @@ from alertgraph_spark.config_keys import Rule
 JUDGEMENT = "judgement"
 CHOSEN = "chosen on the development networks (AIT-ADS, the example plant, generated seeds 1 to 10)"
 
+PURDUE = "Purdue reference model, ISA-95 and IEC 62443"
+
 
 def parameter(default: float, meaning: str, within: str, source: str = JUDGEMENT) -> Any:
     """Declare a number of the method: its default, meaning, range, and the paper, page or experiment that set it."""
@@ -101,6 +103,17 @@ class RankingParameters:
     damping: float = parameter(
         0.85, "exponent by which the i-th alert type of a subgraph counts less", "[0, 10]", CHOSEN
     )
+
+    quiet_prior: float = parameter(
+        3.0, "hours added to the past of a host: how quiet a host is of which nothing is known", "[2, 1000]"
+    )
+    most_share: float = parameter(
+        0.98, "share of past hours at most, of which a rate is made: what is there always has no rate", "(0, 1)"
+    )
+    external_level: float = parameter(5.0, "Purdue level of a machine outside that has none of its own", "[0, 5]", PURDUE)
+    it_level: float = parameter(4.0, "the same of a machine in the office network", "[0, 5]", PURDUE)
+    dmz_level: float = parameter(3.5, "the same between both", "[0, 5]", PURDUE)
+    ot_level: float = parameter(2.0, "the same in the process network", "[0, 5]", PURDUE)
 
     # score
     rarity_weight: float = parameter(1.0, "weight of the surprise of its alert types", "[-1000, 1000]")

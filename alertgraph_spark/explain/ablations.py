@@ -1,4 +1,4 @@
-"""Choices: which alert types are left out of a subgraph to see what decides, and which of these sets is told."""
+"""Ablations: which alert types are left out of a subgraph to see what decides, and which of these sets is told."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, combinations, zip_longest
 from typing import Any, NamedTuple
 
-from alertgraph_spark.sentences import listed, many_words
+from alertgraph_spark.explain.sentences import listed, many_words
 
 MAX_TYPES, ALL_SETS_OF = 16, 6
 """Alert types of one subgraph that may be left out; and how many of these in any combination."""
@@ -15,10 +15,11 @@ MAX_NAMED = 3
 """Alert types that the sentence names; all stand in `types`."""
 
 Row = Mapping[str, Any]
-Places = tuple[int, ...]
+TypeIndexes = tuple[int, ...]
+"""The alert types that are left out, by their places in `rarest_and_busiest`."""
 
 
-class Without(NamedTuple):
+class Counterfactual(NamedTuple):
     """What is left scores, and what was left out; neither where nothing that was tried would do."""
 
     score: float | None
@@ -26,29 +27,29 @@ class Without(NamedTuple):
     fact: str
 
 
-def choices(n: int = MAX_TYPES, all_sets_of: int = ALL_SETS_OF) -> list[Places]:
-    """The sets of places that are tried; all sets would be two to the power of n.
+def list_ablations(n: int = MAX_TYPES, all_sets_of: int = ALL_SETS_OF) -> list[TypeIndexes]:
+    """List the sets that are tried; all sets would be two to the power of n.
 
-    Any set of the first few, any place alone, and the first so many: of all, and of every second, since the most surprising
-    types and those of most chains stand in turn (`in_turn`).
+    Any set of the first few, any type alone, and the first so many: of all, and of every second, since the most surprising
+    types and those of most chains stand in turn (`rarest_and_busiest`).
 
     Examples
     --------
-    >>> choices(4, all_sets_of=2)
+    >>> list_ablations(4, all_sets_of=2)
     [(0,), (1,), (2,), (3,), (0, 1), (0, 2), (1, 3), (0, 1, 2), (0, 1, 2, 3)]
     """
-    of_few = {places for size in range(1, all_sets_of + 1) for places in combinations(range(all_sets_of), size)}
-    alone = {(place,) for place in range(n)}
+    of_few = {indexes for size in range(1, all_sets_of + 1) for indexes in combinations(range(all_sets_of), size)}
+    alone = {(index,) for index in range(n)}
     orders = [range(n), range(0, n, 2), range(1, n, 2)]
     together = {tuple(order[:size]) for order in orders for size in range(1, len(order) + 1)}
-    return sorted(of_few | alone | together, key=lambda places: (len(places), places))
+    return sorted(of_few | alone | together, key=lambda indexes: (len(indexes), indexes))
 
 
-CHOICES = choices()
+ABLATIONS = list_ablations()
 
 
-def in_turn(types: Sequence[Row]) -> list[Row]:
-    """Alert types of one subgraph in the order of their places: in turn the most surprising and that of most chains.
+def rarest_and_busiest(types: Sequence[Row]) -> list[Row]:
+    """Alert types of one subgraph in the order of their indexes: in turn the most surprising and that of most chains.
 
     What makes a score is what is rare, or the way that somebody took, which may be one of usual alerts.
     """
@@ -58,37 +59,38 @@ def in_turn(types: Sequence[Row]) -> list[Row]:
     return list({(t["source"], t["name"]): t for t in both if t}.values())
 
 
-def fewest(cut: float, types: Sequence[Row], scores: Mapping[Places, float]) -> Without:
-    """Choose what to tell of one subgraph.
+def smallest_ablation(cut: float, types: Sequence[Row], scores: Mapping[TypeIndexes, float]) -> Counterfactual:
+    """Choose what to tell of one subgraph: the fewest alerts, then the fewest types, then the lowest score.
 
     Parameters
     ----------
     cut
         The score below which it would not be shown.
     types
-        Its alert types in the order of their places, each with `n_alerts`.
+        Its alert types in the order of their indexes, each with `n_alerts`.
     scores
-        What is left scores, by the places that are left out.
+        What is left scores, by what is left out.
     """
     found = []
-    for places, score in scores.items():
+    for indexes, score in scores.items():
         if score < cut or score == 0:
-            absent = [types[place] for place in places]
-            found.append((sum(t["n_alerts"] for t in absent), len(absent), score, places, absent))
+            absent = [types[index] for index in indexes]
+            found.append((sum(t["n_alerts"] for t in absent), len(absent), score, indexes, absent))
     if found:
         *_, score, _, absent = min(found)
         names = [f"“{t['name']}” ({many_words(t['n_alerts'], 'alert')})" for t in absent]
         words = " and ".join(names) if len(names) == 2 else listed(names, MAX_NAMED)
         said, needed = _apart(score, cut)
         below = f", below the {needed} needed to be shown" if score else " and not be shown"
-        return Without(score, absent, f"without {words} it would score {said}{below}")
+        return Counterfactual(score, absent, f"without {words} it would score {said}{below}")
     if cut == 0:
-        return Without(None, None, "nothing else stands against it: any part of it that scores at all would be shown")
+        fact = "nothing else stands against it: any part of it that scores at all would be shown"
+        return Counterfactual(None, None, fact)
     if not scores:
-        return Without(None, None, "it has one alert type, and without it nothing is left")
+        return Counterfactual(None, None, "it has one alert type, and without it nothing is left")
     said, needed = _apart(min(scores.values()), cut)
     least = f"what is left would score {said} at the least, not below the {needed} needed to be shown"
-    return Without(None, None, f"no choice of its alert types that was tried is enough: {least}")
+    return Counterfactual(None, None, f"no choice of its alert types that was tried is enough: {least}")
 
 
 def _apart(score: float, cut: float) -> tuple[str, str]:

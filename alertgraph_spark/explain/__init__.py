@@ -1,0 +1,42 @@
+"""Explain: what a person reads of a shown subgraph, what it takes to be shown, and the network that it is drawn as."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pyarrow as pa
+
+from alertgraph_spark.embedded import Engine
+from alertgraph_spark.explain.counterfactual import Rescore, with_counterfactual
+from alertgraph_spark.explain.network import Network, draw_network
+from alertgraph_spark.explain.story import with_story
+from alertgraph_spark.explain.variants import Inputs
+
+__all__ = ["Inputs", "Network", "Rescore", "draw_network", "explain_subgraphs"]
+
+
+def explain_subgraphs(
+    engine: Engine,
+    subgraphs: pa.Table,
+    scored: Inputs,
+    first_alerts: pa.Table,
+    rescore: Rescore,
+    chains: Collection[str],
+) -> pa.Table:
+    """Say of each subgraph that is shown what happened, and what it takes to be shown; rows stay, by rank.
+
+    Parameters
+    ----------
+    subgraphs
+        One row is one subgraph (`schemas.SUBGRAPHS`), with `cut` alone in `counterfactual`.
+    scored
+        What their scores were made of: all episodes of their sites, links that were not cut, motif hits.
+    first_alerts
+        One row is one `episode` of a shown subgraph with its first `alert_ids` by id, `sentences.MAX_IDS` at most.
+    rescore
+        Gives `subgraph_id` and `score` of what is left of a subgraph, as the line does.
+    chains
+        Motifs that are chains.
+    """
+    asked = with_counterfactual(engine, subgraphs, scored, first_alerts, rescore, chains)
+    return with_story(engine, asked, scored.episodes, first_alerts)

@@ -1,0 +1,111 @@
+"""The score of each subgraph, its contributions and words, whether it is shown, and its rank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import pyarrow as pa
+
+from alertgraph_spark.embedded import Engine, conform_arrow
+from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.schemas import SUBGRAPHS
+from alertgraph_spark.score import words
+from alertgraph_spark.score.shown import BEST_FIRST, shown_sql
+from alertgraph_spark.score.terms import TERMS, Term
+
+_NOT_ASKED = """{'cut': cut, 'score': NULL::DOUBLE,
+    'types': NULL::STRUCT(source VARCHAR, name VARCHAR, n_alerts BIGINT, alert_ids VARCHAR[])[], 'fact': NULL::VARCHAR}"""
+
+
+def score_subgraphs(
+    engine: Engine,
+    features: pa.Table,
+    p: RankingParameters,
+    since: datetime | None = None,
+    *,
+    titles: Mapping[str, str],
+    checks: Mapping[str, str],
+    terms: Sequence[Term] = TERMS,
+) -> pa.Table:
+    """Score, rank and explain subgraphs, and mark the few that are shown; one row is one subgraph (`schemas.SUBGRAPHS`).
+
+    Rows come by rank. The story is empty, and of the counterfactual `cut` alone is known.
+
+    Parameters
+    ----------
+    features
+        One row is one subgraph (`schemas.FEATURES`).
+    p
+        Weights, `half_score`, and what is shown: `budget_per_day` of a site and day of first_seen, `show_exceedance`, the
+        most earlier subgraphs a day of the site with at least `like_share` of its score, by the share of days with one.
+    since
+        Subgraphs that ended before it are history: they count for the exceedance and are not in the output.
+    titles
+        Motif id to what people call it, the most telling first.
+    checks
+        Motif id to what to check next where it is found.
+
+    Notes
+    -----
+    `z` is the sum of weight times column, `score = z / (z + half_score)` for z > 0, else 0; each contribution is its part of
+    z times score / z, so that contributions sum to the score. The order is total: score, then first_seen, then id.
+    """
+    parts = [f"{t.weight(p)!r} * {t.column} * share" for t in terms]
+    # A struct for each term, in the order by which equal parts are told.
+    facts = ", ".join(
+        f"{{'value': {part}, 'term': '{t.name}', 'fact': {t.words}}}" for t, part in zip(terms, parts, strict=True)
+    )
+    tables = {"features": features, "motif_words": words.motif_words(titles, checks)}
+    return conform_arrow(
+        engine.query(
+            f"""
+            WITH scored AS ({_score_sql(terms, p)}),
+            {shown_sql(p, since)},
+            said AS ({words.SAID}),
+            parted AS (
+                SELECT *, CASE WHEN z > 0 THEN score / z ELSE 0 END AS share FROM scored JOIN marked USING (subgraph_id)
+            ),
+            explained AS (
+                SELECT *, [
+                    {{'term': part['term'], 'value': part['value'], 'fact': part['fact']}}
+                    FOR part IN list_reverse_sort([{facts}]) IF part['value'] <> 0
+                ] AS contributions
+                FROM parted LEFT JOIN said USING (subgraph_id)
+            )
+            SELECT *, {words.TITLE} AS title, {words.SUMMARY} AS summary,
+                [part['fact'] FOR part IN contributions] AS reasons,
+                {words.UNUSUAL} AS unusual, {words.CHECKS} AS checks,
+                []::STRUCT(sentence VARCHAR, alert_ids VARCHAR[])[] AS story,
+                CASE WHEN is_shown THEN {_NOT_ASKED} END AS counterfactual
+            FROM explained
+            ORDER BY rank
+            """,
+            tables,
+        ),
+        SUBGRAPHS,
+    )
+
+
+def with_score(engine: Engine, features: pa.Table, p: RankingParameters, terms: Sequence[Term] = TERMS) -> pa.Table:
+    """Add `z`, the sum of weight times column, and `score`, `z / (z + half_score)` or 0; the grain stays."""
+    return engine.query(_score_sql(terms, p), {"features": features})
+
+
+def rank_subgraphs(engine: Engine, subgraphs: pa.Table) -> pa.Table:
+    """Rank the subgraphs of several sites, each of which was scored by itself, over all of them; rows come by rank."""
+    return conform_arrow(
+        engine.query(
+            f"""
+            SELECT * REPLACE (row_number() OVER (ORDER BY {BEST_FIRST}) AS rank) FROM subgraphs ORDER BY rank
+            """,
+            {"subgraphs": subgraphs},
+        ),
+        SUBGRAPHS,
+    )
+
+
+def _score_sql(terms: Sequence[Term], p: RankingParameters) -> str:
+    z = " + ".join(f"{t.weight(p)!r} * {t.column}" for t in terms)
+    score = f"CASE WHEN z > 0 THEN z / (z + {float(p.half_score)!r}) ELSE 0 END"
+    return f"SELECT *, {score} AS score FROM (SELECT *, {z} AS z FROM features)"
