@@ -104,6 +104,12 @@ class RankingParameters:
         0.85, "exponent by which the i-th alert type of a subgraph counts less", "[0, 10]", CHOSEN
     )
 
+    rarity_types: int = parameter(
+        16, "alert types of a subgraph that earn rarity: an attack has a dozen, names are invented without end", "[1, 1000]"
+    )
+    new_types_an_hour: int = parameter(
+        4, "never-seen types of one source and hour that earn rarity: a flood of new names is one thing", "[1, 1000]"
+    )
     quiet_prior: float = parameter(
         3.0, "hours added to the past of a host: how quiet a host is of which nothing is known", "[2, 1000]"
     )

@@ -96,7 +96,11 @@ def _features_sql(p: RankingParameters) -> str:
             FROM episodes e LEFT JOIN found USING (subgraph_id)
         ),
         marked AS (
-            SELECT *, is_ot_act AND coalesce(started_at >= crossed_at, false) AS acts_after_crossing FROM measured
+            SELECT *, is_ot_act AND coalesce(started_at >= crossed_at, false) AS acts_after_crossing,
+                -- Whoever raises an alert says the name of the machine that acts: no name alone silences a way into OT.
+                is_planned AND crossed_at IS NULL
+                    AND NOT (is_ot_act AND coalesce(source_zone IN ('it', 'dmz', 'external'), false)) AS is_planned_here
+            FROM measured
         ),
         facts AS (
             SELECT subgraph_id, site, min(started_at) AS first_seen, max(ended_at) AS last_seen,
@@ -110,7 +114,7 @@ def _features_sql(p: RankingParameters) -> str:
                 ) AS level_drop,
                 max(acts_after_crossing::DOUBLE) AS ot_action,
                 max({{'surprise': surprise, 'name': name}}) FILTER (acts_after_crossing) AS act,
-                avg((is_planned OR is_announced)::DOUBLE) AS planned_share
+                avg((is_planned_here OR is_announced)::DOUBLE) AS planned_share
             FROM marked GROUP BY subgraph_id, site
         ),
         hosts AS (

@@ -4,36 +4,44 @@ from __future__ import annotations
 
 from alertgraph_spark.parameters import RankingParameters
 
+_HOUR = 3_600_000_000
+
 
 def rarity_sql(p: RankingParameters) -> str:
-    """The tables `types`, `ranked` and `rarity` of a WITH over `episodes`: of `rarity` one row is one subgraph.
+    """The tables `types`, `earning` and `rarity` of a WITH over `episodes`: of `rarity` one row is one subgraph.
 
-    `n_types` are its distinct alert types, `rarest` the first three, and `rarity_nats` is the sum of their surprise, the most
-    surprising first and the i-th divided by i to the power of `damping`: many types of one flood must not outweigh two rare
-    ones.
+    `n_types` are its distinct alert types, `rarest` the three most surprising, and `rarity_nats` is the sum of the surprise of
+    those that earn it, the most surprising first and the i-th divided by i to the power of `damping`: many types of one flood
+    must not outweigh two rare ones. At most `rarity_types` earn rarity, and of those that the site had never seen
+    `new_types_an_hour` of one source and hour: what is added to a subgraph takes nothing from it.
     """
+    damping = ", ".join(repr(place**-p.damping) for place in range(1, p.rarity_types + 1))
     return f"""
         types AS (
-            SELECT subgraph_id, source, name, max(surprise) AS surprise,
+            SELECT subgraph_id, source, name, max(surprise) AS surprise, min(epoch_us(started_at)) // {_HOUR} AS hour,
                 -- What the past knew before the first of them.
                 min({{'seen_hours': round(fleet_share * (history_hours + 2) - 1)::BIGINT, 'history_hours': history_hours}})
                     AS past
             FROM episodes GROUP BY subgraph_id, source, name
         ),
-        ranked AS (
-            SELECT *, row_number() OVER (
-                PARTITION BY subgraph_id ORDER BY surprise DESC, name DESC, past DESC, source
-            ) AS place
+        earning AS (
+            SELECT subgraph_id, {{'surprise': surprise, 'name': name, 'past': past}} AS type,
+                past.seen_hours > 0 OR row_number() OVER (
+                    PARTITION BY subgraph_id, source, hour, past.seen_hours <= 0 ORDER BY surprise DESC, name DESC
+                ) <= {p.new_types_an_hour} AS earns
             FROM types
         ),
+        sorted AS (
+            SELECT subgraph_id, count(*) AS n_types, list_reverse_sort(list(type))[1:3] AS types,
+                list_reverse_sort(list(type.surprise) FILTER (earns))[1:{p.rarity_types}] AS surprises
+            FROM earning GROUP BY subgraph_id
+        ),
         rarity AS (
-            -- Parts fall with their place, so that sorted they are in its order: the sum is the same whatever comes first.
-            SELECT subgraph_id, count(*) AS n_types,
-                list_sum(list_reverse_sort(list(surprise / pow(place, {p.damping})))) AS rarity_nats,
+            SELECT subgraph_id, n_types, list_inner_product(surprises, ([{damping}]::DOUBLE[])[1:len(surprises)]) AS rarity_nats,
                 [
                     {{'name': one['name'], 'seen_hours': one['past']['seen_hours'],
                         'history_hours': one['past']['history_hours']}}
-                    FOR one IN list_sort(list({{'place': place, 'name': name, 'past': past}}) FILTER (place <= 3))
+                    FOR one IN types
                 ] AS rarest
-            FROM ranked GROUP BY subgraph_id
+            FROM sorted
         )"""

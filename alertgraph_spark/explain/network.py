@@ -27,7 +27,7 @@ def draw_network(engine: Engine, episodes: pa.Table) -> Network:
 
 
 def _nodes(engine: Engine, episodes: pa.Table) -> pa.Table:
-    """One row is one entity in one subgraph, ordered by both ids.
+    """One row is one entity in one subgraph.
 
     Accounts are nodes of their own; their zone is that of the target. An
     account that is an end itself is counted once. The zone is any that is known, OT before it.
@@ -53,7 +53,6 @@ def _nodes(engine: Engine, episodes: pa.Table) -> pa.Table:
         FROM named
         WHERE node_id IS NOT NULL
         GROUP BY subgraph_id, site, node_id
-        ORDER BY subgraph_id, node_id
         """,
         {"episodes": episodes},
     )
@@ -61,7 +60,7 @@ def _nodes(engine: Engine, episodes: pa.Table) -> pa.Table:
 
 
 def _edges(engine: Engine, episodes: pa.Table) -> pa.Table:
-    """One row is one ordered pair of entities in one subgraph, ordered by all three ids.
+    """One row is one ordered pair of entities in one subgraph.
 
     An alert about one host is a loop. Names are the most surprising.
     """
@@ -76,12 +75,12 @@ def _edges(engine: Engine, episodes: pa.Table) -> pa.Table:
             WHERE target_entity IS NOT NULL
             GROUP BY ALL
         )
-        SELECT {pair}, list(name ORDER BY surprise DESC, name DESC)[1:{MAX_NAMES}] AS names,
+        SELECT {pair}, 
+            [one['name'] FOR one IN list_reverse_sort(list({{'surprise': surprise, 'name': name}}))[1:{MAX_NAMES}]] AS names,
             sum(n_alerts)::BIGINT AS n_alerts, sum(n_episodes)::BIGINT AS n_episodes,
             coalesce(max(severity), 0) AS max_severity, min(started_at) AS first_seen, max(ended_at) AS last_seen
         FROM types
         GROUP BY {pair}
-        ORDER BY subgraph_id, source, target
         """,
         {"episodes": episodes},
     )
@@ -89,9 +88,8 @@ def _edges(engine: Engine, episodes: pa.Table) -> pa.Table:
 
 
 def _evidence(engine: Engine, episodes: pa.Table) -> pa.Table:
-    """One row is one episode in one subgraph, in the order of time."""
+    """One row is one episode in one subgraph, in the order given."""
     evidence = engine.query(
-        f"SELECT *, {episode_id('episode')} AS episode_id FROM episodes ORDER BY subgraph_id, started_at, episode",
-        {"episodes": episodes},
+        f"SELECT *, {episode_id('episode')} AS episode_id FROM episodes", {"episodes": episodes}
     )
     return conform_arrow(evidence, EVIDENCE)

@@ -11,7 +11,7 @@ from alertgraph_spark.embedded import Engine, conform_arrow
 from alertgraph_spark.parameters import RankingParameters
 from alertgraph_spark.schemas import SUBGRAPHS
 from alertgraph_spark.score import words
-from alertgraph_spark.score.shown import BEST_FIRST, shown_sql
+from alertgraph_spark.score.shown import BEST_FIRST, DAY, shown_sql
 from alertgraph_spark.score.terms import TERMS, Term
 
 _NOT_ASKED = """{'cut': cut, 'score': NULL::DOUBLE,
@@ -103,6 +103,26 @@ def rank_subgraphs(engine: Engine, subgraphs: pa.Table) -> pa.Table:
         ),
         SUBGRAPHS,
     )
+
+
+def count_crowded(engine: Engine, subgraphs: pa.Table, p: RankingParameters) -> int:
+    """How many subgraphs are not shown and score like one of their site and day that is; one row is one subgraph.
+
+    The budget hides them, and whoever can make one better decoy a day makes use of that.
+    """
+    ((n,),) = engine.rows(
+        f"""
+        SELECT count(*) FILTER (NOT is_shown AND score >= {p.like_share} * least_shown)
+        FROM (
+            SELECT is_shown, score, min(CASE WHEN is_shown THEN score END) OVER (
+                PARTITION BY site, epoch_us(first_seen) // {DAY}
+            ) AS least_shown
+            FROM subgraphs
+        )
+        """,
+        {"subgraphs": subgraphs},
+    )
+    return int(n)
 
 
 def _score_sql(terms: Sequence[Term], p: RankingParameters) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from alertgraph_spark.parameters import RankingParameters
 
-_DAY = 86_400_000_000
+DAY = 86_400_000_000
 
 BEST_FIRST = "score DESC, first_seen, subgraph_id"
 """The total order of subgraphs."""
@@ -36,9 +36,9 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
     return f"""
         placed AS (
             SELECT subgraph_id, site, score, first_seen, last_seen, is_warm_up,
-                epoch_us(first_seen) AS moment, epoch_us(first_seen) // {_DAY} AS day,
+                epoch_us(first_seen) AS moment, epoch_us(first_seen) // {DAY} AS day,
                 row_number() OVER (
-                    PARTITION BY site, epoch_us(first_seen) // {_DAY}, is_warm_up ORDER BY {BEST_FIRST}
+                    PARTITION BY site, epoch_us(first_seen) // {DAY}, is_warm_up ORDER BY {BEST_FIRST}
                 ) AS place,
                 min(epoch_us(first_seen)) OVER (PARTITION BY site) AS begun
             FROM scored
@@ -53,14 +53,14 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
             SELECT * FROM told WHERE place <= {p.budget_per_day} AND NOT is_warm_up AND score > 0
         ),
         asked AS (
-            SELECT site, subgraph_id, days, moment - {_DAY} * unnest(range(1, (moment - begun) // {_DAY} + 1)) AS moment,
+            SELECT site, subgraph_id, days, moment - {DAY} * unnest(range(1, (moment - begun) // {DAY} + 1)) AS moment,
                 NULL AS score
             FROM candidates
             UNION ALL SELECT site, NULL, NULL, moment, score FROM placed
         ),
         daily AS (
             SELECT subgraph_id, days, max(score) OVER (
-                PARTITION BY site ORDER BY moment RANGE BETWEEN {_DAY - 1} PRECEDING AND CURRENT ROW
+                PARTITION BY site ORDER BY moment RANGE BETWEEN {DAY - 1} PRECEDING AND CURRENT ROW
             ) AS past_score
             FROM asked
             QUALIFY subgraph_id IS NOT NULL

@@ -81,14 +81,17 @@ SAID = """
 """
 """One row is one subgraph with a motif: what is said of its motifs, the most telling first."""
 
+_N_LIKE = "format('{:,}', n_like)"
+
 SUMMARY = f"""
     coalesce(array_to_string(titles, ', '), 'Unusual alerts')
     || CASE WHEN len(path) > 0 THEN ': ' || array_to_string({labels("path")}, ' → ') ELSE '' END
     || '; ' || {many("n_alerts", "alert")} || ' of ' || {many("n_types", "type")} || ' on ' || {many("n_hosts", "host")}
     || ' in ' || format('{{:,.1f}}', (epoch_us(last_seen) // 1000000 - epoch_us(first_seen) // 1000000) / 3600)
-    || ' h; rarest: ' || coalesce(rarest[1]['name'], 'none')
+    || ' h' || CASE WHEN n_like > 0 THEN '; crowded day: ' || {_N_LIKE} || ' more like it' ELSE '' END
+    || '; rarest: ' || coalesce(rarest[1]['name'], 'none')
 """
-"""One sentence: what it looks like, along which hosts, how much, how long, and the rarest alert."""
+"""One sentence: what it looks like, along which hosts, how much, how long, its crowd, and the rarest alert."""
 
 _HOSTS = labels("path")
 TITLE = f"""
@@ -111,10 +114,13 @@ UNUSUAL = f"""
 
 _FIRST = f"coalesce({label('path[1]')}, 'the host that acts')"
 _LAST = f"coalesce({label('path[-1]')}, {label('''quietest['name']''')}, 'the host acted on')"
+_CROWD = f"""CASE WHEN n_like > 0 THEN
+    ['Crowded day: look at what scores like this and is not shown, ' || {_N_LIKE} || ' more of its site and day.']
+    ELSE []::VARCHAR[] END"""
 CHECKS = f"""
     [replace(replace(text, '{{first}}', {_FIRST}), '{{last}}', {_LAST})
-        FOR text IN coalesce(motif_checks, []::VARCHAR[]) || ['{_ALWAYS}']]
+        FOR text IN coalesce(motif_checks, []::VARCHAR[]) || {_CROWD} || ['{_ALWAYS}']]
 """
-"""What to check next: what each motif found asks for, then what any subgraph does. `{first}` and `{last}` of a text are the
-ends of the path.
+"""What to check next: what each motif found asks for, the crowd that the budget hides, then what any subgraph does. `{first}`
+and `{last}` of a text are the ends of the path.
 """
