@@ -65,3 +65,18 @@ def bin_row(at: datetime, **columns: Any) -> dict[str, Any]:
 def bin_table(rows: Iterable[Row]) -> pa.Table:
     """`interim_schemas.BINS` from rows as `bin_row` makes them."""
     return table_of(BINS, rows)
+
+
+def described_table(rows: Sequence[Row]) -> pa.Table:
+    """Episodes with a subgraph and `heard_hours`, counted anew: the earlier hours of its site that name its target."""
+    named: dict[tuple[Any, Any], set[int]] = {}
+    for row in rows:
+        named.setdefault((row["site"], row["target_entity"]), set()).add(_hour(row))
+    heard = [{**row, "heard_hours": sum(h < _hour(row) for h in named[row["site"], row["target_entity"]])} for row in rows]
+    with_subgraph = grouped_table(heard)
+    hours = pa.array([row["heard_hours"] for row in heard], pa.int64())
+    return with_subgraph.append_column("heard_hours", hours)
+
+
+def _hour(row: Row) -> int:
+    return int(row["started_at"].timestamp() // 3600)
