@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alertgraph_spark.choices import CHOICES, choices, fewest, in_turn
+from alertgraph_spark.explain.ablations import ABLATIONS, list_ablations, rarest_and_busiest, smallest_ablation
 
 
 def typed(*n_alerts: int) -> list[dict[str, Any]]:
@@ -14,7 +14,7 @@ def typed(*n_alerts: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("scores", "told_places"),
+    ("scores", "told_indexes"),
     [
         ({(0,): 0.4, (1,): 0.3}, (1,)),  # 2 alerts, not 3, though both would do
         ({(0,): 0.5, (1,): 0.6, (0, 1): 0.2}, (0, 1)),  # at the cut it would still be shown
@@ -23,13 +23,13 @@ def typed(*n_alerts: int) -> list[dict[str, Any]]:
         ({(2,): 0.3, (3,): 0.3}, (2,)),  # all alike: the earlier place
     ],
 )
-def test_the_fewest_alerts_then_types_then_the_lower_score(scores: dict[Any, float], told_places: Any) -> None:
+def test_the_fewest_alerts_then_types_then_the_lower_score(scores: dict[Any, float], told_indexes: Any) -> None:
     types = typed(3, 2, 1, 1)
-    assert fewest(0.5, types, scores).types == [types[place] for place in told_places]
+    assert smallest_ablation(0.5, types, scores).types == [types[index] for index in told_indexes]
 
 
 def test_where_no_choice_is_enough() -> None:
-    one = fewest(0.5, typed(1, 1), {(0,): 0.61, (1,): 0.502})
+    one = smallest_ablation(0.5, typed(1, 1), {(0,): 0.61, (1,): 0.502})
     assert (one.score, one.types) == (None, None)
     assert one.fact == (
         "no choice of its alert types that was tried is enough:"
@@ -38,23 +38,23 @@ def test_where_no_choice_is_enough() -> None:
 
 
 def test_of_many_types_the_sentence_names_three() -> None:
-    one = fewest(0.5, typed(1, 2, 3, 4, 5), {(0, 1, 2, 3, 4): 0.4999})
+    one = smallest_ablation(0.5, typed(1, 2, 3, 4, 5), {(0, 1, 2, 3, 4): 0.4999})
     assert one.fact == (
         "without “t0” (1 alert), “t1” (2 alerts), “t2” (3 alerts) and 2 more it would score 0.4999,"
         " below the 0.5000 needed to be shown"
     )
 
 
-def test_the_most_surprising_and_the_most_in_chains_come_in_turn() -> None:
+def test_the_most_surprising_and_the_most_in_chains_come_rarest_and_busiest() -> None:
     rows = [
         {"source": "edr", "name": name, "surprise": surprise, "n_hits": n_hits}
         for name, surprise, n_hits in (("hop", 1.0, 9), ("rare", 8.0, 0), ("odd", 7.0, 2), ("usual", 0.5, 0))
     ]
-    assert [row["name"] for row in in_turn(rows)] == ["rare", "hop", "odd", "usual"]
-    assert in_turn(rows[::-1]) == in_turn(rows)
+    assert [row["name"] for row in rarest_and_busiest(rows)] == ["rare", "hop", "odd", "usual"]
+    assert rarest_and_busiest(rows[::-1]) == rarest_and_busiest(rows)
 
 
 def test_every_set_of_the_first_six_is_tried_once() -> None:
-    assert len(CHOICES) == len(set(CHOICES)) < 100
-    assert len([places for places in CHOICES if max(places) < 6]) == 2**6 - 1
-    assert choices(1, 1) == [(0,)]
+    assert len(ABLATIONS) == len(set(ABLATIONS)) < 100
+    assert len([indexes for indexes in ABLATIONS if max(indexes) < 6]) == 2**6 - 1
+    assert list_ablations(1, 1) == [(0,)]
