@@ -105,7 +105,9 @@ class RankingParameters:
     )
 
     rarity_types: int = parameter(
-        16, "alert types of a subgraph that earn rarity: an attack has a dozen, names are invented without end", "[1, 1000]"
+        16,
+        "alert types of a subgraph that earn rarity: an attack has a dozen, names are invented without end",
+        "[1, 1000]",
     )
     new_types_an_hour: int = parameter(
         4, "never-seen types of one source and hour that earn rarity: a flood of new names is one thing", "[1, 1000]"
@@ -116,7 +118,9 @@ class RankingParameters:
     most_share: float = parameter(
         0.98, "share of past hours at most, of which a rate is made: what is there always has no rate", "(0, 1)"
     )
-    external_level: float = parameter(5.0, "Purdue level of a machine outside that has none of its own", "[0, 5]", PURDUE)
+    external_level: float = parameter(
+        5.0, "Purdue level of a machine outside that has none of its own", "[0, 5]", PURDUE
+    )
     it_level: float = parameter(4.0, "the same of a machine in the office network", "[0, 5]", PURDUE)
     dmz_level: float = parameter(3.5, "the same between both", "[0, 5]", PURDUE)
     ot_level: float = parameter(2.0, "the same in the process network", "[0, 5]", PURDUE)

@@ -72,7 +72,9 @@ def described_table(rows: Sequence[Row]) -> pa.Table:
     named: dict[tuple[Any, Any], set[int]] = {}
     for row in rows:
         named.setdefault((row["site"], row["target_entity"]), set()).add(_hour(row))
-    heard = [{**row, "heard_hours": sum(h < _hour(row) for h in named[row["site"], row["target_entity"]])} for row in rows]
+    heard = [
+        {**row, "heard_hours": sum(h < _hour(row) for h in named[row["site"], row["target_entity"]])} for row in rows
+    ]
     with_subgraph = grouped_table(heard)
     hours = pa.array([row["heard_hours"] for row in heard], pa.int64())
     return with_subgraph.append_column("heard_hours", hours)

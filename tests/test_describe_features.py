@@ -174,8 +174,8 @@ def described(episodes: list[Row], hits: list[Row] = HITS) -> dict[str, Any]:
             described_table(episodes),
             table_of(MOTIF_HITS, hits),
             table_of(PATHS, paths),
-            CHAINS,
             RankingParameters(),
+            chains=CHAINS,
         )
     assert features.schema == arrow_schema(FEATURES)
     by_id = {row["subgraph_id"]: row for row in features.to_pylist()}
@@ -357,7 +357,9 @@ def test_neither_the_order_of_rows_nor_another_site_matters(features: dict[str, 
 def test_without_episodes_there_is_no_subgraph() -> None:
     nothing = [table.slice(0, 0) for table in (described_table(EPISODES[:1]), table_of(MOTIF_HITS, HITS))]
     with Engine() as engine:
-        found = describe_subgraphs(engine, *nothing, arrow_schema(PATHS).empty_table(), CHAINS, RankingParameters())
+        found = describe_subgraphs(
+            engine, *nothing, arrow_schema(PATHS).empty_table(), RankingParameters(), chains=CHAINS
+        )
     assert found == pa.Table.from_pylist([], schema=arrow_schema(FEATURES))
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from alertgraph_spark.match import find_paths, match_motifs
+from alertgraph_spark.match.records import CHAINS
 from arrows import described_table, link_table
 from incident import Row, told
 
@@ -16,8 +18,6 @@ from alertgraph_spark.embedded import Engine, arrow_schema
 from alertgraph_spark.explain import Inputs
 from alertgraph_spark.explain.counterfactual import with_counterfactual
 from alertgraph_spark.explain.sentences import MAX_IDS
-from alertgraph_spark.match import find_paths, match_motifs
-from alertgraph_spark.match.records import CHAINS
 from alertgraph_spark.parameters import RankingParameters
 from alertgraph_spark.schemas import SUBGRAPHS
 from alertgraph_spark.score import score_subgraphs, with_score
@@ -96,7 +96,7 @@ LINKS = {"rdp": "vnc", "vnc": "stop"}
 
 def described(engine: Engine, inputs: Inputs) -> pa.Table:
     paths = find_paths(engine, inputs.episodes, inputs.links, P)
-    return describe_subgraphs(engine, inputs.episodes, inputs.motif_hits, paths, CHAINS, P)
+    return describe_subgraphs(engine, inputs.episodes, inputs.motif_hits, paths, P, chains=CHAINS)
 
 
 def matched(engine: Engine, rows: Sequence[Row]) -> Inputs:
@@ -131,7 +131,7 @@ def asked(rows: Sequence[Row]) -> dict[str, Any]:
             whole,
             pa.Table.from_pylist(first_alerts),
             lambda left: with_score(engine, described(engine, left), P),
-            CHAINS,
+            chains=CHAINS,
         )
     assert answered.schema == arrow_schema(SUBGRAPHS)
     found = answered.to_pylist()
@@ -267,25 +267,29 @@ def test_where_nothing_is_shown_nothing_is_scored() -> None:
     with Engine() as engine:
         whole = matched(engine, of("young", "it", seen("0 pc/it a", 4.0, history_hours=1.0)))
         scored = ranked(engine, whole)
-        assert with_counterfactual(engine, scored, whole, pa.table({}), never, CHAINS) == scored
+        assert with_counterfactual(engine, scored, whole, pa.table({}), never, chains=CHAINS) == scored
 
 
 def test_the_first_alerts_of_a_type_are_among_the_first_of_its_episodes() -> None:
     """Of two episodes of one type with ids that alternate the first twenty of both are named."""
     rows = [
-        *of("ids", "it", seen("0 pc/it rare", 8.0, 30), seen("60 pc/it rare", 8.0, 30), seen("1 pc/it common", 3.0, 99)),
+        *of(
+            "ids", "it", seen("0 pc/it rare", 8.0, 30), seen("60 pc/it rare", 8.0, 30), seen("1 pc/it common", 3.0, 99)
+        ),
         *rival("ids", 7.0),
     ]
     with Engine() as engine:
         whole = matched(engine, rows)
-        first_alerts = pa.table({"episode": [0, 1], "alert_ids": [[f"{2 * i + n:02}" for i in range(20)] for n in (0, 1)]})
+        first_alerts = pa.table(
+            {"episode": [0, 1], "alert_ids": [[f"{2 * i + n:02}" for i in range(20)] for n in (0, 1)]}
+        )
         answered = with_counterfactual(
             engine,
             ranked(engine, whole),
             whole,
             first_alerts,
             lambda left: with_score(engine, described(engine, left), P),
-            CHAINS,
+            chains=CHAINS,
         ).to_pylist()
     ((told_of,),) = [row["counterfactual"]["types"] for row in answered if row["subgraph_id"] == "ids it"]
     assert (told_of["name"], told_of["n_alerts"]) == ("rare", 60)

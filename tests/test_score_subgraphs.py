@@ -475,7 +475,9 @@ def test_neither_the_order_of_rows_nor_another_site_matters() -> None:
 def test_a_variant_is_scored_as_the_real_one() -> None:
     rows = random_features(50)
     with Engine() as engine:
-        by_id = with_score(engine, feature_table(rows), RankingParameters()).select(["subgraph_id", "score"]).to_pylist()
+        by_id = (
+            with_score(engine, feature_table(rows), RankingParameters()).select(["subgraph_id", "score"]).to_pylist()
+        )
     assert {row["subgraph_id"]: row["score"] for row in by_id} == {
         row["subgraph_id"]: row["score"] for row in scored(rows)
     }
@@ -547,7 +549,9 @@ def test_large_counts_have_commas_and_hours_one_decimal() -> None:
 
 def test_text_of_an_attacker_is_only_text() -> None:
     name = "x'); DROP TABLE features; -- {first} '' \\ ☃"
-    (row,) = scored([measured("sg", rarest=[past(name, 0, 672.0)], quietest=past(f"host:{name}", 0, 672.0), rarity_nats=1.0)])
+    (row,) = scored(
+        [measured("sg", rarest=[past(name, 0, 672.0)], quietest=past(f"host:{name}", 0, 672.0), rarity_nats=1.0)]
+    )
     assert row["title"] == f"Unusual alerts on {name}: {name}"
     assert row["unusual"][0] == f"“{name}”: seen in 0 of 28 days before"
 

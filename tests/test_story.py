@@ -14,8 +14,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import episode_id
+from alertgraph_spark.explain.sentences import MAX_IDS
 from alertgraph_spark.schemas import MEMBERS, SUBGRAPHS
-from alertgraph_spark.sentences import MAX_IDS
 from alertgraph_spark.story import MAX_EPISODES, tell, with_story
 
 Told = list[tuple[str, list[str]]]

@@ -21,8 +21,9 @@ def describe_subgraphs(
     episodes: pa.Table,
     motif_hits: pa.Table,
     paths: pa.Table,
-    chains: Collection[str],
     p: RankingParameters,
+    *,
+    chains: Collection[str],
 ) -> pa.Table:
     """Measure each subgraph; one row is one subgraph (`schemas.FEATURES`), in no order.
 
@@ -35,10 +36,10 @@ def describe_subgraphs(
         One row is one match (`schemas.MOTIF_HITS`).
     paths
         One row is the longest time-respecting path of one subgraph (`interim_schemas.PATHS`).
-    chains
-        Motifs that are chains. Hosts that poll each other all day make long paths too: a path counts where one matched.
     p
         A subgraph that began with less than `warm_up_hours` of history is marked: everything is rare in the first hours.
+    chains
+        Motifs that are chains. Hosts that poll each other all day make long paths too: a path counts where one matched.
 
     Notes
     -----

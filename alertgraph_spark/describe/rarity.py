@@ -10,9 +10,9 @@ _HOUR = 3_600_000_000
 def rarity_sql(p: RankingParameters) -> str:
     """The tables `types`, `earning` and `rarity` of a WITH over `episodes`: of `rarity` one row is one subgraph.
 
-    `n_types` are its distinct alert types, `rarest` the three most surprising, and `rarity_nats` is the sum of the surprise of
-    those that earn it, the most surprising first and the i-th divided by i to the power of `damping`: many types of one flood
-    must not outweigh two rare ones. At most `rarity_types` earn rarity, and of those that the site had never seen
+    `n_types` are its distinct alert types, `rarest` the three most surprising, and `rarity_nats` is the sum of the surprise
+    of those that earn it, the most surprising first and the i-th divided by i to the power of `damping`: many types of one
+    flood must not outweigh two rare ones. At most `rarity_types` earn rarity, and of those that the site had never seen
     `new_types_an_hour` of one source and hour: what is added to a subgraph takes nothing from it.
     """
     damping = ", ".join(repr(place**-p.damping) for place in range(1, p.rarity_types + 1))
@@ -37,7 +37,8 @@ def rarity_sql(p: RankingParameters) -> str:
             FROM earning GROUP BY subgraph_id
         ),
         rarity AS (
-            SELECT subgraph_id, n_types, list_inner_product(surprises, ([{damping}]::DOUBLE[])[1:len(surprises)]) AS rarity_nats,
+            SELECT subgraph_id, n_types,
+                list_inner_product(surprises, ([{damping}]::DOUBLE[])[1:len(surprises)]) AS rarity_nats,
                 [
                     {{'name': one['name'], 'seen_hours': one['past']['seen_hours'],
                         'history_hours': one['past']['history_hours']}}

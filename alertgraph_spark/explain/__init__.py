@@ -21,6 +21,7 @@ def explain_subgraphs(
     scored: Inputs,
     first_alerts: pa.Table,
     rescore: Rescore,
+    *,
     chains: Collection[str],
 ) -> pa.Table:
     """Say of each subgraph that is shown what happened, and what it takes to be shown; rows stay, by rank.
@@ -38,5 +39,5 @@ def explain_subgraphs(
     chains
         Motifs that are chains.
     """
-    asked = with_counterfactual(engine, subgraphs, scored, first_alerts, rescore, chains)
+    asked = with_counterfactual(engine, subgraphs, scored, first_alerts, rescore, chains=chains)
     return with_story(engine, asked, scored.episodes, first_alerts)

@@ -33,6 +33,7 @@ def with_counterfactual(
     scored: Inputs,
     first_alerts: pa.Table,
     rescore: Rescore,
+    *,
     chains: Collection[str],
 ) -> pa.Table:
     """Say of each subgraph that is shown what it takes to be shown; one row is one subgraph (`schemas.SUBGRAPHS`), by rank.
@@ -82,7 +83,12 @@ def with_counterfactual(
     found = {key: smallest_ablation(cut, types[key], scores[key]) for key, cut in cuts.items()}
     ids = _alert_ids(engine, of_asked.episodes, first_alerts)
     told = {
-        key: {"cut": cut, "score": found[key].score, "types": _with_ids(key, found[key].types, ids), "fact": found[key].fact}
+        key: {
+            "cut": cut,
+            "score": found[key].score,
+            "types": _with_ids(key, found[key].types, ids),
+            "fact": found[key].fact,
+        }
         for key, cut in cuts.items()
     }
     return with_answers(subgraphs, "counterfactual", told)
@@ -117,7 +123,7 @@ def _types(engine: Engine, of_asked: Inputs) -> dict[str, list[Row]]:
         )
         SELECT subgraph_id, source, name, max(surprise) AS surprise, sum(n_alerts)::BIGINT AS n_alerts,
             coalesce(sum(n_hits), 0)::BIGINT AS n_hits
-        FROM episodes LEFT JOIN hits ON hits.hex = {episode_id('episode')}
+        FROM episodes LEFT JOIN hits ON hits.hex = {episode_id("episode")}
         GROUP BY subgraph_id, source, name
         """,
         of_asked._asdict(),
@@ -163,6 +169,9 @@ def _with_ids(
     if types is None:
         return None
     return [
-        {**{name: t[name] for name in ("source", "name", "n_alerts")}, "alert_ids": ids.get((key, t["source"], t["name"]), [])}
+        {
+            **{name: t[name] for name in ("source", "name", "n_alerts")},
+            "alert_ids": ids.get((key, t["source"], t["name"]), []),
+        }
         for t in types
     ]

@@ -75,7 +75,7 @@ def _edges(engine: Engine, episodes: pa.Table) -> pa.Table:
             WHERE target_entity IS NOT NULL
             GROUP BY ALL
         )
-        SELECT {pair}, 
+        SELECT {pair},
             [one['name'] FOR one IN list_reverse_sort(list({{'surprise': surprise, 'name': name}}))[1:{MAX_NAMES}]] AS names,
             sum(n_alerts)::BIGINT AS n_alerts, sum(n_episodes)::BIGINT AS n_episodes,
             coalesce(max(severity), 0) AS max_severity, min(started_at) AS first_seen, max(ended_at) AS last_seen
@@ -89,7 +89,5 @@ def _edges(engine: Engine, episodes: pa.Table) -> pa.Table:
 
 def _evidence(engine: Engine, episodes: pa.Table) -> pa.Table:
     """One row is one episode in one subgraph, in the order given."""
-    evidence = engine.query(
-        f"SELECT *, {episode_id('episode')} AS episode_id FROM episodes", {"episodes": episodes}
-    )
+    evidence = engine.query(f"SELECT *, {episode_id('episode')} AS episode_id FROM episodes", {"episodes": episodes})
     return conform_arrow(evidence, EVIDENCE)

@@ -90,7 +90,7 @@ _EPISODES = f"""
     FROM numbered JOIN ablations ON {_STAYS.format(bit="bit")}
 """
 
-_LINKS = f"""
+_LINKS = """
     SELECT links.* REPLACE (a.number + variant AS src, b.number + variant AS dst)
     FROM links JOIN numbered a ON a.episode = links.src JOIN numbered b ON b.episode = links.dst
         JOIN ablations ON absent < a.rest AND (absent & (a.bit | b.bit)) = 0

@@ -13,7 +13,7 @@ BEST_FIRST = "score DESC, first_seen, subgraph_id"
 
 
 def shown_sql(p: RankingParameters, since: datetime | None) -> str:
-    """The tables of a WITH over `scored` that end in `marked`: what is told, by id, with `rank`, `is_shown`, `cut` and `n_like`.
+    """The tables of a WITH over `scored` that end in `marked`: what is told, with `rank`, `is_shown`, `cut` and `n_like`.
 
     What ended before `since` is dropped once it has been counted. `cut` is, of what is shown, the score below which it would
     not be, all others as they are: that of the next of its site and day, or one that the past has brought too often.
@@ -45,7 +45,9 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
         ),
         told AS (
             SELECT *, (moment // 1000000 - begun // 1000000) / 86400 AS days,
-                max(CASE WHEN place > {p.budget_per_day} THEN score END) OVER (PARTITION BY site, day, is_warm_up) AS next_score
+                max(CASE WHEN place > {p.budget_per_day} THEN score END) OVER (
+                    PARTITION BY site, day, is_warm_up
+                ) AS next_score
             FROM placed
             QUALIFY {is_told}
         ),
@@ -88,6 +90,7 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
             GROUP BY shown.subgraph_id
         ),
         marked AS (
-            SELECT subgraph_id, is_shown, cut, coalesce(n_like, 0) AS n_like, row_number() OVER (ORDER BY {BEST_FIRST}) AS rank
+            SELECT subgraph_id, is_shown, cut, coalesce(n_like, 0) AS n_like,
+                row_number() OVER (ORDER BY {BEST_FIRST}) AS rank
             FROM decided LEFT JOIN crowds USING (subgraph_id)
         )"""
