@@ -7,14 +7,12 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 from arrows import table_of
 from incident import at
 
 from alertgraph_spark.embedded import Engine, arrow_schema
-from alertgraph_spark.io.scorer import score_frame
 from alertgraph_spark.parameters import RankingParameters
 from alertgraph_spark.schemas import FEATURES, SUBGRAPHS
 from alertgraph_spark.score import (
@@ -272,9 +270,12 @@ def random_features(n: int) -> list[Features]:
 
 
 def test_contributions_sum_to_the_score_and_the_logged_model_agrees() -> None:
+    pytest.importorskip("mlflow")
+    from alertgraph_spark.io.scorer import score_frame  # noqa: PLC0415  # after the skip
+
     rows = random_features(60)
     found = scored(rows)
-    frame = pd.DataFrame(rows).set_index("subgraph_id")
+    frame = feature_table(rows).to_pandas().set_index("subgraph_id")
     by_model = score_frame(frame, scorer_weights(RankingParameters()))
     assert min(row["score"] for row in found) == 0.0, "some are planned through and through"
     assert all(0 <= row["score"] < 1 for row in found)

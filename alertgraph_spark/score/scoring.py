@@ -51,11 +51,7 @@ def score_subgraphs(
     `z` is the sum of weight times column, `score = z / (z + half_score)` for z > 0, else 0; each contribution is its part of
     z times score / z, so that contributions sum to the score. The order is total: score, then first_seen, then id.
     """
-    parts = [f"{t.weight(p)!r} * {t.column} * share" for t in terms]
-    # A struct for each term, in the order by which equal parts are told.
-    facts = ", ".join(
-        f"{{'value': {part}, 'term': '{t.name}', 'fact': {t.words}}}" for t, part in zip(terms, parts, strict=True)
-    )
+    facts = ", ".join(_fact_sql(term, p) for term in terms)
     tables = {"features": features, "motif_words": words.motif_words(titles, checks)}
     return conform_arrow(
         engine.query(
@@ -69,7 +65,7 @@ def score_subgraphs(
             explained AS (
                 SELECT *, [
                     {{'term': part['term'], 'value': part['value'], 'fact': part['fact']}}
-                    FOR part IN list_reverse_sort([{facts}]) IF part['value'] <> 0
+                    FOR part IN list_reverse_sort([{facts}]) IF part IS NOT NULL
                 ] AS contributions
                 FROM parted LEFT JOIN said USING (subgraph_id)
             )
@@ -123,6 +119,12 @@ def count_crowded(engine: Engine, subgraphs: pa.Table, p: RankingParameters) -> 
         {"subgraphs": subgraphs},
     )
     return int(n)
+
+
+def _fact_sql(term: Term, p: RankingParameters) -> str:
+    """A term's contribution, in SQL, null where it is 0; its fields are in the order by which equal parts are told."""
+    value = f"{term.weight(p)!r} * {term.column} * share"
+    return f"CASE WHEN {value} <> 0 THEN {{'value': {value}, 'term': '{term.name}', 'fact': {term.words}}} END"
 
 
 def _score_sql(terms: Sequence[Term], p: RankingParameters) -> str:
