@@ -8,8 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from alertgraph_spark.match import find_paths, match_motifs
-from alertgraph_spark.match.records import CHAINS
 from arrows import described_table, link_table
 from incident import Row, told
 
@@ -18,6 +16,8 @@ from alertgraph_spark.embedded import Engine, arrow_schema
 from alertgraph_spark.explain import Inputs
 from alertgraph_spark.explain.counterfactual import with_counterfactual
 from alertgraph_spark.explain.sentences import MAX_IDS
+from alertgraph_spark.match import find_paths, match_motifs
+from alertgraph_spark.match.records import CHAINS
 from alertgraph_spark.parameters import RankingParameters
 from alertgraph_spark.schemas import SUBGRAPHS
 from alertgraph_spark.score import score_subgraphs, with_score
