@@ -36,8 +36,8 @@ def fold_lines(lines: DataFrame, repeats: DataFrame) -> DataFrame:
     """Fold lines to bins, and count what became of all of them.
 
     One input row is one line, as `with_bin` gives it. One output row is one bin (`interim_schemas.BINS`) of one `table` and
-    `status`, with `n_alerts`, `n_unknown` and `n_left_out`; or, for lines that are no alerts or say again what another says, one `table`,
-    `status` and `reason` without a bin. `status` of a repeat is `repeat of` what it would be.
+    `status`, with `n_alerts`, `n_unknown` and `n_left_out`; or, for lines that are no alerts or say again what another says,
+    one `table`, `status` and `reason` without a bin. `status` of a repeat is `repeat of` what it would be.
 
     Notes
     -----
