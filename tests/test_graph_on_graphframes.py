@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -14,10 +15,13 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from random_graphs import GRAPHS, LITTLE, MATCHES, Loops, edge_table, expected, tables, vertex_table
+from test_match_motifs import told_graph
 
+from alertgraph_spark.embedded import Engine
 from alertgraph_spark.errors import ConfigError, GraphEngineError, GraphInvariantError, SchemaError
 from alertgraph_spark.graph_engines import choice, in_process, on_graphframes
 from alertgraph_spark.graph_engines.choice import choose_engine
+from alertgraph_spark.match import match_motifs
 from alertgraph_spark.match.records import FACTS, LINK_FACTS, MOTIFS, Motif
 
 
@@ -53,6 +57,18 @@ def test_matches_equal_enumeration(classes: SparkSession, pattern: str, where: s
     found = on_graphframes.find_matches(classes, pattern, where, *tables(LITTLE))
     assert Counter(zip(*found.to_pydict().values(), strict=True)) == expected(loops)
     assert set(found.schema.types) == {pa.int64()}
+
+
+@pytest.mark.graphframes
+def test_every_motif_is_found_where_this_process_finds_it(classes: SparkSession) -> None:
+    """In the stories of the catalogue, through the real stages."""
+    graph = told_graph()
+    with Engine() as engine:
+        found = match_motifs(
+            engine, graph.episodes, graph.links, find_matches=partial(on_graphframes.find_matches, classes)
+        )
+    assert found == graph.hits()
+    assert found.num_rows > 20
 
 
 @pytest.mark.graphframes

@@ -55,6 +55,8 @@ def match_motifs(
     hits = [arrow_schema(MOTIF_HITS).empty_table()]
     for motif in motifs:
         found = find_matches(motif.pattern, motif.where, facts, edges)
+        if not found.num_rows:
+            continue
         sql = _hub_sql(motif, vertices.schema) if motif.hub else _chain_sql(motif)
         matched = engine.query(sql, {"found": found, "vertices": vertices})
         hits.append(conform_arrow(matched.append_column("motif", pa.repeat(motif.id, matched.num_rows)), MOTIF_HITS))
