@@ -87,6 +87,10 @@ STORIES = [
     # Without `early` nobody had heard of the host before `late`.
     *of("first", "it", seen("0 nas/it early", 6.0), seen("60 nas/it late", 5.0)),
     *rival("first", 5.5),
+    # With more history behind `late`, what is left would be quieter at its end, if `middle` had not told of the host.
+    *of("third", "it", seen("0 nas/it early", 6.0), seen("60 nas/it middle", 1.0)),
+    *of("third", "it", seen("120 nas/it late", 5.0, history_hours=300.0)),
+    *rival("third", 5.8),
     # Here somebody had: another subgraph, in the same hour as `early`.
     *of("second", "it", seen("0 nas/it early", 6.0), seen("60 nas/it late", 5.0)),
     *of("second", "rival", seen("5 nas/it usual", 4.5)),
@@ -211,6 +215,12 @@ def test_nobody_had_heard_of_what_is_left_out(answers: dict[str, Any]) -> None:
     # The host is as quiet without `early` as with it. With it `late` would come in its second hour, -ln(-ln(1 - 2/203)).
     assert types_of(answers["first it"]) == [("early", 1)]
     assert answers["first it"]["counterfactual"]["score"] == pytest.approx(scoring(5.0))
+
+
+def test_what_is_left_is_heard_of_in_its_own_hours(answers: dict[str, Any]) -> None:
+    # -ln(-ln(1 - 2/303)) = 5.02 is below that of `middle`; unheard of it would be 5.71.
+    assert types_of(answers["third it"]) == [("early", 1)]
+    assert answers["third it"]["counterfactual"]["score"] == pytest.approx(scoring(rarity(5.0, 1.0)))
 
 
 def test_what_others_had_heard_is_still_heard(answers: dict[str, Any]) -> None:

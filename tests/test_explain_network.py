@@ -12,7 +12,7 @@ from alertgraph_spark.embedded import Engine, arrow_schema
 from alertgraph_spark.explain import Network, draw_network
 from alertgraph_spark.schemas import EDGES, EVIDENCE, NODES
 
-MEYER = "account:corp\\meyer"
+MEYER, SVC = "account:corp\\meyer", "account:corp\\svc"
 ATTACK: list[Row] = [
     told("0 ws1/it -> jump/dmz rdp", lasts=4, n_alerts=3, severity=0.3, surprise=2.0, accounts=[MEYER]),
     told("10 jump/dmz new service", n_alerts=2, severity=None, surprise=4.0),
@@ -59,7 +59,10 @@ def grouped() -> list[Row]:
 
 
 # A sign-in: the account itself acts, and is listed among the accounts of the alert, as all accounts are.
-ACCOUNT: list[Row] = [told("0 x/it -> dc/it logon", source_entity=MEYER, accounts=[MEYER])]
+ACCOUNT: list[Row] = [
+    told("0 x/it -> dc/it logon", source_entity=MEYER, accounts=[MEYER]),
+    told("1 dc/it -> x/it reset", target_entity=SVC, accounts=[SVC, SVC]),
+]
 
 
 def test_nodes_are_machines_and_accounts(nodes: dict[tuple[str, str], Any]) -> None:
@@ -102,8 +105,8 @@ def test_zone_is_what_most_alerts_say(nodes: dict[tuple[str, str], Any]) -> None
     assert (lost["zone"], lost["kind"], lost["label"]) == ("unknown", "mac", "00:1d:9c:c0:04:9d")
 
 
-def test_an_account_that_acts_is_counted_once(nodes: dict[tuple[str, str], Any]) -> None:
-    assert nodes["account", MEYER]["n_alerts"] == 1
+def test_an_account_that_acts_or_is_acted_upon_is_counted_once(nodes: dict[tuple[str, str], Any]) -> None:
+    assert (nodes["account", MEYER]["n_alerts"], nodes["account", SVC]["n_alerts"]) == (1, 1)
 
 
 def test_edges_are_ordered_pairs_and_an_alert_about_one_host_is_a_loop(edges: dict[tuple[str, str, str], Any]) -> None:

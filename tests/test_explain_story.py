@@ -209,6 +209,13 @@ def test_only_what_is_shown_is_told_and_ids_are_those_of_its_alerts() -> None:
     assert found["sg-crowd"][-1]["sentence"].endswith("50 further alerts of less rare episodes belong to it.")
 
 
+def test_of_many_episodes_the_rarest_are_told() -> None:
+    last = {**told("9000 ws1/it -> dc1/it tickets forged", surprise=9.0), "subgraph_id": "sg-crowd", "episode": 999}
+    rows = [*(row for row in EPISODES if row["subgraph_id"] == "sg-crowd"), last]
+    found = stories(rows, shown_table({"sg-crowd": len(rows)}, {"sg-crowd"}))["sg-crowd"]
+    assert any("“tickets forged”" in s["sentence"] and s["alert_ids"] == ["999/00"] for s in found)
+
+
 def test_neither_the_order_of_rows_nor_another_subgraph_matters() -> None:
     counts = {"sg-attack": all_of(ATTACK), "sg-crowd": len(CROWD), "sg-quiet": 1}
     whole = stories(EPISODES, shown_table(counts, set(counts)))
