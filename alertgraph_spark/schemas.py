@@ -148,12 +148,7 @@ FEATURES = table(
     ("act_name", "string", "its rarest alert that acts on the process after the crossing; null where none does"),
     ("quietest", _PAST, "the host least heard of and in how many past hours; null where none is named"),
     ("is_warm_up", "boolean", "it began before the site had enough history to judge", False),
-    (
-        "rarity_nats",
-        "double",
-        "surprise of its distinct types, the 16 strongest first, damped: sum of c_i / i^0.85",
-        False,
-    ),
+    ("rarity_nats", "double", "surprise of its 16 most surprising types, damped: sum of c_i / i^0.85", False),
     ("quiet_nats", "double", "-ln of the lowest past hourly rate of its hosts: one that never speaks is news", False),
     ("severity", "double", "highest severity, 0 where none is given", False),
     ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),
@@ -165,12 +160,7 @@ FEATURES = table(
         False,
     ),
     ("ot_action", "double", "1 if an OT target is acted on (impair, inhibit, impact) after a crossing, else 0", False),
-    (
-        "planned_share",
-        "double",
-        "share of its episodes by a scanner or maintenance asset, unless it crosses into OT, or announced",
-        False,
-    ),
+    ("planned_share", "double", "share of its episodes that were announced, or planned and not into OT", False),
 )
 
 SUBGRAPHS = table(

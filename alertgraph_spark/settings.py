@@ -98,11 +98,7 @@ class Graph:
         "auto",
         choices=("auto", "graphframes", "driver"),
     )
-    driver_max_links: int = key(
-        "links that the driver holds; beyond it those of the sites with most are left out",
-        5_000_000,
-        within="[1, 100000000]",
-    )
+    driver_max_links: int = key("links that the driver holds; the rest is left out", 5_000_000, within="[1, 100000000]")
     crossover_links: int = key("links above which `auto` takes graphframes", 1_000_000, within="[0, 100000000]")
     jars: tuple[str, ...] = key("GraphFrames jar files, where the platform brings none", ())
 
@@ -128,9 +124,7 @@ class Ranking:
         within="(0, 100000]",
     )
     show_exceedance: float = key(
-        "earlier subgraphs a day that scored as high, at most, to be shown; by the share of days with one",
-        1.0,
-        within="(0, 1000]",
+        "rate a day of earlier subgraphs that scored as high, at most, to be shown", 1.0, within="(0, 1000]"
     )
 
 
