@@ -16,7 +16,7 @@ from pyspark.sql import types as T
 
 from alertgraph_spark.columns import episode_id
 from alertgraph_spark.graph import AlertGraph
-from alertgraph_spark.motif_records import MOTIFS, Motif
+from alertgraph_spark.match.records import MOTIFS, Motif
 from alertgraph_spark.schemas import MOTIF_HITS
 from alertgraph_spark.table import conform
 
@@ -88,7 +88,8 @@ def _chain_hit(_: AlertGraph, motif: Motif) -> Column:
         first["started_at"].alias("started_at"),
         last["started_at"].alias("ended_at"),
     )
-    return F.when(F.size(F.array_distinct(path)) == F.size(path), hit)  # an answer on the way back is no further hop
+    is_way_on = F.size(F.array_distinct(path)) == F.size(path)  # an answer on the way back is no further hop
+    return F.when(is_way_on & (F.size(path) >= motif.fewest_stops), hit)
 
 
 def _hub_part(graph: AlertGraph, motif: Motif) -> Column:

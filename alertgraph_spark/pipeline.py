@@ -40,7 +40,7 @@ from alertgraph_spark.features import describe_subgraphs, with_heard_hours
 from alertgraph_spark.graph import AlertGraph, choose_engine
 from alertgraph_spark.links import find_links
 from alertgraph_spark.maintenance import with_announced
-from alertgraph_spark.motif_records import CHAINS, MOTIFS
+from alertgraph_spark.match.records import CHAINS, MOTIFS
 from alertgraph_spark.motifs import match_motifs, motif_vertices
 from alertgraph_spark.network import draw_edges, draw_nodes, list_evidence
 from alertgraph_spark.paths import find_paths

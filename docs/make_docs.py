@@ -18,7 +18,7 @@ from pathlib import Path
 from alertgraph_spark import __main__ as command
 from alertgraph_spark.io import format_files
 from alertgraph_spark.io.format_files import find_format, load_format
-from alertgraph_spark.motif_records import MOTIFS, Motif
+from alertgraph_spark.match.records import MOTIFS, Motif
 from alertgraph_spark.shipped import shipped_formats
 from alertgraph_spark.source_format import Format
 
@@ -32,7 +32,7 @@ Named patterns of attack that are looked for inside each subgraph. A vertex is a
 episode to a later one, so a match is in the order of time by construction. What is matched is listed in the table
 `motif_hits`, named in the summary of its subgraph, and part of its score.
 
-This page is made from the records in `alertgraph_spark/motif_records.py` by `make docs`. To add a motif, add a record with
+This page is made from the records in `alertgraph_spark/match/records.py` by `make docs`. To add a motif, add a record with
 two example graphs, one that matches and one that nearly does, and make the page anew; the tests run both graphs.
 
 An example graph has one episode a line: `minute source/zone -> target/zone name`, or `minute host/zone name` for an alert

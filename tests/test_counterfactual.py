@@ -14,7 +14,7 @@ from alertgraph_spark.columns import episode_id
 from alertgraph_spark.counterfactual import Pieces, with_counterfactual
 from alertgraph_spark.features import describe_subgraphs, with_heard_hours
 from alertgraph_spark.graph import AlertGraph
-from alertgraph_spark.motif_records import CHAINS
+from alertgraph_spark.match.records import CHAINS
 from alertgraph_spark.motifs import match_motifs, motif_vertices
 from alertgraph_spark.paths import find_paths
 from alertgraph_spark.schemas import MEMBERS

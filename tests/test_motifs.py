@@ -20,7 +20,7 @@ from alertgraph_spark.components import find_subgraphs, session_links
 from alertgraph_spark.graph import AlertGraph, graphframes_available
 from alertgraph_spark.links import find_links
 from alertgraph_spark.motif_pattern import parse_pattern
-from alertgraph_spark.motif_records import MOTIFS, Motif
+from alertgraph_spark.match.records import MOTIFS, Motif
 from alertgraph_spark.motifs import match_motifs, motif_vertices
 from alertgraph_spark.paths import find_paths
 from alertgraph_spark.schemas import MOTIF_HITS

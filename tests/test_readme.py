@@ -21,7 +21,7 @@ from alertgraph_spark.config import load_settings
 from alertgraph_spark.config_keys import keys_table
 from alertgraph_spark.io.assets import HEADER
 from alertgraph_spark.io.format_files import load_format
-from alertgraph_spark.motif_records import MOTIFS
+from alertgraph_spark.match.records import MOTIFS
 from alertgraph_spark.schemas import FEATURES, RESULTS, SUBGRAPHS
 from alertgraph_spark.scoring import HALF_SCORE, TERMS
 from alertgraph_spark.settings import Settings

@@ -8,6 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alertgraph_spark.attack import OT_ACTS
+from alertgraph_spark.graph_engines.pattern import read_pattern
+
+FACTS = ("source", "name", "tactics", "origin", "destination", "origin_zone", "destination_zone", "victims", "t0")
+"""What a condition may ask of a vertex."""
+
+LINK_FACTS = ("kind", "entity", "gap_minutes", "weight")
+"""What a condition may ask of an edge."""
 
 
 @dataclass(frozen=True)
@@ -17,14 +24,15 @@ class Motif:
     Attributes
     ----------
     pattern
-        Motif grammar of GraphFrames over episodes and links.
+        One way through the graph, as GraphFrames writes it: `(a)`, `(a)-[e]->(b)`, `(a)-[e]->(b); (b)-[f]->(c)` and so on.
     where
-        SQL predicate over the named vertices (columns of `motif_vertices`) and edges (`kind`, `entity`, `gap_minutes`).
-    chain
-        Named vertices in time order; their ends give the path of a match.
+        SQL predicate over the named vertices (`FACTS`) and edges (`LINK_FACTS`). Spark and DuckDB both run it, so it is
+        held to what they share: comparisons, `and`, `or`, `not`, `in`, `is null`, arithmetic, `array_contains(list, value)`.
+    fewest_stops
+        Fewest entities on the path of a match, each counted once; for a motif without a hub.
     hub, spokes
-        Where many episodes are one match: the columns of the chain's vertex that they share, and the column, text or array,
-        whose distinct values count.
+        Where many episodes are one match: the columns of the first vertex that they share, and its column, one value or a
+        list, whose distinct values count.
     at_least
         Fewest distinct `spokes` for a match.
     regularity
@@ -41,21 +49,26 @@ class Motif:
     title: str
     pattern: str
     where: str
-    chain: tuple[str, ...]
     technique: str
     why: str
     check: str
     blind_spot: str
     match: tuple[str, ...]
     near_miss: tuple[str, ...]
+    fewest_stops: int = 0
     hub: tuple[str, ...] = ()
     spokes: str = ""
     at_least: int = 0
     regularity: float = 0.0
 
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """The vertices of the pattern in the order of time."""
+        return read_pattern(self.pattern).vertices
+
 
 def _has(vertex: str, *tactics: str) -> str:
-    return f"arrays_overlap({vertex}.tactics, array({', '.join(map(repr, tactics))}))"
+    return "(" + " or ".join(f"array_contains({vertex}.tactics, '{tactic}')" for tactic in tactics) + ")"
 
 
 _CROSSES = """e.kind = 'pivot' and a.origin_zone in ('it', 'external')
@@ -68,7 +81,6 @@ MOTIFS: tuple[Motif, ...] = (
         pattern="(a)-[e]->(b); (b)-[f]->(c)",
         where=f"""{_CROSSES}
             and f.kind in ('pivot', 'same_pair') and c.destination_zone = 'ot' and {_has("c", *OT_ACTS)}""",
-        chain=("a", "b", "c"),
         technique="T0831 Manipulation of Control (ICS)",
         why="Who came over from the office network acts on the process: call the control room before anybody else.",
         check="Call the control room: was {last} to be worked on? Compare its program with the last good one.",
@@ -89,7 +101,6 @@ MOTIFS: tuple[Motif, ...] = (
         title="IT→OT pivot",
         pattern="(a)-[e]->(b)",
         where=_CROSSES,
-        chain=("a", "b"),
         technique="T0886 Remote Services (ICS)",
         why="What was reached from the office network reaches into the process network: now it is a matter of safety.",
         check="Who was logged on at each host on the way to {last}, and may that account go into OT?",
@@ -102,7 +113,6 @@ MOTIFS: tuple[Motif, ...] = (
         title="DMZ skip",
         pattern="(a)",
         where="a.origin_zone in ('it', 'external') and a.destination_zone = 'ot' and a.origin <> a.destination",
-        chain=("a",),
         hub=("origin",),
         spokes="destination",
         at_least=1,
@@ -119,7 +129,6 @@ MOTIFS: tuple[Motif, ...] = (
         pattern="(a)-[e]->(b)",
         where=f"""e.kind = 'pivot' and {_has("a", "collection")} and b.destination_zone = 'external'
             and {_has("b", "exfiltration", "command-and-control")}""",
-        chain=("a", "b"),
         technique="T1041 Exfiltration Over C2 Channel",
         why="A host on which data was gathered speaks to the outside: what is missing may be on its way.",
         check="How much left {first}, and where to? Block the destination; keep the files gathered.",
@@ -132,9 +141,8 @@ MOTIFS: tuple[Motif, ...] = (
         id="lateral_chain",
         title="Lateral movement",
         pattern="(a)-[e]->(b); (b)-[f]->(c)",
-        where="""e.kind = 'pivot' and f.kind = 'pivot'
-            and size(array_distinct(array(a.origin, a.destination, b.destination, c.destination))) >= 3""",
-        chain=("a", "b", "c"),
+        where="e.kind = 'pivot' and f.kind = 'pivot'",
+        fewest_stops=3,
         technique="T1021 Remote Services",
         why="Each host is acted upon and then acts: somebody moves through the network.",
         check="Which account went from {first} to {last}, and where else was it used in that time?",
@@ -148,7 +156,6 @@ MOTIFS: tuple[Motif, ...] = (
         pattern="(a)-[e]->(b)",
         where="""e.kind = 'pivot' and a.name = b.name and a.source = b.source and a.origin <> a.destination
             and b.origin <> b.destination and a.origin <> b.destination and b.t0 - a.t0 < 60000000""",
-        chain=("a", "b"),
         technique="T1090.001 Internal Proxy",
         why="The same alert is handed on within a minute: a proxy, a tunnel or a worm.",
         check="Which process passes this on at the host in the middle? A proxy has an owner, a worm has none.",
@@ -161,7 +168,6 @@ MOTIFS: tuple[Motif, ...] = (
         title="Spray",
         pattern="(a)",
         where=_has("a", "credential-access"),
-        chain=("a",),
         hub=("origin", "source", "name"),
         spokes="victims",
         at_least=5,
@@ -178,7 +184,6 @@ MOTIFS: tuple[Motif, ...] = (
         title="Beacon",
         pattern="(a)",
         where="a.origin <> a.destination",
-        chain=("a",),
         hub=("origin", "destination", "source", "name"),
         spokes="t0",
         at_least=8,
@@ -196,7 +201,6 @@ MOTIFS: tuple[Motif, ...] = (
         title="Fan-out",
         pattern="(a)",
         where="a.origin <> a.destination",
-        chain=("a",),
         hub=("origin",),
         spokes="destination",
         at_least=5,
@@ -212,7 +216,6 @@ MOTIFS: tuple[Motif, ...] = (
         title="Convergence",
         pattern="(a)-[e]->(b)",
         where="e.kind = 'pivot' and a.origin <> a.destination",
-        chain=("a",),
         hub=("destination",),
         spokes="origin",
         at_least=3,

@@ -1,0 +1,114 @@
+"""Motifs: where a pattern of attack holds, and what counts as one match of it. The patterns are in `records`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pyarrow as pa
+
+from alertgraph_spark.embedded import Engine, arrow_schema, conform_arrow
+from alertgraph_spark.graph_engines import in_process
+from alertgraph_spark.match.records import FACTS, LINK_FACTS, MOTIFS, Motif
+from alertgraph_spark.match.vertices import list_vertices
+from alertgraph_spark.schemas import MOTIF_HITS
+
+FindMatches = Callable[[str, str, pa.Table, pa.Table], pa.Table]
+"""Pattern, condition, vertices and edges to the ids of each match, as `graph_engines.in_process.find_matches` gives them."""
+
+_EPISODE_ID = "lpad(lower(to_hex({id})), 16, '0')"
+"""A bigint loses its last digits in JSON readers."""
+
+
+def match_motifs(
+    engine: Engine,
+    episodes: pa.Table,
+    links: pa.Table,
+    motifs: Sequence[Motif] = MOTIFS,
+    find_matches: FindMatches | None = None,
+) -> pa.Table:
+    """Find every match of every motif; one row is one match (`schemas.MOTIF_HITS`), by subgraph, motif and episodes.
+
+    Parameters
+    ----------
+    episodes
+        With `subgraph_id` and `is_linked`; those without a link are in no match.
+    links
+        The links that were not cut, so that a match lies inside one subgraph.
+    find_matches
+        The graph engine; the one in this process if not given.
+
+    Raises
+    ------
+    ConfigError
+        If a motif's pattern or condition cannot be read.
+
+    Notes
+    -----
+    What counts gives a row a hub, however many its spokes; else a match is one way through its episodes, and comes to no
+    entity twice. A motif costs its pattern's joins and one pass over what they found.
+    """
+    find_matches = find_matches or partial(in_process.find_matches, engine)
+    vertices = list_vertices(engine, episodes)
+    facts, edges = vertices.select(["id", *FACTS]), links.select(["src", "dst", *LINK_FACTS])
+    hits = [arrow_schema(MOTIF_HITS).empty_table()]
+    for motif in motifs:
+        found = find_matches(motif.pattern, motif.where, facts, edges)
+        matched = engine.query((_hub_sql if motif.hub else _chain_sql)(motif, vertices.schema), {"found": found, "vertices": vertices})
+        hits.append(conform_arrow(matched.append_column("motif", pa.repeat(motif.id, matched.num_rows)), MOTIF_HITS))
+    in_order = "SELECT * FROM hits ORDER BY subgraph_id, motif, episodes, path"
+    return conform_arrow(engine.query(in_order, {"hits": pa.concat_tables(hits)}), MOTIF_HITS)
+
+
+def _chain_sql(motif: Motif, _: pa.Schema) -> str:
+    """Matches from the ids found: an answer on the way back is no further hop, so a path that comes back is no match."""
+    first, *later = motif.chain
+    stops = [f"{first}.origin", *(f"{name}.destination" for name in motif.chain)]
+    # A host that is named twice in a row (an alert about itself) is one stop of the path.
+    new = [f"CASE WHEN {stop} <> {before} THEN {stop} END" for before, stop in zip(stops, stops[1:], strict=False)]
+    joins = [f"JOIN vertices AS {name} ON {name}.id = found.{name}" for name in motif.chain]
+    ids = ", ".join(_EPISODE_ID.format(id=f"{name}.id") for name in motif.chain)
+    return f"""
+        WITH stopped AS (
+            SELECT {first}.subgraph_id, [{ids}] AS episodes, [{", ".join([stops[0], *new])}] AS stops,
+                {first}.started_at, {motif.chain[-1]}.started_at AS ended_at
+            FROM found {" ".join(joins)}
+        ),
+        gone AS (SELECT *, [stop FOR stop IN stops IF stop IS NOT NULL] AS path FROM stopped)
+        SELECT * FROM gone WHERE len(list_distinct(path)) = len(path) AND len(path) >= {motif.fewest_stops}
+        """
+
+
+def _hub_sql(motif: Motif, schema: pa.Schema) -> str:
+    """Matches from the ids found: the episodes of a hub that has enough spokes; its path is who acts, then who is acted upon."""
+    spokes = f"list({motif.spokes})"
+    if pa.types.is_list(schema.field(motif.spokes).type):
+        spokes = f"flatten({spokes})"
+    regular = f"""
+        SEMI JOIN (
+            SELECT subgraph_id, hub
+            FROM (
+                SELECT subgraph_id, hub, t0 - lag(t0) OVER (PARTITION BY subgraph_id, hub ORDER BY t0) AS gap
+                FROM (SELECT DISTINCT subgraph_id, hub, t0 FROM parts)
+            )
+            GROUP BY subgraph_id, hub
+            HAVING 1 - mad(gap) / median(gap) >= {motif.regularity}
+        ) USING (subgraph_id, hub)
+        """
+    return f"""
+        WITH parts AS (
+            SELECT vertices.*, [{", ".join(motif.hub)}] AS hub
+            FROM vertices SEMI JOIN found ON found.{motif.chain[0]} = vertices.id
+        ),
+        hubs AS (
+            SELECT subgraph_id, hub, list({_EPISODE_ID.format(id="id")} ORDER BY t0, id) AS episodes,
+                list_sort(list_distinct(list(origin))) AS origins,
+                list_sort(list_distinct(list(destination))) AS destinations,
+                min(started_at) AS started_at, max(started_at) AS ended_at
+            FROM parts
+            GROUP BY subgraph_id, hub
+            HAVING len(list_distinct({spokes})) >= {motif.at_least}
+        )
+        SELECT *, origins || [name FOR name IN destinations IF NOT list_contains(origins, name)] AS path
+        FROM hubs {regular if motif.regularity else ""}
+        """

@@ -1,0 +1,117 @@
+"""Follow: the longest way that somebody may have gone through a subgraph, host after host and forward in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from alertgraph_spark.embedded import Engine, arrow_schema
+from alertgraph_spark.interim_schemas import PATHS
+from alertgraph_spark.match.vertices import list_vertices
+from alertgraph_spark.parameters import RankingParameters
+
+Episode = tuple[int, int]
+"""Start in microseconds, and id: in the order of time."""
+
+
+class Walk(NamedTuple):
+    """A walk from host to host, forward in time; of two walks the better is the smaller."""
+
+    missing: int
+    """Less one for each host."""
+    cost: int
+    """Sum of -ln(weight) of its links, each in whole thousandths of a nat."""
+    episodes: tuple[Episode, ...]
+    hosts: tuple[str, ...]
+
+
+class Hop(NamedTuple):
+    """A `pivot` link: `begin` are the hosts of its earlier episode, `destination` is where the later one arrives."""
+
+    later: Episode
+    earlier: Episode
+    begin: tuple[str, ...]
+    destination: str
+    cost: int
+
+
+def find_paths(engine: Engine, episodes: pa.Table, links: pa.Table, p: RankingParameters) -> pa.Table:
+    """Find the best time-respecting path of each subgraph; one row is a subgraph with moving links (`interim_schemas.PATHS`).
+
+    A walk is a row of two or more episodes, each joined to the next by a `pivot` link: it acts from where the one before
+    arrived, and starts strictly later. Its hosts are the origin of the first and the destination of every episode; an
+    episode that ends where the one before ended (an alert about the host itself) adds none, and a walk that comes back to a
+    host that it had left is no path, nor is one on a single host. So hops are hosts less one. Links of other kinds say that
+    episodes belong together, not that somebody moved.
+
+    The best path has the most hosts; then the surest links, least sum of `-ln(weight)` in whole thousandths of a nat; then
+    the earliest episodes, compared one by one from the first by start and id.
+
+    Parameters
+    ----------
+    episodes, links
+        Episodes with `subgraph_id` and `is_linked`; the links that were not cut.
+    p
+        `path_width`: walks kept for each episode. No path is missed as long as no episode is reached over more than so many
+        different sets of hosts; beyond, the longest and surest go on.
+
+    Notes
+    -----
+    To find the longest path without a repeated host is NP-hard, so it is exact up to `path_width`. Links are taken in the
+    order of their later episodes; a link lengthens the walks kept for its earlier one, and of those that went over the same
+    hosts only the best goes on, since all that follows is open to both alike. That is linear in links, at most `path_width`
+    walks a link. Subgraphs in which every alert is about one and the same host are not searched.
+    """
+    hops = engine.rows(
+        """
+        WITH hops AS (
+            SELECT a.subgraph_id, b.t0 AS later_start, b.id AS later, a.t0 AS earlier_start, a.id AS earlier,
+                a.origin, a.destination AS via, b.destination,
+                CAST(round(-1000 * ln(e.weight)) AS BIGINT) AS cost,
+                a.origin <> a.destination OR a.destination <> b.destination AS moves_on
+            FROM edges AS e JOIN vertices AS a ON a.id = e.src JOIN vertices AS b ON b.id = e.dst
+            WHERE e.kind = 'pivot' AND a.t0 < b.t0
+        )
+        SELECT * EXCLUDE (moves_on)
+        FROM hops SEMI JOIN (SELECT DISTINCT subgraph_id FROM hops WHERE moves_on) USING (subgraph_id)
+        ORDER BY ALL
+        """,
+        {"vertices": list_vertices(engine, episodes), "edges": links},
+    )
+    found = []
+    for subgraph_id, rows in groupby(hops, itemgetter(0)):
+        in_order = (
+            Hop((t1, id1), (t0, id0), (origin,) if origin == via else (origin, via), destination, cost)
+            for _, t1, id1, t0, id0, origin, via, destination, cost in rows
+        )
+        found.append({"subgraph_id": subgraph_id, "path": longest_path(in_order, p.path_width)})
+    return pa.Table.from_pylist(found, schema=arrow_schema(PATHS))
+
+
+def longest_path(hops: Iterable[Hop], width: int) -> tuple[str, ...] | None:
+    """The hosts of the best walk over the hops of one subgraph, given in order; None where nobody moved."""
+    reached: dict[Episode, list[Walk]] = {}
+    for hop in hops:
+        begun = Walk(0, 0, (hop.earlier,), hop.begin)
+        rivals = reached.get(hop.later, []).copy()
+        rivals += [
+            _grown(walk, hop)
+            for walk in (begun, *reached.get(hop.earlier, ()))
+            if walk.hosts[-1] == hop.destination or hop.destination not in walk.hosts
+        ]
+        best_of_set: dict[frozenset[str], Walk] = {}
+        for walk in sorted(rivals):
+            best_of_set.setdefault(frozenset(walk.hosts), walk)
+        reached[hop.later] = list(best_of_set.values())[:width]
+    walks = (walk for kept in reached.values() for walk in kept if len(walk.hosts) > 1)
+    best = min(walks, default=None)
+    return best.hosts if best else None
+
+
+def _grown(walk: Walk, hop: Hop) -> Walk:
+    hosts = walk.hosts if walk.hosts[-1] == hop.destination else (*walk.hosts, hop.destination)
+    return Walk(-len(hosts), walk.cost + hop.cost, (*walk.episodes, hop.later), hosts)
