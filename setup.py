@@ -29,10 +29,12 @@ setup(
     packages=[
         "alertgraph_spark",
         "alertgraph_spark.fold",
+        "alertgraph_spark.graph_engines",
         "alertgraph_spark.io",
         "alertgraph_spark.io.blob_mirror",
         "alertgraph_spark.io.log_analytics",
         "alertgraph_spark.jobs",
+        "alertgraph_spark.match",
         "alertgraph_spark.report",
     ],
     # A cluster that starts the job by an entry point, as Databricks does, needs it in the wheel.

@@ -18,7 +18,7 @@ from pathlib import Path
 from alertgraph_spark import __main__ as command
 from alertgraph_spark.io import format_files
 from alertgraph_spark.io.format_files import find_format, load_format
-from alertgraph_spark.match.records import MOTIFS, Motif
+from alertgraph_spark.match.records import FACTS, LINK_FACTS, MOTIFS, Motif
 from alertgraph_spark.shipped import shipped_formats
 from alertgraph_spark.source_format import Format
 
@@ -35,13 +35,30 @@ episode to a later one, so a match is in the order of time by construction. What
 This page is made from the records in `alertgraph_spark/match/records.py` by `make docs`. To add a motif, add a record with
 two example graphs, one that matches and one that nearly does, and make the page anew; the tests run both graphs.
 
-An example graph has one episode a line: `minute source/zone -> target/zone name`, or `minute host/zone name` for an alert
-about one host; then its tactics after `#` and its accounts after `@`, if it has any. In a condition, `origin` and
-`destination` are the ends of an episode: an alert about one host begins and ends there; `t0` is its first alert, in
-microseconds; `victims` are the accounts that it names, else its `destination`.
+## What a record says
 
-A motif that counts is found once for each hub, however many its spokes; its path is who acts, then who is acted upon. The
-regularity of starts is 1 - MAD / median of the gaps between them: 1 is a clock. An episode without a link is in no match.
+**The pattern** is one way through the graph, as GraphFrames writes it: `(a)` is any episode, `(a)-[e]->(b)` a link e from
+a to b, `(a)-[e]->(b); (b)-[f]->(c)` goes on from b, and so on. Each name stands for one thing.
+
+**The condition** (`where`) is SQL over those names. Of an episode it may ask
+{facts};
+of a link {link_facts}. `origin` and `destination` are the ends of an episode: an alert about
+one host begins and ends there; `t0` is its first alert, in microseconds; `victims` are the accounts that it names, else its
+`destination`; `tactics` and `victims` are lists. DuckDB and Spark both run the condition, so it keeps to what both read
+alike: `=`, `<>`, `<`, `and`, `or`, `not`, `in`, `is null`, arithmetic, `array_contains(a.tactics, 'impact')`.
+
+**Without a hub** each place where both hold is a match. Its path is the origin of the first episode and the destination of
+each; one that comes back to an entity is no match, and `fewest_stops` asks for so many entities.
+
+**With a hub** all places that share it, columns of the first episode, are one match if they have enough distinct `spokes`;
+its path is who acts, then who is acted upon. `regularity` asks for the rhythm of a clock: 1 - MAD / median of the gaps
+between starts, 1 at most.
+
+**An example graph** has one episode a line: `minute source/zone -> target/zone name`, or `minute host/zone name` for an
+alert about one host; then its tactics after `#` and its accounts after `@`, if it has any. An episode without a link is in
+no match.
+
+## The catalogue
 """
 
 
@@ -49,12 +66,11 @@ def motifs_page(motifs: Sequence[Motif]) -> str:
     """The page on motifs: an overview, then a section for each record."""
     overview = ["| motif | id | ATT&CK |", "|---|---|---|"]
     overview += [f"| [{m.title}](#{_anchor(m.title)}) | `{m.id}` | {m.technique} |" for m in motifs]
-    return "\n".join([INTRODUCTION, *overview, "", *(_section(m) for m in motifs)])
+    introduction = INTRODUCTION.format(facts=_listed(FACTS), link_facts=_listed(LINK_FACTS))
+    return "\n".join([introduction, *overview, "", *(_section(m) for m in motifs)])
 
 
 def _section(motif: Motif) -> str:
-    hub = ", ".join(f"`{part}`" for part in motif.hub)
-    count = f"at least {motif.at_least} distinct `{motif.spokes}` for one {hub}"
     facts = [
         ("id", f"`{motif.id}`"),
         ("technique", motif.technique),
@@ -62,15 +78,23 @@ def _section(motif: Motif) -> str:
         ("blind spot", motif.blind_spot),
         ("pattern", f"`{motif.pattern}`"),
         ("where", f"`{' '.join(motif.where.split())}`"),
-        ("path along", ", ".join(f"`{vertex}`" for vertex in motif.chain)),
     ]
     if motif.hub:
-        facts.append(("count", count))
+        facts += [
+            ("hub", _listed(motif.hub)),
+            ("spokes", f"at least {motif.at_least} distinct `{motif.spokes}`"),
+        ]
+    if motif.fewest_stops:
+        facts.append(("path", f"at least {motif.fewest_stops} entities"))
     if motif.regularity:
         facts.append(("regularity", f"at least {motif.regularity} of the starts"))
     table = ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in facts)]
     graphs = ["Matches:", "", *_graph(motif.match), "", "Does not match:", "", *_graph(motif.near_miss), ""]
     return "\n".join([f"## {motif.title}", "", motif.why, "", *table, "", *graphs])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _graph(lines: Sequence[str]) -> list[str]:

@@ -23,9 +23,7 @@ from alertgraph_spark.graph_engines.pattern import read_pattern
 #   10 ─▶ 11, 12 ─▶ 11    two sources, one target; 10 ─▶ 11 twice, once as another kind
 #   20 ─▶ 20              a self-loop and nothing else
 #   30                    isolated
-VERTICES = vertex_table(
-    [(1, "it"), (2, "it"), (3, "it"), (10, "it"), (11, "ot"), (12, "it"), (20, "ot"), (30, "it")]
-)
+VERTICES = vertex_table([(1, "it"), (2, "it"), (3, "it"), (10, "it"), (11, "ot"), (12, "it"), (20, "ot"), (30, "it")])
 EDGES = edge_table(
     [
         (1, 2, "pivot"),
@@ -104,7 +102,9 @@ def test_a_broken_graph_is_refused_and_not_repaired(
 def test_more_links_than_this_process_may_hold_are_refused_with_the_remedy() -> None:
     edges: list[tuple[int | None, int]] = [(1, 2), (2, 3), (3, 3)]
     assert set(components_of([1, 2, 3], edges, max_links=2).values()) == {1}  # the self-loop is no link
-    with pytest.raises(GraphEngineError, match=r"3 links.*than 2.*graph\.engine to graphframes.*graph\.driver_max_links"):
+    with pytest.raises(
+        GraphEngineError, match=r"3 links.*than 2.*graph\.engine to graphframes.*graph\.driver_max_links"
+    ):
         components_of([1, 2, 3], [*edges, (1, 3)], max_links=2)
 
 

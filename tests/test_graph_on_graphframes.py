@@ -28,7 +28,9 @@ def classes(spark: SparkSession) -> SparkSession:
     return spark
 
 
-def ends(spark: SparkSession, ids: list[int | None], edges: list[tuple[int, int | None]]) -> tuple[DataFrame, DataFrame]:
+def ends(
+    spark: SparkSession, ids: list[int | None], edges: list[tuple[int, int | None]]
+) -> tuple[DataFrame, DataFrame]:
     return spark.createDataFrame([(i,) for i in ids], "id long"), spark.createDataFrame(edges, "src long, dst long")
 
 

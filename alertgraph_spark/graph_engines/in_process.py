@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import duckdb
 import numpy as np
 import numpy.typing as npt
@@ -117,11 +119,11 @@ def find_matches(engine: Engine, pattern: str, where: str, vertices: pa.Table, e
     Equi-joins along the pattern: a hub costs its in-degree times its out-degree.
     """
     way = read_pattern(pattern)
-    joins = [f'vertices AS "{way.vertices[0]}"']
-    for source, edge, target in zip(way.vertices, way.edges, way.vertices[1:], strict=False):
-        joins.append(f'JOIN edges AS "{edge}" ON "{edge}".src = "{source}".id')
-        joins.append(f'JOIN vertices AS "{target}" ON "{target}".id = "{edge}".dst')
-    ids = ", ".join(f'"{name}".id AS "{name}"' for name in way.vertices)
+    joins = [f"vertices AS {way.vertices[0]}"]
+    for edge, (source, target) in zip(way.edges, pairwise(way.vertices), strict=True):
+        joins.append(f"JOIN edges AS {edge} ON {edge}.src = {source}.id")
+        joins.append(f"JOIN vertices AS {target} ON {target}.id = {edge}.dst")
+    ids = ", ".join(f"{name}.id AS {name}" for name in way.vertices)
     try:
         return engine.query(
             f"SELECT {ids} FROM {' '.join(joins)} WHERE ({where}\n)", {"vertices": vertices, "edges": edges}

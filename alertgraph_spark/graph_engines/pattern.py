@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from alertgraph_spark.errors import ConfigError
@@ -23,8 +24,8 @@ class Way(NamedTuple):
 
     def __str__(self) -> str:
         """The pattern as GraphFrames reads it."""
-        ends = zip(self.vertices, self.edges, self.vertices[1:], strict=False)
-        return "; ".join(f"({a})-[{e}]->({b})" for a, e, b in ends) or f"({self.vertices[0]})"
+        steps = zip(self.edges, pairwise(self.vertices), strict=True)
+        return "; ".join(f"({a})-[{e}]->({b})" for e, (a, b) in steps) or f"({self.vertices[0]})"
 
 
 def read_pattern(text: str) -> Way:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -54,24 +55,25 @@ def match_motifs(
     hits = [arrow_schema(MOTIF_HITS).empty_table()]
     for motif in motifs:
         found = find_matches(motif.pattern, motif.where, facts, edges)
-        matched = engine.query((_hub_sql if motif.hub else _chain_sql)(motif, vertices.schema), {"found": found, "vertices": vertices})
+        sql = _hub_sql(motif, vertices.schema) if motif.hub else _chain_sql(motif)
+        matched = engine.query(sql, {"found": found, "vertices": vertices})
         hits.append(conform_arrow(matched.append_column("motif", pa.repeat(motif.id, matched.num_rows)), MOTIF_HITS))
     in_order = "SELECT * FROM hits ORDER BY subgraph_id, motif, episodes, path"
     return conform_arrow(engine.query(in_order, {"hits": pa.concat_tables(hits)}), MOTIF_HITS)
 
 
-def _chain_sql(motif: Motif, _: pa.Schema) -> str:
+def _chain_sql(motif: Motif) -> str:
     """Matches from the ids found: an answer on the way back is no further hop, so a path that comes back is no match."""
-    first, *later = motif.chain
+    first, last = motif.chain[0], motif.chain[-1]
     stops = [f"{first}.origin", *(f"{name}.destination" for name in motif.chain)]
     # A host that is named twice in a row (an alert about itself) is one stop of the path.
-    new = [f"CASE WHEN {stop} <> {before} THEN {stop} END" for before, stop in zip(stops, stops[1:], strict=False)]
+    new = [f"CASE WHEN {stop} <> {before} THEN {stop} END" for before, stop in pairwise(stops)]
     joins = [f"JOIN vertices AS {name} ON {name}.id = found.{name}" for name in motif.chain]
     ids = ", ".join(_EPISODE_ID.format(id=f"{name}.id") for name in motif.chain)
     return f"""
         WITH stopped AS (
             SELECT {first}.subgraph_id, [{ids}] AS episodes, [{", ".join([stops[0], *new])}] AS stops,
-                {first}.started_at, {motif.chain[-1]}.started_at AS ended_at
+                {first}.started_at, {last}.started_at AS ended_at
             FROM found {" ".join(joins)}
         ),
         gone AS (SELECT *, [stop FOR stop IN stops IF stop IS NOT NULL] AS path FROM stopped)
@@ -80,7 +82,7 @@ def _chain_sql(motif: Motif, _: pa.Schema) -> str:
 
 
 def _hub_sql(motif: Motif, schema: pa.Schema) -> str:
-    """Matches from the ids found: the episodes of a hub that has enough spokes; its path is who acts, then who is acted upon."""
+    """Matches from the ids found: the episodes of a hub with enough spokes; the path is who acts, then who is acted upon."""
     spokes = f"list({motif.spokes})"
     if pa.types.is_list(schema.field(motif.spokes).type):
         spokes = f"flatten({spokes})"

@@ -68,7 +68,8 @@ class Motif:
 
 
 def _has(vertex: str, *tactics: str) -> str:
-    return "(" + " or ".join(f"array_contains({vertex}.tactics, '{tactic}')" for tactic in tactics) + ")"
+    any_of = " or ".join(f"array_contains({vertex}.tactics, '{tactic}')" for tactic in tactics)
+    return f"({any_of})" if len(tactics) > 1 else any_of
 
 
 _CROSSES = """e.kind = 'pivot' and a.origin_zone in ('it', 'external')

@@ -8,7 +8,7 @@ from alertgraph_spark.embedded import Engine
 
 
 def list_vertices(engine: Engine, episodes: pa.Table) -> pa.Table:
-    """List the vertices of the graph; one row is one linked episode, with `id`, `subgraph_id`, `started_at` and `records.FACTS`.
+    """List the vertices of the graph; one row is one linked episode: `id`, `subgraph_id`, `started_at` and `records.FACTS`.
 
     An alert about one host begins and ends there: `origin` is `destination`. `victims` are the accounts that it names, else
     its `destination`; `t0` is its start in microseconds since 1970.
