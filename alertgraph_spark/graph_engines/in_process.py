@@ -116,7 +116,7 @@ def find_matches(engine: Engine, pattern: str, where: str, vertices: pa.Table, e
 
     Notes
     -----
-    Equi-joins along the pattern: a hub costs its in-degree times its out-degree.
+    Equi-joins along the pattern, whatever else the condition compares: a hub costs its in-degree times its out-degree.
     """
     way = read_pattern(pattern)
     joins = [f"vertices AS {way.vertices[0]}"]
@@ -125,8 +125,7 @@ def find_matches(engine: Engine, pattern: str, where: str, vertices: pa.Table, e
         joins.append(f"JOIN vertices AS {target} ON {target}.id = {edge}.dst")
     ids = ", ".join(f"{name}.id AS {name}" for name in way.vertices)
     try:
-        return engine.query(
-            f"SELECT {ids} FROM {' '.join(joins)} WHERE ({where}\n)", {"vertices": vertices, "edges": edges}
-        )
+        sql = f"SELECT {ids} FROM {' '.join(joins)} WHERE ({where}\n)"  # the condition may end in a comment
+        return engine.query(sql, {"vertices": vertices, "edges": edges}, joins_as_written=True)
     except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException) as error:
         raise ConfigError(f"motif pattern {pattern!r}, condition {where!r}: {error}") from error

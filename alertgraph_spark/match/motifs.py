@@ -83,34 +83,43 @@ def _chain_sql(motif: Motif) -> str:
 
 def _hub_sql(motif: Motif, schema: pa.Schema) -> str:
     """Matches from the ids found: the episodes of a hub with enough spokes; the path is who acts, then who is acted upon."""
-    spokes = f"list({motif.spokes})"
+    n_spokes = f"count(DISTINCT {motif.spokes})"
     if pa.types.is_list(schema.field(motif.spokes).type):
-        spokes = f"flatten({spokes})"
+        n_spokes = f"len(list_distinct(flatten(list({motif.spokes}))))"
     regular = f"""
         SEMI JOIN (
-            SELECT subgraph_id, hub
+            SELECT hub
             FROM (
-                SELECT subgraph_id, hub, t0 - lag(t0) OVER (PARTITION BY subgraph_id, hub ORDER BY t0) AS gap
-                FROM (SELECT DISTINCT subgraph_id, hub, t0 FROM parts)
+                SELECT hub, t0 - lag(t0) OVER (PARTITION BY hub ORDER BY t0) AS gap
+                FROM (SELECT DISTINCT hub, t0 FROM parts)
             )
-            GROUP BY subgraph_id, hub
+            GROUP BY hub
             HAVING 1 - mad(gap) / median(gap) >= {motif.regularity}
-        ) USING (subgraph_id, hub)
+        ) USING (hub)
         """
     return f"""
-        WITH parts AS (
-            SELECT vertices.*, [{", ".join(motif.hub)}] AS hub
-            FROM vertices SEMI JOIN found ON found.{motif.chain[0]} = vertices.id
+        WITH hubs AS MATERIALIZED (
+            SELECT row_number() OVER () AS hub, ids
+            FROM (
+                SELECT list(id) AS ids
+                FROM vertices SEMI JOIN found ON found.{motif.chain[0]} = vertices.id
+                GROUP BY subgraph_id, {", ".join(motif.hub)}
+                HAVING {n_spokes} >= {motif.at_least}
+            )
         ),
-        hubs AS (
-            SELECT subgraph_id, hub, list({_EPISODE_ID.format(id="id")} ORDER BY t0, id) AS episodes,
+        parts AS (
+            SELECT hub, vertices.*
+            FROM (SELECT hub, unnest(ids) AS id FROM hubs) JOIN vertices USING (id)
+        ),
+        hits AS (
+            SELECT hub, any_value(subgraph_id) AS subgraph_id,
+                list({_EPISODE_ID.format(id="id")} ORDER BY t0, id) AS episodes,
                 list_sort(list_distinct(list(origin))) AS origins,
                 list_sort(list_distinct(list(destination))) AS destinations,
                 min(started_at) AS started_at, max(started_at) AS ended_at
             FROM parts
-            GROUP BY subgraph_id, hub
-            HAVING len(list_distinct({spokes})) >= {motif.at_least}
+            GROUP BY hub
         )
         SELECT *, origins || [name FOR name IN destinations IF NOT list_contains(origins, name)] AS path
-        FROM hubs {regular if motif.regularity else ""}
+        FROM hits {regular if motif.regularity else ""}
         """

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -18,25 +17,12 @@ Episode = tuple[int, int]
 """Start in microseconds, and id: in the order of time."""
 
 
-class Walk(NamedTuple):
-    """A walk from host to host, forward in time; of two walks the better is the smaller."""
+Walk = tuple[int, int, tuple[Episode, ...], tuple[str, ...]]
+"""A walk from host to host, forward in time: less one for each host; the sum of -ln(weight) of its links, each in whole
+thousandths of a nat; its episodes; its hosts. So of two walks the better is the smaller."""
 
-    missing: int
-    """Less one for each host."""
-    cost: int
-    """Sum of -ln(weight) of its links, each in whole thousandths of a nat."""
-    episodes: tuple[Episode, ...]
-    hosts: tuple[str, ...]
-
-
-class Hop(NamedTuple):
-    """A `pivot` link: `begin` are the hosts of its earlier episode, `destination` is where the later one arrives."""
-
-    later: Episode
-    earlier: Episode
-    begin: tuple[str, ...]
-    destination: str
-    cost: int
+Hop = tuple[Episode, Episode, tuple[str, ...], str, int]
+"""A `pivot` link: its later episode; its earlier one; the hosts of that; where the later one arrives; the cost."""
 
 
 def find_paths(engine: Engine, episodes: pa.Table, links: pa.Table, p: RankingParameters) -> pa.Table:
@@ -85,8 +71,8 @@ def find_paths(engine: Engine, episodes: pa.Table, links: pa.Table, p: RankingPa
     found = []
     for subgraph_id, rows in groupby(hops, itemgetter(0)):
         in_order = (
-            Hop((t1, id1), (t0, id0), (origin,) if origin == via else (origin, via), destination, cost)
-            for _, t1, id1, t0, id0, origin, via, destination, cost in rows
+            ((t1, later), (t0, earlier), (origin,) if origin == via else (origin, via), destination, cost)
+            for _, t1, later, t0, earlier, origin, via, destination, cost in rows
         )
         found.append({"subgraph_id": subgraph_id, "path": longest_path(in_order, p.path_width)})
     return pa.Table.from_pylist(found, schema=arrow_schema(PATHS))
@@ -95,23 +81,22 @@ def find_paths(engine: Engine, episodes: pa.Table, links: pa.Table, p: RankingPa
 def longest_path(hops: Iterable[Hop], width: int) -> tuple[str, ...] | None:
     """The hosts of the best walk over the hops of one subgraph, given in order; None where nobody moved."""
     reached: dict[Episode, list[Walk]] = {}
-    for hop in hops:
-        begun = Walk(0, 0, (hop.earlier,), hop.begin)
-        rivals = reached.get(hop.later, []).copy()
-        rivals += [
-            _grown(walk, hop)
-            for walk in (begun, *reached.get(hop.earlier, ()))
-            if walk.hosts[-1] == hop.destination or hop.destination not in walk.hosts
-        ]
-        best_of_set: dict[frozenset[str], Walk] = {}
-        for walk in sorted(rivals):
-            best_of_set.setdefault(frozenset(walk.hosts), walk)
-        reached[hop.later] = list(best_of_set.values())[:width]
-    walks = (walk for kept in reached.values() for walk in kept if len(walk.hosts) > 1)
+    for later, earlier, begin, destination, cost in hops:
+        rivals = reached.get(later, []).copy()
+        for _, cost_before, episodes, hosts in ((0, 0, (earlier,), begin), *reached.get(earlier, ())):
+            is_there = hosts[-1] == destination
+            if is_there or destination not in hosts:
+                grown = hosts if is_there else (*hosts, destination)
+                rivals.append((-len(grown), cost_before + cost, (*episodes, later), grown))
+        reached[later] = _best_of_each_set(rivals)[:width] if len(rivals) > 1 else rivals
+    walks = (walk for kept in reached.values() for walk in kept if len(walk[3]) > 1)
     best = min(walks, default=None)
-    return best.hosts if best else None
+    return best[3] if best else None
 
 
-def _grown(walk: Walk, hop: Hop) -> Walk:
-    hosts = walk.hosts if walk.hosts[-1] == hop.destination else (*walk.hosts, hop.destination)
-    return Walk(-len(hosts), walk.cost + hop.cost, (*walk.episodes, hop.later), hosts)
+def _best_of_each_set(walks: list[Walk]) -> list[Walk]:
+    """Of walks to one episode, the best for each set of hosts, best first."""
+    best: dict[frozenset[str], Walk] = {}
+    for walk in sorted(walks):
+        best.setdefault(frozenset(walk[3]), walk)
+    return list(best.values())
