@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from pyspark.sql import DataFrame
+import pyarrow as pa
 
 from alertgraph_spark.report.gather import gather
+from alertgraph_spark.schemas import EDGES, EVIDENCE, MEMBERS, NODES, SUBGRAPHS
 
 NAME = "report.html"
 """The page's file in the folder of its run."""
 
-TABLES = ("subgraphs", "members", "evidence", "nodes", "edges")
-"""What a page is made of."""
+TABLES = {table.name: table.names for table in (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES)}
+"""What a page is made of: tables of a run and their columns."""
 
 NO_BOKEH = "not written: bokeh is not installed; pip install 'alertgraph-spark[report]', then: alertgraph report"
 
@@ -25,13 +26,13 @@ class Files(Protocol):
         """Write a file whole."""
 
 
-def write_report(tables: Mapping[str, DataFrame], record: Mapping[str, Any], files: Files) -> bool:
+def write_report(tables: Mapping[str, pa.Table], record: Mapping[str, Any], files: Files) -> bool:
     """Write the page of a run beside its tables; False where Bokeh, an extra, is not installed.
 
     Parameters
     ----------
     tables
-        Of the run as it was saved (`schemas.RESULTS`).
+        Of the run as it was saved (`schemas.RESULTS`), as Arrow tables or datasets.
     record
         What its `run.json` holds.
     """
