@@ -60,8 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
     with console.stage("read"):
         raw, start, end = read_alerts(spark, settings, formats, args.start, args.end)
-    folder = results.open_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
-    folder.make()
+    folder = results.make_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
     if args.compile:
         compiled.make_room(spark, args.compile)
     engine = {key: value for key, value in asdict(settings.graph).items() if key != "jars"}

@@ -92,6 +92,7 @@ def read_run(folder: RunFolder) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads(folder.read("run.json") or b"")
     except ValueError:
-        reason = "no such run, or one whose results were not saved"
-        raise ResultsError(f"{folder.place} holds no run.json: {reason}") from None
+        raise ResultsError(
+            f"{folder.place} holds no run.json: no such run, or one whose results were not saved"
+        ) from None
     return record
