@@ -269,6 +269,39 @@ def test_a_record_is_never_lost_while_it_is_replaced(spark: SparkSession, tmp_pa
     assert read_run(folder) == {"run_id": "run-1"}
 
 
+@pytest.mark.parametrize("call", ["copyFromLocalFile", "rename", "copyToLocalFile"])
+def test_a_table_whose_copy_breaks_off_is_not_there_and_is_copied_again(
+    call: str, spark: SparkSession, tmp_path: Path
+) -> None:
+    folder = HadoopFolder(spark, str(tmp_path / "run-1"))
+    saved_tables(HadoopFolder(spark, str(tmp_path / "run-1")))
+    system = folder._system
+
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            if name != call:
+                return getattr(system, name)
+
+            def fail(*arguments: Any) -> None:
+                if call == "copyToLocalFile":
+                    Path(arguments[2].toUri().getPath()).mkdir()
+                raise OSError(104, "Connection reset by peer")
+
+            return fail
+
+    folder._system = Broken()
+    with pytest.raises(ResultsError, match=r"cannot (read|write) .*: Connection reset by peer"):
+        if call == "copyToLocalFile":
+            folder.here("motif_hits")
+        else:
+            save_tables(empty_tables(), folder)
+    folder._system = system
+    if call != "rename":  # the old one gives way just before
+        assert read_tables(folder, ["motif_hits"])["motif_hits"].to_table().to_pylist() == [HIT]
+    save_tables(empty_tables(), folder)
+    assert read_tables(folder, ["motif_hits"])["motif_hits"].count_rows() == 0
+
+
 class Killed(Exception):
     """What stands for SIGKILL."""
 

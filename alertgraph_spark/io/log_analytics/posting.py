@@ -185,11 +185,9 @@ class _Table:
 
     def frame(self, is_large: bool) -> DataFrame | None:
         """The table for Spark, None where it leaves from here."""
-        return (
-            conform(self.read_frame(self.stream.table.name), self.stream.table)
-            if is_large and self.read_frame
-            else None
-        )
+        if self.read_frame is None or not is_large:
+            return None
+        return conform(self.read_frame(self.stream.table.name), self.stream.table)
 
     def plan(self, max_body_bytes: int) -> TablePlan:
         """How many rows it has, and into how many partitions it is cut; one leaves from here."""
@@ -200,18 +198,14 @@ class _Table:
     def sent(self, delivery: Delivery, plan: TablePlan, edges: Edges | None) -> Iterator[Receipt]:
         """Send it as it was planned, and yield a receipt for each batch."""
         frame = self.frame(plan.n_partitions > 1)
-        return (
-            here.sent(self.rows, delivery, edges or Edges())
-            if frame is None
-            else frames.sent(frame, delivery, plan, edges)
-        )
+        if frame is None:
+            return here.sent(self.rows, delivery, edges or Edges())
+        return frames.sent(frame, delivery, plan, edges)
 
     def written(self, encoder: RowEncoder, files: Files, place: str) -> PostCounts:
         """Write it as JSON lines to the folder of its Log Analytics table in `place`, which `files` is."""
         folder = self.stream.table_name
         frame = self.frame(here.count(self.rows) > SMALL_ROWS)
-        return (
-            here.written(self.rows, encoder, files, folder)
-            if frame is None
-            else frames.written(frame, encoder, f"{place}/{folder}")
-        )
+        if frame is None:
+            return here.written(self.rows, encoder, files, folder)
+        return frames.written(frame, encoder, f"{place}/{folder}")

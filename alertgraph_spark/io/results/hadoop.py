@@ -87,20 +87,25 @@ class HadoopFolder:
     def put(self, name: str, fill: Callable[[Path], None]) -> None:
         """Fill a folder here, copy it beside the place, then move it there; the one here is kept to be read."""
         path, torn = self._path(name), self._path(f"_{name}{_TORN}")
-        made = self._copies / name
+        made, copy = self._copies / f"_{name}{_TORN}", self._copies / name
         with told("write", f"{self.place}/{name}"):
+            shutil.rmtree(copy, ignore_errors=True)
             fill(emptied(made))
             self._system.delete(torn, True)
             self._system.copyFromLocalFile(False, True, self._local(made), torn)
             self._system.delete(path, True)
             _done(self._system.rename(torn, path))
+            made.rename(copy)
 
     def here(self, name: str) -> Path | None:
         """The copy."""
         path, copy = self._path(name), self._copies / name
+        torn = copy.with_name(f"_{name}{_TORN}")
         with told("read", f"{self.place}/{name}"):
             if not copy.is_dir() and self._system.exists(path):
-                self._system.copyToLocalFile(False, path, self._local(copy), True)  # without checksum files
+                shutil.rmtree(torn, ignore_errors=True)
+                self._system.copyToLocalFile(False, path, self._local(torn), True)  # without checksum files
+                torn.rename(copy)
         return copy if copy.is_dir() else None
 
     def _path(self, name: str) -> Any:
