@@ -23,11 +23,11 @@ $(STAMP): setup.py constraints.txt examples/setup_env.sh
 	@touch $@
 
 # Both stay away where npm cannot be reached: the tests say so. From Azurite 3.37 on Node 22 is needed.
-$(AZURITE): examples/setup_npm.sh | $(STAMP)
-	@bash $< $(VENV) azurite azurite@3.35.0
+$(AZURITE): examples/setup_npm.sh examples/npm/azurite/package-lock.json | $(STAMP)
+	@bash $< $(VENV) azurite
 
-$(KUSTO): examples/setup_npm.sh | $(STAMP)
-	@bash $< $(VENV) kusto @kusto/language-service-next@12.4.1
+$(KUSTO): examples/setup_npm.sh examples/npm/kusto/package-lock.json | $(STAMP)
+	@bash $< $(VENV) kusto
 
 demo: $(STAMP) ## rank the example plant's alerts and show what came out
 	@$(BIN)/python examples/demo.py

@@ -23,6 +23,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from alertgraph_spark.alerts import normalise_alerts
+from alertgraph_spark.clean_text import printed
 from alertgraph_spark.cli import exit_code
 from alertgraph_spark.compare import COMPARED, compare_runs, comparison_text
 from alertgraph_spark.errors import ConfigError, ResultsError
@@ -150,7 +151,8 @@ def compare_folders(args: argparse.Namespace) -> int:
     runs = [_saved(folder, COMPARED) for folder in folders]
     found = compare_runs(runs[0], runs[1], args.rows)
     if args.shape == "json":
-        _say(json.dumps({"run_a": records[0]["run_id"], "run_b": records[1]["run_id"], **found}, indent=2))
+        both = {"run_a": records[0]["run_id"], "run_b": records[1]["run_id"], **found}
+        sys.stdout.write(json.dumps(both, indent=2) + "\n")  # JSON escapes by itself
         return 0
     for name, record in zip("AB", records, strict=True):
         window = " to ".join(str(record["window"][end])[:16] for end in ("start", "end"))
@@ -200,7 +202,7 @@ def _told_as_the_formats(spark: SparkSession, format_: Format) -> Iterator[None]
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(printed(line) + "\n")
 
 
 def _report_head(args: argparse.Namespace, sample: samples.Sample) -> Iterator[str]:
@@ -240,6 +242,7 @@ def check_samples(spark: SparkSession, format_: Format) -> list[list[str]]:
 
 def cli() -> None:
     """Entry point."""
+    session.keep_files_private()
     sys.exit(main())
 
 

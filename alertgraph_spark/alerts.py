@@ -8,8 +8,10 @@ from functools import reduce
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructField
 
 from alertgraph_spark.asset_list import with_assets
+from alertgraph_spark.clean_text import NAME_LIMIT, VALUE_LIMIT, clean_sql
 from alertgraph_spark.columns import NO_TEXTS, sql_text
 from alertgraph_spark.entities import entity_key_sql
 from alertgraph_spark.format_expressions import with_expressions
@@ -33,8 +35,8 @@ def normalise_alerts(
 
     One input and one output row is one exported line. The output has the columns of `schemas.ALERTS`, then `named`
     (addresses, and the host that the line says has each), `file`, `table`, `line` (evidence for a refusal), `reason` (null
-    for an alert), `file_id` (a hash) and `unknown` (words of severity, tactic or technique that no table knows). Nothing is
-    dropped.
+    for an alert), `file_id` (a hash), `unknown` (words of severity, tactic or technique that no table knows) and `n_left_out`
+    (entities beyond those that an alert keeps). No line is dropped.
 
     Parameters
     ----------
@@ -69,12 +71,15 @@ _EVIDENCE = (
     "xxhash64(file) as file_id",
 )
 
+_GIVEN = ("columns.", "source.", "target.", "other.", "source_zone", "target_zone")
+"""How the columns begin that a format's expressions give."""
+
 _WORDS = {"tactics": tactic_words, "techniques": technique_words}
 
 
 def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     """What the lines of one table say, read by its format; the columns are the same for all formats."""
-    given = with_expressions(raw, format_)
+    given = _clean(with_expressions(raw, format_))
 
     def column(name: str, type_: str = "string") -> str:
         return f"`columns.{name}`" if name in format_.columns else f"cast(null as {type_})"
@@ -85,12 +90,12 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     degree = column("severity", "string" if scale else "double")
     words = {name: of for name, of in _WORDS.items() if name in format_.columns}
     lines = given.selectExpr(
-        f"coalesce(nullif({column('alert_id')}, ''), _ItemId, sha2(concat_ws('|', {content}), 256)) as alert_id",
+        f"coalesce({column('alert_id')}, _ItemId, sha2(concat_ws('|', {content}), 256)) as alert_id",
         "_ItemId as item_id",
         *("site", "table", "file", "_corrupt_record"),
         f"{sql_text(format_.name)} as source",
         f"{column('product')} as product",
-        f"nullif(trim({column('name')}), '') as name",
+        f"{column('name')} as name",
         f"{column('rule_id')} as rule_id",
         f"{severity_of(degree, scale)} as severity",
         f"{degree} as degree",
@@ -98,7 +103,7 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         f"{column('observed_at', 'timestamp')} as own_time",
         "try_cast(TimeGenerated as timestamp) as received_at",
         "coalesce(`where`, false) as is_alert",
-        *[f"`{end}_{what}`" for end in ("source", "target") for what in ("zone", "level")],
+        *[text for end in ends for text in (f"`{end}_zone`", f"{_level(f'`{end}_level`')} as {end}_level")],
         f"{_others(format_.other)} as others",
         *[
             f"{entity_key_sql(kind, f'`{end}.{kind}`')} as `{end}.{kind}`"
@@ -119,6 +124,25 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         *("others", *known, *_EVIDENCE),
         f"concat({', '.join([*strange, NO_TEXTS])}) as unknown",
     )
+
+
+def _clean(given: DataFrame) -> DataFrame:
+    """Clean every text that a format's expressions give, each where it is alone; the exported columns stay as they are."""
+    return given.selectExpr(*[_clean_field(field) for field in given.schema.fields])
+
+
+def _clean_field(field: StructField) -> str:
+    name, type_ = f"`{field.name}`", field.dataType.simpleString()
+    if not field.name.startswith(_GIVEN) or type_ not in ("string", "array<string>"):
+        return name
+    limit = NAME_LIMIT if field.name == "columns.name" else VALUE_LIMIT
+    text = clean_sql(name, limit) if type_ == "string" else f"transform({name}, text -> {clean_sql('text', limit)})"
+    return f"{text} as {name}"
+
+
+def _level(number: str) -> str:
+    """A Purdue level; what is none, such as the number NaN that a text may spell, would be above every other score."""
+    return f"if({number} between 0D and 5D, {number}, null)"
 
 
 def _end(end: str, kinds: Mapping[str, str]) -> str:
@@ -170,18 +194,20 @@ def find_repeats(lines: DataFrame) -> DataFrame:
     """Find the rows that say again what another row says: delivered twice, or updated by a later row.
 
     Output is `row` and `status` of each superfluous line: of the rows of one alert that were received before the end of the
-    window, the one received last stands.
+    window, the one received last stands. Of one alert are rows of one site, format, id and name: an id is often the text of
+    a row, and one that says the id of another alert must not take its place.
 
     Notes
     -----
-    One shuffle of a number a row; only the alerts that come more than once are sorted.
+    One shuffle of a number a row, a hash that finds the rows worth a comparison; only these are sorted, by what they say.
     """
+    said = ("site", "source", "alert_id", "name")
     valid = lines.filter(F.col("status").isin("alert", "history")).select(
-        "row", "received_at", "status", F.xxhash64("site", "source", "alert_id").alias("alert")
+        "row", "received_at", "status", *said, F.xxhash64(*said).alias("hash")
     )
-    more_than_once = valid.groupBy("alert").agg(F.count(F.lit(1)).alias("n")).filter("n > 1").select("alert")
-    newest = Window.partitionBy("alert").orderBy(F.desc("received_at"), "row")
-    repeated = valid.join(F.broadcast(more_than_once), on="alert", how="left_semi")
+    more_than_once = valid.groupBy("hash").agg(F.count(F.lit(1)).alias("n")).filter("n > 1").select("hash")
+    newest = Window.partitionBy(*said).orderBy(F.desc("received_at"), "row")
+    repeated = valid.join(F.broadcast(more_than_once), on="hash", how="left_semi")
     return repeated.withColumn("place", F.row_number().over(newest)).filter("place > 1").select("row", "status")
 
 

@@ -14,15 +14,22 @@ from alertgraph_spark.source_format import Asset
 
 _BOTH = ("source", "target")
 
-WITH_LINE = ("named", "file", "table", "line", "reason", "file_id", "unknown")
-"""What a normalised line carries beside the alert: addresses and whose they are, where it stands, why it was refused, and
-what was not understood."""
+WITH_LINE = ("named", "file", "table", "line", "reason", "file_id", "unknown", "n_left_out")
+"""What a normalised line carries beside the alert: addresses and whose they are, where it stands, why it was refused, what
+was not understood, and how many of its entities are more than an alert keeps."""
+
+MOST_OTHERS = 50
+"""Accounts, and other entities beside its two ends, that an alert keeps. An alert of Sentinel names a handful, and 500 at the
+most of all kinds (learn.microsoft.com/azure/sentinel/map-data-fields-to-entities); one forged line names thousands, each of
+which would be asked for links."""
 
 
 def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
     """Resolve both ends by the asset list, settle their zones and put all entities in one array.
 
-    Row grain is unchanged. An alert whose two ends are one machine is about that machine: it has no source.
+    Row grain is unchanged. An alert whose two ends are one machine is about that machine: it has no source. A name with an
+    address that the list gives another machine has no role: whoever raises an alert writes the name, and a scanner's may
+    speak from anywhere.
     """
     lines = lines.withColumns({f"{end}_addresses": F.expr(_addresses(end)) for end in _BOTH})
     if assets:
@@ -30,6 +37,8 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
         listed = _listed(lines.sparkSession, assets)
         for end in _BOTH:
             lines = _join_assets(lines, end, assets, listed)
+            if any(asset.role for asset in assets):
+                lines = _without_role_of_others(lines, end, listed)
     else:
         lines = lines.withColumns({f"{end}_role": F.lit(None).cast("string") for end in _BOTH})
     is_loop = "coalesce(source_entity = target_entity, false)"
@@ -47,8 +56,17 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
         f"{end}_zone": zone_of(F.col(f"{end}_entity"), F.col(f"{end}_zone"), F.col(f"{other}_entity"))
         for end, other in (_BOTH, _BOTH[::-1])
     }
-    entities = F.expr(f"array_distinct(concat({_entity('source')}, {_entity('target')}, others))")
-    return lines.withColumns({**zones, "entities": entities}).select(*ALERTS.names, *WITH_LINE)
+    entities = F.expr(f"array_distinct(concat({_entity('source')}, {_entity('target')}, {_FIRST_OTHERS}))")
+    n_left_out = F.expr(f"size(others) - size({_FIRST_OTHERS})")
+    return lines.withColumns({**zones, "entities": entities, "n_left_out": n_left_out}).select(
+        *ALERTS.names, *WITH_LINE
+    )
+
+
+_FIRST_OTHERS = (
+    f"if(size(others) <= {MOST_OTHERS}, others, concat(slice(filter(others, o -> o.kind = 'account'), 1, {MOST_OTHERS}),"
+    f" slice(filter(others, o -> o.kind <> 'account'), 1, {MOST_OTHERS})))"
+)
 
 
 def _entity(end: str) -> str:
@@ -95,6 +113,19 @@ def _join_assets(lines: DataFrame, end: str, assets: Sequence[Asset], listed: Da
         fact("level", "purdue_level", f"{end}_level"),
         fact("role", "role", "cast(null as string)"),
     )
+
+
+def _without_role_of_others(lines: DataFrame, end: str, listed: DataFrame) -> DataFrame:
+    """Take the role from an end that has a name, and an address that the list gives a machine of another name."""
+    owners = F.broadcast(listed.filter("host like 'host:%'").select("key", F.col("host").alias("owner")))
+    role, is_other = f"{end}_role", F.lit(False)
+    columns = lines.columns
+    for place in (1, 2):  # ip and mac
+        owner = owners.toDF(f"key_{place}", f"owner_{place}")
+        address = F.expr(f"try_element_at({end}_addresses, {place})")
+        lines = lines.join(owner, on=address == F.col(f"key_{place}"), how="left")
+        is_other |= F.coalesce(F.col(f"owner_{place}") != F.col(f"{end}_entity"), F.lit(False))
+    return lines.withColumn(role, F.when(~is_other, F.col(role))).select(columns)
 
 
 def _listed(spark: SparkSession, assets: Sequence[Asset]) -> DataFrame:

@@ -42,7 +42,7 @@ def count_lines(lines: DataFrame, repeats: DataFrame, tables: Iterable[str] = ()
     Parameters
     ----------
     lines
-        One row is one line, with `table`, `status`, `reason` and `unknown`.
+        One row is one line, with `table`, `status`, `reason`, `unknown` and `n_left_out`.
     repeats
         `row` and `status` of the lines that say again what another says.
     tables
@@ -53,7 +53,8 @@ def count_lines(lines: DataFrame, repeats: DataFrame, tables: Iterable[str] = ()
     One job over the lines and one over the few repeats; one more where there are unknown words.
     """
     n_unknown = F.sum(F.size("unknown")).alias("n_unknown")
-    rows = lines.groupBy("table", "status", "reason").agg(F.count(F.lit(1)).alias("n"), n_unknown).collect()
+    n_left_out = F.sum("n_left_out").alias("n_left_out")
+    rows = lines.groupBy("table", "status", "reason").agg(F.count(F.lit(1)).alias("n"), n_unknown, n_left_out).collect()
     again = {row["status"]: row["count"] for row in repeats.groupBy("status").count().collect()}
     by_status, by_reason = Counter[str](), Counter[str]()
     inside, before = Counter[str](), Counter[str]()
@@ -76,6 +77,7 @@ def count_lines(lines: DataFrame, repeats: DataFrame, tables: Iterable[str] = ()
             "duplicates": again.get("alert", 0),
             "out_of_window": by_status["out_of_window"] + by_status["history"],
             "rejected": by_status["rejected"],
+            "entities_left_out": sum(row["n_left_out"] for row in rows if row["status"] == "alert"),
             "history": by_status["history"] - again.get("history", 0),
             **{f"rows_{table}": inside[table] for table in tables},
         },

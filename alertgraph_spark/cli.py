@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, TextIO
 
+from alertgraph_spark.clean_text import printed, printed_lines
 from alertgraph_spark.errors import AlertGraphError, PublishError
 
 _SPAN = re.compile(r"([1-9]\d{0,4})([mhd])")
@@ -77,6 +78,13 @@ def _span(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+class _OneLine(logging.Formatter):
+    """A message as one line, whatever text of an alert or a file stands in it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printed(super().formatMessage(record))
+
+
 class Console:
     """Prints what happens: a line a stage, then the top subgraphs and where to look next."""
 
@@ -85,14 +93,16 @@ class Console:
     def __init__(self, out: TextIO | None = None) -> None:
         """Print to `out`, or to the standard output."""
         self._out = out or sys.stdout
-        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+        to_stderr = logging.StreamHandler()
+        to_stderr.setFormatter(_OneLine("%(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=logging.WARNING, handlers=[to_stderr])
         logging.getLogger("alertgraph_spark").setLevel(logging.INFO)
         logging.getLogger("alertgraph_spark.io").setLevel(logging.WARNING)  # its stages are lines of their own
         logging.getLogger("py4j").setLevel(logging.WARNING)
 
     def say(self, text: str = "") -> None:
-        """Print a line at once: a scheduler's log shows where a run is."""
-        self._out.write(text + "\n")
+        """Print a line at once: a scheduler's log shows where a run is. Text of alerts makes no second one."""
+        self._out.write(printed(text) + "\n")
         self._out.flush()
 
     def on_stage(self, stage: str, rows: int | None, seconds: float) -> None:
@@ -177,15 +187,23 @@ def _missing(counts: Any) -> int:
 
 
 def remarks(record: Mapping[str, Any]) -> dict[str, str]:
-    """What an operator should know of the lines that were read.
+    """What an operator should know of the lines that were read, of what was too much, and of what the budget hides.
 
-    Why some were refused, which words no table knows, and which tables have gone silent: they had rows before the window and
-    have none in it.
+    Why some were refused, which words no table knows, which tables have gone silent (they had rows before the window and have
+    none in it), and what was left out of alerts and of the graph since a flood had brought more than can be held.
     """
     told = {"refused": record["rejected_by_reason"], "unknown": record["unknown_words"]}
     said = {name: "; ".join(f"{n:,} {word}" for word, n in words.items()) for name, words in told.items() if words}
     if gone := [f"{table} ({n:,} rows before the window)" for table, n in record["silent"].items() if n]:
         said["SILENT"] = f"no row in the window of {', '.join(gone)}: is it still exported?"
+    limits = {
+        "entities_left_out": "entities left out of alerts that name more than 50 accounts or 50 others",
+        "links_left_out": "links left out, of the sites and entities with most: more than graph.driver_max_links",
+    }
+    if over := [f"{n:,} {what}" for name, what in limits.items() if (n := record.get("counts", {}).get(name))]:
+        said["WARNING"] = "; ".join(over)
+    if n := record.get("counts", {}).get("crowded"):
+        said["CROWDED"] = f"{n:,} not shown that score like one of their site and day that is: look at them too"
     return said
 
 
@@ -197,11 +215,11 @@ def exit_code(main: Callable[[], int]) -> int:
     try:
         return main()
     except AlertGraphError as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        sys.stderr.write(printed_lines(f"{type(error).__name__}: {error}") + "\n")
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; what was saved is incomplete and is replaced by the next run\n")
         return 1
     except Exception:  # noqa: BLE001  # the outermost frame: a defect ends with its trace and exit code 1
-        traceback.print_exc()
+        sys.stderr.write(printed_lines(traceback.format_exc()))
         return 1

@@ -12,8 +12,9 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.columns import DAY, episode_id
-from alertgraph_spark.errors import GraphEngineError, GraphInvariantError
+from alertgraph_spark.errors import GraphInvariantError
 from alertgraph_spark.graph import AlertGraph
+from alertgraph_spark.link_limit import LinkLimit
 from alertgraph_spark.schemas import CUTS, LINKS
 from alertgraph_spark.table import conform
 from alertgraph_spark.unite import unite_in_turn
@@ -22,7 +23,9 @@ CONTEXT_SHARE = 0.15
 """Share of past hours above which a type is shown as context, not as evidence: it is nearly everyday noise."""
 
 
-def find_subgraphs(graph: AlertGraph, max_sessions: int, chance_links: float) -> tuple[DataFrame, DataFrame]:
+def find_subgraphs(
+    graph: AlertGraph, max_sessions: int, chance_links: float, limit: LinkLimit | None = None
+) -> tuple[DataFrame, DataFrame]:
     """Assign each linked session to one subgraph of at most `max_sessions`.
 
     Parameters
@@ -36,16 +39,14 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int, chance_links: float) ->
         larger a subgraph, the surer a link must be, and two small ones may still meet after days. Where each session finds
         one by chance alone, what is unrelated hangs together without end (Erdős and Rényi, On the evolution of random graphs,
         1960).
+    limit
+        Links of components to be taken apart that the driver may hold; `graph.driver_max_links` if not given. Of larger
+        components the weakest links are left out, as if they had been refused.
 
     Returns
     -------
     tuple of DataFrame
-        `id`, `component` for every vertex; and the refused links, `src`, `dst`.
-
-    Raises
-    ------
-    GraphEngineError
-        If the components that are taken apart have more links than `graph.driver_max_links`.
+        `id`, `component` for every vertex; and the refused links, `src`, `dst`: where links were left out, all that may be.
 
     Notes
     -----
@@ -58,28 +59,35 @@ def find_subgraphs(graph: AlertGraph, max_sessions: int, chance_links: float) ->
     likeliest = F.max("chance").over(Window.partitionBy("component"))
     is_doubtful = (F.col("size") > max_sessions) | (F.col("size") * likeliest > chance_links)
     doubtful = inside.withColumn("is_doubtful", is_doubtful).filter("is_doubtful")
-    links = _on_driver(doubtful.select("turn", "src", "dst", "weight", "chance"), max_sessions, graph.driver_max_links)
-    if links.empty:
+    columns = ["turn", "src", "dst", "weight", "chance"]
+    limit = limit or LinkLimit(graph.driver_max_links)
+    before = limit.n_left_out
+    links = _on_driver(doubtful.select(*columns, "component"), "component", limit)[columns]
+    if links.empty and limit.n_left_out == before:
         return components, graph.edges.select("src", "dst").limit(0)
     parts, refused = unite_in_turn(links.itertuples(index=False, name=None), max_sessions, chance_links)
     spark = graph.edges.sparkSession
+    part = F.col("part")
+    if limit.n_left_out > before:
+        # A session all of whose links were left out is by itself.
+        ends = doubtful.select(F.explode(F.array("src", "dst")).alias("id")).distinct().withColumn("alone", F.col("id"))
+        components = components.join(ends, on="id", how="left")
+        part = F.coalesce(part, "alone")
     split = spark.createDataFrame(list(parts.items()), "id bigint, part bigint")
     components = components.join(F.broadcast(split), on="id", how="left").select(
-        "id", F.coalesce("part", "component").alias("component")
+        "id", F.coalesce(part, "component").alias("component")
     )
+    if limit.n_left_out > before:
+        return components, doubtful.select("src", "dst")
     return components, spark.createDataFrame(refused, "src bigint, dst bigint")
 
 
-def _on_driver(links: DataFrame, max_sessions: int, max_links: int) -> pd.DataFrame:
-    """The links, unless they are more than the driver may hold."""
-    found = links.limit(max_links + 1).toPandas()
-    if len(found) > max_links:
-        raise GraphEngineError(
-            f"subgraphs above {max_sessions:,} episodes, or held by chance, have more than {max_links:,} links:"
-            " too many to cut on the driver. Raise graph.driver_max_links, or ranking.max_sessions, or lower"
-            " ranking.coincidence"
-        )
-    return found
+def _on_driver(links: DataFrame, of: str, limit: LinkLimit) -> pd.DataFrame:
+    """The links, as many as the driver may hold: of the largest groups the weakest are left out."""
+    found = links.limit(limit.most + 1).toPandas()
+    if len(found) <= limit.most:
+        return found
+    return limit.fairly(links, of, F.desc("weight"), F.col("src"), F.col("dst")).toPandas()
 
 
 def session_links(links: DataFrame, episodes: DataFrame) -> DataFrame:
@@ -114,16 +122,12 @@ def with_component(episodes: DataFrame, components: DataFrame) -> DataFrame:
     return joined.withColumn("component", F.coalesce("component", "session"))
 
 
-def unite_parts(episodes: DataFrame, links: DataFrame, max_sessions: int, driver_max_links: int) -> DataFrame:
+def unite_parts(episodes: DataFrame, links: DataFrame, max_sessions: int, limit: LinkLimit) -> DataFrame:
     """Unite parts along links between their sessions that are not left to chance, strongest first.
 
-    Input and output are one row an episode, with its `session` and `component`. The links (`src`, `dst`, `weight`) come to
-    the driver: those by which strong groups absorb, at most one a session of a host.
-
-    Raises
-    ------
-    GraphEngineError
-        If they are more than `driver_max_links`.
+    Input and output are one row an episode, with its `session` and `component`. The links (`schemas.LINKS`) come to the
+    driver: those by which strong groups absorb, at most one a session of a host. Where they are more than `limit` allows, the
+    weakest of the sites with most are left out.
     """
     sizes = episodes.groupBy("component").agg(F.countDistinct("session").alias("size"))
     parts = episodes.select("session", "component").distinct().join(sizes, on="component", how="inner")
@@ -131,7 +135,7 @@ def unite_parts(episodes: DataFrame, links: DataFrame, max_sessions: int, driver
     between = links.join(a, on="src", how="inner").join(b, on="dst", how="inner").filter("src_part <> dst_part")
     asked = between.withColumns({"turn": F.lit(0), "chance": F.lit(0.0)})
     columns = ("turn", "src_part", "dst_part", "weight", "chance")
-    found = _on_driver(asked.select(*columns, "src_size", "dst_size"), max_sessions, driver_max_links)
+    found = _on_driver(asked.select(*columns, "src_size", "dst_size", "site", "src", "dst"), "site", limit)
     if found.empty:
         return episodes
     sizes_of = {

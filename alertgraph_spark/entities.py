@@ -53,7 +53,9 @@ def entity_key_sql(kind: str, text: str) -> str:
     elif kind == "host":
         is_name = f"not {text} rlike '^[0-9.]+$|:|^([0-9a-f]{{2}}-){{5}}'"
         address = f"when {text} rlike '{_MAC}' then {entity_key_sql('mac', text)} else {entity_key_sql('ip', text)}"
-        key = f"case when {is_name} then concat('host:', substring_index({text}, '.', 1)) {address} end"
+        # Without a label there is no name: `.example` and `.org` are not one machine.
+        label = f"nullif(trim(substring_index({text}, '.', 1)), '')"
+        key = f"case when {is_name} then concat('host:', {label}) {address} end"
     else:
         if kind == "ip":
             text = f"regexp_replace({text}, '^::ffff:', '')"
@@ -66,10 +68,10 @@ def entity_key_sql(kind: str, text: str) -> str:
 
 def _account_key(text: str) -> str:
     mark = sql_text("\\")
-    user = f"if(contains({text}, '@'), substring_index({text}, '@', 1), substring_index({text}, {mark}, -1))"
+    user = f"trim(if(contains({text}, '@'), substring_index({text}, '@', 1), substring_index({text}, {mark}, -1)))"
     domain = (
-        f"case when contains({text}, '@') then substring_index(substring_index({text}, '@', -1), '.', 1)"
-        f" when contains({text}, {mark}) then substring_index(substring_index({text}, {mark}, 1), '.', 1) else '' end"
+        f"trim(case when contains({text}, '@') then substring_index(substring_index({text}, '@', -1), '.', 1)"
+        f" when contains({text}, {mark}) then substring_index(substring_index({text}, {mark}, 1), '.', 1) else '' end)"
     )
     # Windows writes `-\\name`, and `.\\name` for an account of the machine
     key = (

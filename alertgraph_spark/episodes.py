@@ -8,7 +8,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from alertgraph_spark.columns import hour_of, n_earlier
+from alertgraph_spark.columns import content_id, first_rows, hour_of, n_earlier
 from alertgraph_spark.schemas import EPISODES
 from alertgraph_spark.table import conform
 
@@ -18,26 +18,29 @@ PERIODIC_SHARE = 0.5
 PERIODIC_DAYS = 3
 """Days that it takes at least to know a routine."""
 
+MOST_ACCOUNTS = 50
+"""Accounts that an episode keeps, as many as an alert: the first, so that those of later alerts put none out."""
+
 _TYPE = ("site", "source", "name")
 _FOLD_KEY = ("site", "source_entity", "target_entity", "source", "name")
 _END_FACTS = ("source_zone", "target_zone", "source_level", "target_level", "source_role", "target_role")
 
 
 def with_bin(lines: DataFrame, gap_seconds: int) -> DataFrame:
-    """Put each alert in a bin: its fold key (site, both ends, format, name) as a number, and a span of `gap_seconds`.
+    """Put each alert in a bin: its fold key (site, both ends, format, name) as an id, and a span of `gap_seconds`.
 
     Row grain is unchanged. The columns are those that later stages use: `accounts` stands in place of `entities`. Two alerts
     of one bin are less than the gap apart, so a bin lies in one episode whole, and the fold can work on bins.
     """
     accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
     return lines.select(
-        *("row", "status", "reason", "file", "file_id", "line", "table", "unknown", "named"),
+        *("row", "status", "reason", "file", "file_id", "line", "table", "unknown", "named", "n_left_out"),
         *("alert_id", "item_id", "received_at", "observed_at"),
         *_FOLD_KEY,
         *_END_FACTS,
         *("severity", "tactics", "techniques"),
         accounts.alias("accounts"),
-        F.xxhash64(*_FOLD_KEY).alias("fold_key"),
+        content_id(*map(F.col, _FOLD_KEY)).alias("fold_key"),
         F.floor(F.unix_micros("observed_at") / (gap_seconds * 1_000_000)).alias("bin"),
     )
 
@@ -62,17 +65,19 @@ def fold_bins(alerts: DataFrame) -> DataFrame:
 def with_episode(bins: DataFrame, gap_seconds: int) -> DataFrame:
     """Number each bin's episode: a new one begins after a pause of more than `gap_seconds`.
 
-    Row grain is unchanged; adds `episode`, a hash of the key, as it now is, and the time at which the episode began.
+    Row grain is unchanged; adds `episode`, the `content_id` of the key, as it now is, and of the microsecond at which the
+    episode began.
     """
     # Facts may differ inside a bin, and then its rows overlap in time: the pause is from the latest end so far.
-    in_order = Window.partitionBy(F.xxhash64(*_FOLD_KEY)).orderBy("started_at", "ended_at", "tactics", "techniques")
+    in_order = Window.partitionBy(*_FOLD_KEY).orderBy("started_at", "ended_at", "tactics", "techniques")
     before = in_order.rowsBetween(Window.unboundedPreceding, -1)
     pause = F.unix_micros("started_at") - F.unix_micros(F.max("ended_at").over(before))
     opens = F.coalesce(pause > gap_seconds * 1_000_000, F.lit(True))
     so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     beginning = F.last(F.when(F.col("opens"), F.col("started_at")), ignorenulls=True).over(so_far)
     numbered = bins.withColumn("opens", opens).withColumn("beginning", beginning)
-    return numbered.withColumn("episode", F.xxhash64(*_FOLD_KEY, "beginning")).drop("opens", "beginning")
+    episode = content_id(*map(F.col, _FOLD_KEY), F.unix_micros("beginning"))
+    return numbered.withColumn("episode", episode).drop("opens", "beginning")
 
 
 def episode_of_bin(bins: DataFrame) -> DataFrame:
@@ -85,7 +90,7 @@ def fold_episodes(bins: DataFrame, alerts: DataFrame, chronic_share: float, warm
 
     Input is what `with_episode` returns, and the alerts for their accounts; one output row is one episode
     (`schemas.EPISODES`). Facts, tactics and techniques are those of its first bin, since alerts of one type between the same
-    entities share them; accounts are all.
+    entities share them; accounts are the first `MOST_ACCOUNTS`.
 
     Parameters
     ----------
@@ -106,25 +111,29 @@ def fold_episodes(bins: DataFrame, alerts: DataFrame, chronic_share: float, warm
     A routine is rare by the hour, and noise all the same: a type is chronic, too, where at least three past days, and half of
     all, brought it within an hour of this time of the day.
     """
-    facts = F.struct(*_FOLD_KEY, *_END_FACTS, "tactics", "techniques")
-    episodes = bins.groupBy("episode").agg(
+    facts = F.struct(*_END_FACTS, "tactics", "techniques")
+    episodes = bins.groupBy("episode", *_FOLD_KEY).agg(
         F.min_by(facts, F.struct("started_at", "ended_at", "tactics", "techniques")).alias("facts"),
         F.min("started_at").alias("started_at"),
         F.max("ended_at").alias("ended_at"),
         F.sum("n_alerts").alias("n_alerts"),
         F.max("severity").alias("severity"),
     )
-    episodes = episodes.select("facts.*", *[c for c in episodes.columns if c != "facts"]).join(
-        _accounts(bins, alerts), on="episode", how="left"
-    )
+    # Two keys of one id take 2^32 tries at names of one's own: their alerts are one episode, and no vertex comes twice.
+    of_one_id = Window.partitionBy("episode").orderBy(F.desc("severity"), *_FOLD_KEY)
+    episodes = first_rows(episodes, of_one_id, 1).select("facts.*", *[c for c in episodes.columns if c != "facts"])
+    episodes = episodes.join(_accounts(bins, alerts), on="episode", how="left")
     episodes = episodes.withColumn("accounts", F.coalesce("accounts", F.array().cast("array<string>")))
     return conform(_with_past(episodes, chronic_share, warm_up_hours), EPISODES)
 
 
 def _accounts(bins: DataFrame, alerts: DataFrame) -> DataFrame:
+    """The first accounts of each episode, by the bin in which they are named and then by name."""
     named = alerts.filter(F.size("accounts") > 0).select("fold_key", "bin", F.explode("accounts").alias("account"))
     each = named.distinct().join(episode_of_bin(bins), on=["fold_key", "bin"], how="inner")
-    return each.groupBy("episode").agg(F.array_sort(F.collect_set("account")).alias("accounts"))
+    once = each.groupBy("episode", "account").agg(F.min("bin").alias("bin"))
+    first = first_rows(once, Window.partitionBy("episode").orderBy("bin", "account"), MOST_ACCOUNTS)
+    return first.groupBy("episode").agg(F.array_sort(F.collect_set("account")).alias("accounts"))
 
 
 def _actor() -> Column:

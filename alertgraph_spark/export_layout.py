@@ -67,6 +67,17 @@ def container_of(table: str, have: Sequence[str]) -> str:
     return alike[0] if alike and expected not in alike else expected
 
 
+def spellings(container: str) -> tuple[str, ...]:
+    """How a container may be called, the likeliest first: a container's name may hold no underscore.
+
+    Examples
+    --------
+    >>> spellings("am-suricataeve_cl"), spellings("am-securityalert")
+    (('am-suricataeve-cl', 'am-suricataevecl', 'am-suricataeve_cl'), ('am-securityalert',))
+    """
+    return tuple(dict.fromkeys((container.replace("_", "-"), container.replace("_", ""), container)))
+
+
 def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 

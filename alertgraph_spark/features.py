@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.attack import OT_ACTS, STAGES, TACTICS
@@ -16,11 +16,20 @@ from alertgraph_spark.table import conform
 DAMPING = 0.85
 """Exponent by which the i-th distinct alert type counts less: many types of one flood must not outweigh two rare ones."""
 
+MOST_TYPES = 16
+"""Alert types of a subgraph that earn rarity, the most surprising: an attack has a dozen, names are invented without end."""
+
+NEW_TYPES = 4
+"""Never-seen names of one source and hour that earn rarity. Three things that are new may come in an hour; the fourth stands
+for all that follow, since a flood of new names is one thing. What is added to a subgraph takes nothing from it."""
+
 CROSSING = "it_ot_pivot"
 """The motif that tells of a crossing from IT into OT."""
 
 PURDUE_DEFAULTS = {"external": 5.0, "it": 4.0, "dmz": 3.5, "ot": 2.0}
 """Purdue level of a zone whose machine has none in the asset list (ISA-95 / IEC 62443 reference model)."""
+
+_OUTSIDE_OT = ("it", "dmz", "external")
 
 
 def describe_subgraphs(
@@ -88,6 +97,9 @@ def _facts(warm_up_hours: float) -> list[Column]:
     tactics = F.array_distinct(F.flatten(F.transform(in_order, lambda e: e["tactics"])))
     is_ot_act = (F.col("target_zone") == "ot") & F.arrays_overlap("tactics", F.array(*map(F.lit, OT_ACTS)))
     after_crossing = is_ot_act & (F.col("started_at") >= F.col("crossed_at"))
+    # Whoever raises an alert says the name of the machine that acts: no name alone silences a way into OT.
+    crosses = F.col("crossed_at").isNotNull() | (is_ot_act & F.col("source_zone").isin(*_OUTSIDE_OT))
+    is_planned_here = is_planned() & ~F.coalesce(crosses, F.lit(False))
     outer = F.greatest(_outer_level("source"), _outer_level("target"))
     inner = F.when(F.col("target_zone") == "ot", F.coalesce("target_level", F.lit(PURDUE_DEFAULTS["ot"])))
     return [
@@ -104,7 +116,7 @@ def _facts(warm_up_hours: float) -> list[Column]:
         F.coalesce(F.max(outer) - F.min(inner), F.lit(0.0)).alias("level_drop"),
         F.coalesce(F.max(after_crossing.cast("double")), F.lit(0.0)).alias("ot_action"),
         F.max(F.when(after_crossing, F.struct("surprise", "name")))["name"].alias("act_name"),
-        F.avg((is_planned() | F.col("is_announced")).cast("double")).alias("planned_share"),
+        F.avg((is_planned_here | F.col("is_announced")).cast("double")).alias("planned_share"),
     ]
 
 
@@ -112,7 +124,7 @@ def _outer_level(end: str) -> Column:
     """Purdue level of an end that is not in OT."""
     zone, level = F.col(f"{end}_zone"), F.col(f"{end}_level")
     default = F.coalesce(*[F.when(zone == z, F.lit(v)) for z, v in PURDUE_DEFAULTS.items()])
-    return F.when(zone.isin("it", "dmz", "external"), F.coalesce(level, default))
+    return F.when(zone.isin(*_OUTSIDE_OT), F.coalesce(level, default))
 
 
 def _with_quiet(episodes: DataFrame) -> DataFrame:
@@ -129,16 +141,25 @@ def _with_quiet(episodes: DataFrame) -> DataFrame:
 
 
 def _rarity(grouped: DataFrame) -> DataFrame:
-    """`rarity_nats`, `n_types` and `rarest` of each subgraph: its distinct types, the most surprising first."""
+    """`rarity_nats`, `n_types` and `rarest` of each subgraph: its distinct types, the most surprising first.
+
+    At most `MOST_TYPES` earn rarity, and of those that the site had never seen `NEW_TYPES` of one source and hour.
+    """
     seen_hours = F.round(F.col("fleet_share") * (F.col("history_hours") + 2) - 1).cast("bigint")
     types = grouped.groupBy("subgraph_id", "source", "name").agg(
         F.max("surprise").alias("surprise"),
         F.min(F.struct(seen_hours.alias("seen_hours"), "history_hours")).alias("past"),  # before the first of them
+        F.min(hour_of(F.unix_micros("started_at"))).alias("hour"),
     )
-    ranked = F.sort_array(F.collect_list(F.struct("surprise", "name", "past")), asc=False)
-    damped = F.transform("ranked", lambda t, i: t["surprise"] / F.pow(i + 1, F.lit(DAMPING)))
+    is_new = F.col("past.seen_hours") <= 0
+    of_hour = Window.partitionBy("subgraph_id", "source", "hour", is_new).orderBy(F.desc("surprise"), F.desc("name"))
+    earns = ~is_new | (F.row_number().over(of_hour) <= NEW_TYPES)
+    marked = types.repartition("subgraph_id").withColumn("earns", earns)  # one shuffle for the window and the groups
+    ranked = F.sort_array(F.collect_list(F.struct("surprise", "name", "past", "earns")), asc=False)
+    earning = F.slice(F.filter("ranked", lambda t: t["earns"]), 1, MOST_TYPES)
+    damped = F.transform(earning, lambda t, i: t["surprise"] / F.pow(i + 1, F.lit(DAMPING)))
     return (
-        types.groupBy("subgraph_id")
+        marked.groupBy("subgraph_id")
         .agg(ranked.alias("ranked"))
         .select(
             "subgraph_id",

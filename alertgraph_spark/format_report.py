@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timezone
 from typing import Any
 
+from alertgraph_spark.clean_text import printed
 from alertgraph_spark.format_check import Check
 
 WIDTH = 100
@@ -24,7 +25,7 @@ def rows_text(rows: Sequence[Any]) -> Iterator[str]:
     for position, row in enumerate(rows, 1):
         number = row["number"] or position
         if row["reason"]:
-            evidence = f": {row['line'][:50]}" if row["number"] is None and row["line"] else ""
+            evidence = f": {printed(row['line'][:50])}" if row["number"] is None and row["line"] else ""
             if runs and not evidence and runs[-1][::3] == (row["reason"], ""):
                 runs[-1] = (row["reason"], runs[-1][1], number, "")
             else:
@@ -47,7 +48,7 @@ def _alert(number: int, row: Any) -> Iterator[str]:
     at = row["observed_at"]  # Spark hands it over in the zone of this process
     when = f"{at.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S}" if at else "none given"
     severity = "-" if row["severity"] is None else f"{row['severity']:.2f}"
-    yield _cut(f"{number:>9}  {when:<19}  {severity:>5}   {' '.join(row['name'].split())}")
+    yield _cut(f"{number:>9}  {when:<19}  {severity:>5}   {row['name']}")
     source, target = _end(row, "source"), _end(row, "target")
     yield _cut(f"{_INDENT}{' → '.join(filter(None, (source, target))) or 'neither source nor target'}")
     for label, values in (("tactics", row["tactics"]), ("accounts", row["accounts"])):

@@ -29,6 +29,14 @@ INSTANT_HOURS = 1 / 60
 NEAREST = 3
 """Predecessors by start that are tried for each episode: the nearest alone can hide an older one that still runs."""
 
+MOST_BY_ACCOUNT = 9
+"""Earlier episodes to which an episode is linked by accounts alone, at most: as many as a pivot may try. Each of its accounts
+has three, and whoever writes an alert may name fifty."""
+
+BUSY_ACCOUNT = 60
+"""Episodes an hour that name an account from which it is no glue: one a minute, when something is always there (see
+`INSTANT_HOURS`). A person is in a handful; what is above is a service that is everywhere, or a flood."""
+
 _GRADES = 1000
 """Classes from here on are grades of severity, below it levels of surprise."""
 
@@ -100,7 +108,11 @@ def find_links(
     in the gap, `exp(-rate * gap)`. `chance` is one less that, of a gap of at least a minute; it is 0 for the pivot from the
     nearest arrival within the gap that is always allowed. An episode that a pivot as surprising explains within that gap is
     linked to no older one. No range join: arrivals are numbered in time, so that a predecessor is an equality, and strength
-    is counted in whole nats. At most 3 candidates for each episode and kind, of a pivot 9; narrow frames throughout.
+    is counted in whole nats. At most 3 candidates for each episode, kind and key, of a pivot 9; narrow frames throughout.
+
+    The number of links is linear in that of episodes, whatever they say: by accounts alone an episode has at most
+    `MOST_BY_ACCOUNT`, the strongest, and an account that more than `BUSY_ACCOUNT` episodes named in the hour before links
+    nothing.
     """
     kinds = link_kinds(pivot_gap_minutes, session_gap_seconds)
     ends = _ends(episodes, kinds)
@@ -139,7 +151,12 @@ def find_links(
     pairs = linked.groupBy("site", "src", "dst").agg(
         F.max(strength).alias("weight"), F.min(chance).alias("chance"), named.alias("named")
     )
-    return conform(pairs.select("site", "src", "dst", "weight", "chance", "named.*"), LINKS)
+    by_account = F.col("named.kind") == "account"
+    strongest = Window.partitionBy("site", "dst", by_account).orderBy(F.desc("weight"), F.desc("src"))
+    kept = pairs.withColumn("place", F.row_number().over(strongest)).filter(
+        ~by_account | (F.col("place") <= MOST_BY_ACCOUNT)
+    )
+    return conform(kept.select("site", "src", "dst", "weight", "chance", "named.*"), LINKS)
 
 
 def _nearest_predecessors(ends: DataFrame) -> DataFrame:
@@ -204,7 +221,11 @@ def _ends(episodes: DataFrame, kinds: tuple[LinkKind, ...]) -> DataFrame:
         F.unix_micros("ended_at").alias("t1"),
         is_planned().alias("is_planned"),
     )  # fmt: skip
-    by_account = active.withColumn("account", F.explode("accounts"))
+    named = active.withColumn("account", F.explode("accounts"))
+    in_order = Window.partitionBy("site", "account").orderBy("t0", "episode")
+    nth_before = F.lag("t0", BUSY_ACCOUNT).over(in_order)
+    is_busy = F.coalesce(F.col("t0") - nth_before <= HOUR, F.lit(False))
+    by_account = named.withColumn("is_busy", is_busy).filter("not is_busy")
     return reduce(DataFrame.unionByName, [_of_kind(by_account if k.name == "account" else active, k) for k in kinds])
 
 

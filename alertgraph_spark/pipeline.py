@@ -38,6 +38,7 @@ from alertgraph_spark.counterfactual import Pieces, with_counterfactual
 from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, with_bin, with_episode
 from alertgraph_spark.features import describe_subgraphs, with_heard_hours
 from alertgraph_spark.graph import AlertGraph, choose_engine
+from alertgraph_spark.link_limit import LinkLimit
 from alertgraph_spark.links import find_links
 from alertgraph_spark.maintenance import with_announced
 from alertgraph_spark.match.records import CHAINS, MOTIFS
@@ -46,7 +47,7 @@ from alertgraph_spark.network import draw_edges, draw_nodes, list_evidence
 from alertgraph_spark.paths import find_paths
 from alertgraph_spark.ranking import Knobs, Line, OnStage, Ranking
 from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
-from alertgraph_spark.scoring import score_subgraphs, with_score
+from alertgraph_spark.scoring import count_crowded, score_subgraphs, with_score
 from alertgraph_spark.sessions import describe_sessions, link_sessions, with_session
 from alertgraph_spark.source_format import Asset, Format, MaintenanceWindow
 from alertgraph_spark.story import with_story
@@ -119,9 +120,9 @@ def rank_subgraphs(
     by_entity = find_links(
         active, knobs.pivot_gap_minutes, knobs.session_gap_seconds, knobs.coincidence, knobs.max_gap_hours
     )
-    links, n_links = line.run("link", by_entity.unionByName(link_sessions(sessions)))
+    links, ranking.counts["links"] = line.run("link", by_entity.unionByName(link_sessions(sessions)))
 
-    ranking.engine = choose_engine(knobs.engine, n_links, lines.sparkSession, knobs.crossover_links)
+    ranking.engine = choose_engine(knobs.engine, ranking.counts["links"], lines.sparkSession, knobs.crossover_links)
     begin = time.perf_counter()
     connected, left, cuts = _connect(line, active, sessions, links, knobs)
     grouped = line.cut(with_announced(with_heard_hours(connected), windows, assets))
@@ -143,7 +144,7 @@ def rank_subgraphs(
         scored, whole, members, lambda left: with_score(_described(line, left, knobs)), line.cut
     )
     subgraphs = line.cut(with_story(asked, grouped, members))
-    ranking.counts["subgraphs"] = subgraphs.count()
+    ranking.counts.update(subgraphs=subgraphs.count(), crowded=count_crowded(subgraphs))
     line.done("score", ranking.counts["subgraphs"], begin)
     if ranking.counts["history"]:
         # What ended before the window has taught what is usual; it is not told again.
@@ -176,14 +177,18 @@ def _connect(
     line: Line, episodes: DataFrame, sessions: DataFrame, links: DataFrame, knobs: Knobs
 ) -> tuple[DataFrame, DataFrame, DataFrame]:
     """Episodes with their subgraph; the links that were kept, those by which strong groups absorb among them; those cut."""
+    limit, counts = LinkLimit(knobs.driver_max_links), line.ranking.counts
+    if line.ranking.engine == "driver" and counts["links"] > limit.most:
+        links = line.cut(limit.by_site(links))
     pairs = line.cut(session_links(links, episodes))
     ends = pairs.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
     graph = AlertGraph(ends, pairs, line.ranking.engine, knobs.driver_max_links)
-    components, refused = find_subgraphs(graph, knobs.max_sessions, knobs.chance_links)
+    components, refused = find_subgraphs(graph, knobs.max_sessions, knobs.chance_links, limit)
     cores = line.cut(with_component(episodes, components))
     absorbing = line.cut(absorb_sessions(cores, sessions))
     # Weaker than every other link, so they come last, and what was refused without them stays so.
-    whole = unite_parts(cores, absorbing, knobs.max_sessions, knobs.driver_max_links)
+    whole = unite_parts(cores, absorbing, knobs.max_sessions, limit)
+    counts["links_left_out"] = limit.n_left_out
     core = cores.select("episode", F.col("component").alias("core"))
     named = with_subgraph(whole.join(core, on="episode", how="inner"), absorbing, knobs.warm_up_hours)
     apart = still_apart(whole, refused.union(absorbing.select("src", "dst")))

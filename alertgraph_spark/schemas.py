@@ -62,7 +62,7 @@ UNFINISHED = "not yet: the file's last line is half-written"
 EPISODES = table(
     "episodes",
     "a run of alerts of one type between the same entities without a pause",
-    ("episode", "bigint", "hash of its key and first time: stays when the episode grows", False),
+    ("episode", "bigint", "id made of its key and first time: stays when the episode grows", False),
     ("site", "string", "workspace", False),
     ("source", "string", "format", False),
     ("name", "string", "alert name", False),
@@ -73,7 +73,7 @@ EPISODES = table(
     ("ended_at", "timestamp", "last alert", False),
     ("n_alerts", "bigint", "alerts in it", False),
     *ALERT_ENDS,
-    ("accounts", "array<string>", "account entities of its alerts"),
+    ("accounts", "array<string>", "account entities of its alerts, the first 50"),
     ("fleet_share", "double", "share of past hours in which the site saw this type, (seen + 1) / (hours + 2)", False),
     ("actor_share", "double", "the same for this type by whoever acts; all that is outside is one actor", False),
     ("history_hours", "double", "hours of history that the site had before it", False),
@@ -145,7 +145,12 @@ FEATURES = table(
     ("act_name", "string", "its rarest alert that acts on the process after the crossing; null where none does"),
     ("quietest", _PAST, "the host least heard of and in how many past hours; null where none is named"),
     ("is_warm_up", "boolean", "it began before the site had enough history to judge", False),
-    ("rarity_nats", "double", "surprise of its distinct types, strongest first, damped: sum of c_i / i^0.85", False),
+    (
+        "rarity_nats",
+        "double",
+        "surprise of its distinct types, the 16 strongest first, damped: sum of c_i / i^0.85",
+        False,
+    ),
     ("quiet_nats", "double", "-ln of the lowest past hourly rate of its hosts: one that never speaks is news", False),
     ("severity", "double", "highest severity, 0 where none is given", False),
     ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),
@@ -157,7 +162,12 @@ FEATURES = table(
         False,
     ),
     ("ot_action", "double", "1 if an OT target is acted on (impair, inhibit, impact) after a crossing, else 0", False),
-    ("planned_share", "double", "share of its episodes by a scanner or maintenance asset, or announced", False),
+    (
+        "planned_share",
+        "double",
+        "share of its episodes by a scanner or maintenance asset, unless it crosses into OT, or announced",
+        False,
+    ),
 )
 
 SUBGRAPHS = table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +11,10 @@ from typing import TypedDict
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.window import WindowSpec
 
 from alertgraph_spark import words
+from alertgraph_spark.columns import DAY, rate_of
 from alertgraph_spark.schemas import SUBGRAPHS
 from alertgraph_spark.table import conform
 from alertgraph_spark.words import label, labels, many, seen_before
@@ -110,7 +113,8 @@ def score_subgraphs(
     budget_per_day
         Shown subgraphs a site and day of first_seen.
     show_exceedance
-        Most earlier subgraphs a day of the site with at least 0.9 of its score for a subgraph to be shown.
+        Most earlier subgraphs a day of the site with at least 0.9 of its score for a subgraph to be shown: their rate, by
+        the share of earlier days that brought one.
     titles
         Motif id to what people call it, the most telling first.
     asks
@@ -169,11 +173,22 @@ def _best_first() -> list[Column]:
     return [F.desc("score"), F.col("first_seen"), F.col("subgraph_id")]
 
 
+def _site_day() -> WindowSpec:
+    return Window.partitionBy("site", F.to_date("first_seen"))
+
+
 def _with_shown(scored: DataFrame, budget_per_day: int, show_exceedance: float, since: datetime | None) -> DataFrame:
     """Mark as shown: within the day's budget, after the warm-up, and unlike what the site's past keeps bringing.
 
-    What ended before `since` is dropped once it has been counted. `cut` is, of what is shown, the score below which it would
-    not be, all others as they are: that of the next of its site and day, or one that the past has brought too often.
+    Add `n_like`, of what is shown: how many of its site and day that are not shown score like it. What ended before `since`
+    is dropped once it has been counted. `cut` is, of what is shown, the score below which it would not be, all others as they
+    are: that of the next of its site and day, or one that the past has brought too often.
+
+    Notes
+    -----
+    What is usual comes day after day: from n of the days before (of 24 hours, back from the candidate) that brought one like
+    it, of D since the site began, the rate is `-ln(1 - (n + 1/2) / (D + 1))` a day. Days, since whoever can make one decoy
+    can make forty; and none of the last 24 hours, since a burst may run past midnight.
     """
     of_day = Window.partitionBy("site", F.to_date("first_seen"), "is_warm_up")
     placed = scored.withColumn("place", F.row_number().over(of_day.orderBy(*_best_first())))
@@ -187,22 +202,45 @@ def _with_shown(scored: DataFrame, budget_per_day: int, show_exceedance: float, 
     told = judged if since is None else judged.filter(F.col("last_seen") >= F.lit(since))
     days = (F.unix_timestamp("first_seen") - F.unix_timestamp("site_begin")) / 86400
     candidates = told.filter(is_candidate).join(F.broadcast(begin), on="site", how="inner")
-    is_earlier = (F.col("past_site") == F.col("site")) & (F.col("past_seen") < F.col("first_seen"))
+    is_earlier = (F.col("past_site") == F.col("site")) & (
+        F.col("past_seen") <= F.col("first_seen") - F.expr("INTERVAL 24 HOURS")
+    )
+    days_ago = F.floor((F.unix_micros("first_seen") - F.unix_micros("past_seen")) / DAY)
     best_first = Window.partitionBy("subgraph_id").orderBy(F.desc("past_score"))
 
-    def is_too_many(n_like: Column) -> Column:
-        return (n_like + 0.5) / (F.col("days") + 0.5) > show_exceedance
+    def is_too_many(n_days: Column) -> Column:
+        return rate_of((n_days + 0.5) / (F.col("days") + 1)) > show_exceedance
 
     usual = (
         candidates.select("subgraph_id", "site", "first_seen", "score", "next_score", days.alias("days"))
         .join(past, on=is_earlier, how="left")
+        .groupBy("subgraph_id", "score", "next_score", "days", days_ago)
+        .agg(F.max("past_score").alias("past_score"))
         .withColumn("usual_score", F.when(is_too_many(F.row_number().over(best_first)), F.col("past_score")))
         .groupBy("subgraph_id", "score", "next_score", "days")
-        .agg(F.max("usual_score").alias("usual_score"))  # with all above it, one too many
+        .agg(F.max("usual_score").alias("usual_score"))  # with all days above it, one too many
     )
     is_usual = is_too_many(F.lit(0)) | F.coalesce(F.col("usual_score") >= LIKE * F.col("score"), F.lit(False))
     cut = F.coalesce(F.greatest("next_score", F.col("usual_score") / LIKE), F.lit(0.0))
     shown = usual.select("subgraph_id", cut.alias("cut"), (~is_usual).alias("is_shown"))
-    return told.join(F.broadcast(shown), on="subgraph_id", how="left").withColumn(
+    marked = told.join(F.broadcast(shown), on="subgraph_id", how="left").withColumn(
         "is_shown", F.coalesce("is_shown", F.lit(False))
     )
+    # In SQL, since frames of the Python interface are whole numbers: of scores from LIKE times its own upwards.
+    n_like = F.expr(
+        "sum(int(not is_shown)) over (partition by site, to_date(first_seen) order by if(score > 0, ln(score), null)"
+        f" range between {-math.log(LIKE)}D preceding and unbounded following)"
+    )
+    return marked.withColumn("n_like", F.when(F.col("is_shown"), n_like).otherwise(0))
+
+
+def count_crowded(subgraphs: DataFrame) -> int:
+    """How many subgraphs are not shown and score like one of their site and day that is; one row is one subgraph.
+
+    Notes
+    -----
+    One small job. The budget hides them, and whoever can make one better decoy a day makes use of that.
+    """
+    least_shown = F.min(F.when(F.col("is_shown"), F.col("score"))).over(_site_day())
+    is_crowded = ~F.col("is_shown") & (F.col("score") >= LIKE * least_shown)
+    return subgraphs.select(is_crowded.alias("is_crowded")).filter("is_crowded").count()

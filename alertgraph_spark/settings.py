@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from alertgraph_spark.config_keys import key
+from alertgraph_spark.hosts import (
+    COLLECTOR_WORDS,
+    INGESTION_WORDS,
+    collector_workspace,
+    is_ingestion_endpoint,
+    is_storage_account,
+)
+from alertgraph_spark.principal import Principal, conflicts, principal_of
 from alertgraph_spark.secret import REFERENCE, REFERENCE_WORDS
 
-# Whoever answers at this host is shown the credential. Public, US Government and China clouds, and DNS zones.
-_BLOB_HOST = re.compile(
-    r"[a-z0-9]{3,24}(\.[a-z0-9-]+)?\.blob\.(core\.(windows\.net|usgovcloudapi\.net|chinacloudapi\.cn)|storage\.azure\.net)"
-)
+_ID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Export:
         if not self.workspaces:
             yield "workspaces", "empty; allowed: `all` or the names of workspaces"
         if self.root and self.root.lower().startswith(("http:", "https:")):
-            if not _is_account_url(self.root):
+            if not is_storage_account(self.root):
                 yield (
                     "root",
                     (
@@ -95,7 +98,11 @@ class Graph:
         "auto",
         choices=("auto", "graphframes", "driver"),
     )
-    driver_max_links: int = key("links above which the driver engine refuses", 5_000_000, within="[1, 100000000]")
+    driver_max_links: int = key(
+        "links that the driver holds; beyond it those of the sites with most are left out",
+        5_000_000,
+        within="[1, 100000000]",
+    )
     crossover_links: int = key("links above which `auto` takes graphframes", 1_000_000, within="[0, 100000000]")
     jars: tuple[str, ...] = key("GraphFrames jar files, where the platform brings none", ())
 
@@ -121,7 +128,9 @@ class Ranking:
         within="(0, 100000]",
     )
     show_exceedance: float = key(
-        "earlier subgraphs a day that scored as high, at most, to be shown", 1.0, within="(0, 1000]"
+        "earlier subgraphs a day that scored as high, at most, to be shown; by the share of days with one",
+        1.0,
+        within="(0, 1000]",
     )
 
 
@@ -141,10 +150,22 @@ class Post:
     """Where the ranked subgraphs are sent."""
 
     mode: str = key("how the tables are sent", "none", choices=("logs_ingestion", "data_collector", "file", "none"))
-    endpoint: str | None = key("`logs_ingestion`: https URL of the DCE or the DCR; http on loopback only", None)
+    endpoint: str | None = key(
+        "`logs_ingestion`: https URL of the DCE or the DCR, at Azure's own hosts; http on loopback only", None
+    )
     dcr_id: str | None = key("`logs_ingestion`: immutable id of the data collection rule", None)
+    tenant_id: str | None = key(
+        "tenant of the service principal that posts, and logs to `azureml://`; with client_id and credential",
+        None,
+        like=_ID,
+        like_words="id as Entra shows it",
+    )
+    client_id: str | None = key(
+        "application (client) id of that principal", None, like=_ID, like_words="id as Entra shows it"
+    )
     credential: str = key(
-        "reference to what signs in, never the secret: azure-identity's default chain, or where a bearer token is kept",
+        "reference to what signs in, never the secret: azure-identity's default chain, or where a bearer token is kept; "
+        "with tenant_id and client_id where the principal's client secret is kept",
         "default",
         like=REFERENCE,
         like_words=REFERENCE_WORDS,
@@ -153,14 +174,25 @@ class Post:
     rule: str | None = key("`logs_ingestion`: the rule as deployed, a JSON file to check the columns against", None)
     folder: str | None = key("`file`: folder that gets the rows as JSON lines, a folder a run and table", None)
 
+    @property
+    def principal(self) -> Principal | None:
+        """The service principal that posts, where one is named."""
+        return principal_of(self.tenant_id, self.client_id)
+
     def conflicts(self) -> Iterator[tuple[str, str]]:
         """Yield the key and the problem for everything that does not fit together."""
         needs = {"logs_ingestion": ("endpoint", "dcr_id"), "data_collector": ("endpoint",), "file": ("folder",)}
         for name in needs.get(self.mode, ()):
             if getattr(self, name) is None:
                 yield name, f"required where post.mode is {self.mode}"
-        if self.endpoint is not None and not _is_safe_url(self.endpoint):
-            yield "endpoint", f"found {self.endpoint!r}; allowed: an https URL, or http on 127.0.0.1, ::1 or localhost"
+        is_collector = self.mode == "data_collector"
+        is_known = (collector_workspace if is_collector else is_ingestion_endpoint)(self.endpoint or "")
+        if self.endpoint is not None and not is_known:
+            allowed = COLLECTOR_WORDS if is_collector else INGESTION_WORDS
+            yield "endpoint", f"found {self.endpoint!r}; allowed: {allowed}"
+        yield from conflicts(self.tenant_id, self.client_id, self.credential)
+        if is_collector and self.principal:
+            yield "tenant_id", "post.mode data_collector signs with the workspace's key, not as a service principal"
 
 
 @dataclass(frozen=True)
@@ -222,28 +254,3 @@ class Settings:
         """Twelve hex digits of the SHA-256 of the canonical JSON: equal settings, equal digest, on every machine."""
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
-
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
-
-def _is_safe_url(text: str) -> bool:
-    try:
-        url = urlsplit(text)
-        host = url.hostname
-    except ValueError:
-        return False
-    return bool(host) and (url.scheme == "https" or (url.scheme == "http" and host in _LOOPBACK))
-
-
-def _is_account_url(text: str) -> bool:
-    try:
-        url = urlsplit(text)
-        host = url.hostname or ""
-    except ValueError:
-        return False
-    if url.query or url.fragment or "@" in url.netloc:
-        return False
-    if host in _LOOPBACK:
-        return re.fullmatch(r"/[a-z0-9]{3,24}/?", url.path) is not None
-    return url.scheme == "https" and url.path in ("", "/") and _BLOB_HOST.fullmatch(host) is not None

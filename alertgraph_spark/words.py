@@ -16,6 +16,9 @@ _ALWAYS = (
     "Ask the owner of {last} whether this was planned work; if so, tell the asset list or the maintenance calendar."
 )
 
+_CROWD = "if(is_shown and n_like > 0, concat({before}, format_number(n_like, 0), {after}), {none})"
+"""Told where more than the day's budget scores like what is shown: a rival, or a crowd of decoys."""
+
 MAX_HOSTS = 5
 """Hosts of a path that a title names; of a longer one the first two and the last two."""
 
@@ -55,7 +58,7 @@ def seen_before(past: str) -> str:
 
 
 def summary(titles: Mapping[str, str]) -> Column:
-    """One sentence: what it looks like, along which hosts, how much, how long, and the rarest alert."""
+    """One sentence: what it looks like, along which hosts, how much, how long, its crowd, and the rarest alert."""
     found = [F.when(F.array_contains("motifs", motif), F.lit(title)) for motif, title in titles.items()]
     what = F.when(F.size("motifs") > 0, F.concat_ws(", ", *found)).otherwise(F.lit("Unusual alerts"))
     where = F.expr(f"if(size(path) > 0, concat(': ', array_join({labels('path')}, ' → ')), '')")
@@ -63,8 +66,9 @@ def summary(titles: Mapping[str, str]) -> Column:
     much = F.expr(
         f"concat('; ', {many('n_alerts', 'alert')}, ' of ', {many('n_types', 'type')}, ' on ', {many('n_hosts', 'host')})"
     )
+    crowd = F.expr(_CROWD.format(before="'; crowded day: '", after="' more like it'", none="''"))
     return F.concat(
-        *(what, where, much, F.lit(" in "), hours, F.lit(" h; rarest: ")),
+        *(what, where, much, F.lit(" in "), hours, F.lit(" h"), crowd, F.lit("; rarest: ")),
         F.expr("coalesce(get(rarest, 0).name, 'none')"),
     )
 
@@ -96,12 +100,14 @@ def unusual() -> Column:
 
 
 def checks(of_motif: Mapping[str, str]) -> Column:
-    """What to check next: what each motif found asks for, then what any subgraph does.
+    """What to check next: what each motif found asks for, the crowd that the budget hides, then what any subgraph does.
 
     `{first}` and `{last}` of a text are the ends of the path.
     """
     texts = [f"if(array_contains(motifs, {sql_text(m)}), {sql_text(text)}, null)" for m, text in of_motif.items()]
     first = f"coalesce({label('get(path, 0)')}, 'the host that acts')"
     last = f"coalesce({label('get(path, size(path) - 1)')}, {label('quietest.name')}, 'the host acted on')"
-    asked = f"array_compact(array({', '.join([*texts, sql_text(_ALWAYS)])}))"
+    before, after = "'Crowded day: look at what scores like this and is not shown, '", "' more of its site and day.'"
+    crowd = _CROWD.format(before=before, after=after, none="null")
+    asked = f"array_compact(array({', '.join([*texts, crowd, sql_text(_ALWAYS)])}))"
     return F.expr(f"transform({asked}, text -> replace(replace(text, '{{first}}', {first}), '{{last}}', {last}))")

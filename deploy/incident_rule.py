@@ -10,11 +10,16 @@ import yaml
 
 FILE = Path(__file__).resolve().parent / "sentinel" / "incident_rule.yaml"
 API = "2025-07-01-preview"
-"""A preview, for it alone declares `sentinelEntitiesMappings`."""
+"""A preview, for only previews declare `sentinelEntitiesMappings`; here alone, should it go."""
+
+CORRELATION = ("#DONT_CORR#", "#INC_CORR#", "")
+"""What the Defender portal reads at the start of a rule's description: left out of its correlation of incidents, taken into
+it, or as the tenant has it. One subgraph is one incident, so the first is ours.
+"""
 
 OPERATORS = {"gt": "GreaterThan", "lt": "LessThan", "eq": "Equal", "ne": "NotEqual"}
 SAME = (
-    *("description", "severity", "query", "triggerThreshold", "tactics", "entityMappings", "sentinelEntitiesMappings"),
+    *("severity", "query", "triggerThreshold", "tactics", "entityMappings", "sentinelEntitiesMappings"),
     *("eventGroupingSettings", "customDetails", "alertDetailsOverride"),
 )
 
@@ -28,6 +33,11 @@ def rule_yaml() -> dict[str, Any]:
     """The rule as its YAML says."""
     rule: dict[str, Any] = yaml.safe_load(rule_text())
     return rule
+
+
+def rule_description() -> str:
+    """What the rule's description says, without the tag in front of it."""
+    return str(rule_yaml()["description"]).removeprefix(f"{CORRELATION[0]} ")
 
 
 def iso_duration(short: str) -> str:
@@ -46,7 +56,7 @@ def iso_duration(short: str) -> str:
 
 
 def rule_properties() -> dict[str, Any]:
-    """The properties of the rule as the resource takes them, but for whether it is enabled."""
+    """The properties of the rule as the resource takes them, but for its description and whether it is enabled."""
     rule = rule_yaml()
     incidents = rule["incidentConfiguration"]
     grouping = incidents["groupingConfiguration"]

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from incident_rule import API as INCIDENT_API
-from incident_rule import rule_properties, rule_yaml
+from incident_rule import CORRELATION, rule_description, rule_properties, rule_yaml
 from posted_tables import (
     KEPT_FUNCTIONS,
     RULES_API,
@@ -45,6 +45,7 @@ assert ", ".join(log["table"] for log in TEXT_LOGS) == TEXT_TABLES
 WORKSPACE = "resourceId('Microsoft.OperationalInsights/workspaces', parameters('workspaceName'))"
 RULE = "resourceId('Microsoft.Insights/dataCollectionRules', parameters('ruleName'))"
 ENDPOINT = "resourceId('Microsoft.Insights/dataCollectionEndpoints', parameters('endpointName'))"
+WORKBOOK = "resourceId('Microsoft.Insights/workbooks', variables('workbookId'))"
 LOG = "parameters('textLogs')[copyIndex()]"
 TEXT_RULE = f"concat(parameters('ruleName'), '-', toLower(replace({LOG}.table, '_', '-')))"
 TEXT_LOG_TABLES = "map(parameters('textLogs'), lambda('log', lambdaVariables('log').table))"
@@ -61,13 +62,13 @@ def one_step_template() -> dict[str, Any]:
         "resources": [
             *table_resources(),
             _text_table(),
-            *function_resources(),
+            *map(_if_content, function_resources()),
             _after(rule_resource("parameters('ruleName')", WORKSPACE), [_name(t) for t in table_resources()]),
             _endpoint(),
             _text_rule(),
             _export(),
-            _workbook(),
-            _incident_rule(),
+            _if_content(_workbook()),
+            _if_content(_incident_rule()),
             _role(),
         ],
         "outputs": rule_outputs("parameters('ruleName')")
@@ -81,7 +82,7 @@ def one_step_template() -> dict[str, Any]:
             },
             "workbookId": {
                 "type": "string",
-                "value": "[resourceId('Microsoft.Insights/workbooks', variables('workbookId'))]",
+                "value": f"[if(parameters('content'), {WORKBOOK}, '')]",
             },
         },
     }
@@ -133,6 +134,24 @@ def _parameters() -> dict[str, Any]:
             "transformKql (source keeps all). Empty: none.",
             TEXT_LOGS,
         ),
+        "endpointAccess": _parameter(
+            "string",
+            "Whether agents reach that endpoint over the internet; Disabled needs an Azure Monitor private link scope.",
+            "Enabled",
+            allowedValues=["Enabled", "Disabled"],
+        ),
+        "content": _parameter(
+            "bool",
+            "Whether functions, workbook and incident rule are deployed. False where the Sentinel solution brings them.",
+            True,
+        ),
+        "correlation": _parameter(
+            "string",
+            "Tag at the start of the incident rule's description, by which the Defender portal leaves its incidents out of "
+            "correlation or takes them in. Empty: as the tenant has it.",
+            CORRELATION[0],
+            allowedValues=list(CORRELATION),
+        ),
         "incidentsEnabled": _parameter("bool", "Whether shown subgraphs become incidents from now on.", True),
         "workbookName": _parameter("string", "What the workbook is called.", "AlertGraph"),
     }
@@ -143,8 +162,13 @@ def _variables() -> dict[str, Any]:
         "textColumns": [{"name": name, "type": kind} for name, (kind, _) in TEXT_COLUMNS.items()],
         "workbookId": "[guid(resourceGroup().id, parameters('workspaceName'), 'AlertGraph')]",
         "incidentRuleId": rule_yaml()["id"],
+        "incidentDescription": rule_description(),
         "publisherRole": f"[subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '{PUBLISHER}')]",
     }
+
+
+def _if_content(resource: Resource) -> Resource:
+    return {"condition": "[parameters('content')]", **resource}
 
 
 def _after(resource: Resource, before: list[str]) -> Resource:
@@ -180,7 +204,7 @@ def _endpoint() -> Resource:
         "apiVersion": RULES_API,
         "name": "[parameters('endpointName')]",
         "location": "[parameters('location')]",
-        "properties": {"networkAcls": {"publicNetworkAccess": "Enabled"}},
+        "properties": {"networkAcls": {"publicNetworkAccess": "[parameters('endpointAccess')]"}},
     }
 
 
@@ -265,7 +289,11 @@ def _incident_rule() -> Resource:
         "name": "[variables('incidentRuleId')]",
         "kind": "Scheduled",
         "dependsOn": reads,
-        "properties": {"enabled": "[parameters('incidentsEnabled')]", **rule_properties()},
+        "properties": {
+            "enabled": "[parameters('incidentsEnabled')]",
+            "description": "[trim(format('{0} {1}', parameters('correlation'), variables('incidentDescription')))]",
+            **rule_properties(),
+        },
     }
 
 

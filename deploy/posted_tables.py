@@ -91,6 +91,7 @@ def function_resources() -> list[Resource]:
                     "functionAlias": name,
                     "query": text,
                     "version": 2,
+                    "etag": "*",  # else one that is there already answers 409; beside `properties` it is no known member
                 },
             }
         )

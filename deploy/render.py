@@ -27,6 +27,9 @@ _EXAMPLE = re.compile(r"EXAMPLE|00000000-0000|dcr-0{8}")
 PLACEHOLDERS = {
     "https://EXAMPLE-DCE.westeurope-1.ingest.monitor.azure.com": "${endpoint}",
     "dcr-00000000000000000000000000000000": "${dcr_id}",
+    "tenant_id: 00000000-0000-0000-0000-000000000000": "tenant_id: ${tenant_id}",
+    "client_id: 00000000-0000-0000-0000-000000000000": "client_id: ${client_id}",
+    "keyvault://EXAMPLE/": "keyvault://${vault}/",
     "EXAMPLEEXPORT": "${export_account}",
     "EXAMPLERESULTS": "${results_account}",
     "azureml://westeurope.": "azureml://${location}.",
@@ -47,7 +50,7 @@ def templates(platform: str) -> dict[str, str]:
     for text, name in PLACEHOLDERS.items():
         config = config.replace(text, name)
     # In the export's root braces stand for themselves: `{container}` is filled in by the job.
-    return found | {f"{platform}.yaml": config.replace("Replace every EXAMPLE; identities", "Identities")}
+    return found | {f"{platform}.yaml": config.replace("Replace every EXAMPLE; secrets", "Secrets")}
 
 
 def render(platform: str, values: Mapping[str, str]) -> dict[str, str]:

@@ -53,7 +53,7 @@ def _data(parsers: list[str]) -> dict[str, Any]:
         "WorkbookBladeDescription": "This solution installs a workbook of the ranked subgraphs.",
         "AnalyticalRuleBladeDescription": "This solution installs a rule that makes shown subgraphs incidents.",
         "Workbooks": ["Workbooks/AlertGraph.json"],
-        "WorkbookDescription": [_workbook_entry()["description"]],
+        "WorkbookDescription": _workbook_entry()["description"],  # a list would be fetched as if of files
         "Analytic Rules": ["Analytic Rules/AlertGraphSubgraphShown.yaml"],
         "Parsers": parsers,
         "BasePath": "C:\\GitHub\\Azure-Sentinel\\Solutions\\AlertGraph",

@@ -17,8 +17,8 @@ MAX_ROWS = 10_000
 BLUE, ORANGE = "blue", "orange"
 TEXT_TABLES = "SuricataEve_CL, SigmaAlerts_CL"
 MONTH_MS = 30 * 24 * 3600 * 1000
-EXPORTED = ("SubgraphId", "RunId", "What")
-"""Columns of the chosen subgraph that the parts below read."""
+EXPORTED = ("SubgraphId", "RunId")
+"""Columns of the chosen subgraph that the parts below read: ids of ours, and no text of an alert."""
 
 INTRODUCTION = """\
 # AlertGraph
@@ -46,6 +46,7 @@ def workbook() -> dict[str, Any]:
             _group("chosen", [*_chosen()], _when("SubgraphId")),
             _group("health", [*_health()]),
         ],
+        "fromTemplateId": "sentinel-AlertGraph",
         "$schema": "https://github.com/Microsoft/Application-Insights-Workbooks/blob/master/schema/workbook.json",
     }
 
@@ -53,7 +54,7 @@ def workbook() -> dict[str, Any]:
 def _chosen() -> list[Item]:
     """What is seen of the subgraph that was chosen."""
     return [
-        _text("chosen title", "## {What}\n\n`{SubgraphId}` of run `{RunId}`"),
+        _query("title", "The chosen subgraph", "table", gridSettings=_grid(_heat("Severity"), _bar("Score", "blue"))),
         _query("explanation", "What happened, and why it is ranked", "table", width=60, gridSettings=_grid()),
         _query("contributions", "What made its score", "table", width=40, gridSettings=_grid(_bar("Value", "blue"))),
         _query("subgraph_graph", "The subgraph", "graph", graphSettings=_graph("Alerts")),
@@ -136,8 +137,16 @@ def _parameters() -> Item:
                     "id": "5d1a6f86-9f0c-4e57-9f0b-b3f1c8a1e0a4",
                     "name": "TextTables",
                     "label": "Tables of alerts as text",
-                    "type": 1,
-                    "value": TEXT_TABLES,
+                    "type": 2,
+                    "multiSelect": True,
+                    "quote": "",
+                    "delimiter": ", ",
+                    "query": query_text("text_tables"),
+                    "queryType": 0,
+                    "resourceType": WORKSPACES,
+                    "timeContext": {"durationMs": MONTH_MS},
+                    "value": TEXT_TABLES.split(", "),
+                    "typeSettings": {"additionalResourceOptions": [], "showDefault": False},
                 },
             ],
             "style": "pills",

@@ -126,6 +126,10 @@ Every expression sees the exported columns that `reads` lists, all as text, and 
 is what `observed_at` gives; where it gives none, or one more than 48 h before or 24 h after TimeGenerated, that stands in its
 place. Of several kinds in `source` or `target` the first one that is no placeholder names the end.
 
+Whoever attacks writes these texts, so each is cleaned as it is taken: characters that nobody sees are removed, a run of
+blanks and line ends becomes one blank, a name is cut to 512 characters and any other text to 256, with a hash of the whole
+behind it.
+
 {keys}
 
 `columns` knows {columns}.

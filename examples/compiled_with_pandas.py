@@ -55,13 +55,20 @@ def per_hour(alerts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def printed(value: object) -> object:
+    """A text as a terminal may show it, with what commands one escaped: alerts are written by whoever attacks."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in value)
+
+
 def main(path: str) -> int:
     """Print what an analyst asks first."""
     alerts = load_alerts(path)
     hours, times = per_hour(alerts), alerts["observed_at"]
     print(f"{len(alerts):,} alerts, {times.min():%Y-%m-%d %H:%M} to {times.max():%Y-%m-%d %H:%M} UTC")
     print("\nper tactic", per_tactic(alerts), sep="\n")
-    print("\nper target", per_host(alerts).to_string(), sep="\n")
+    print("\nper target", per_host(alerts).rename(index=printed).to_string(), sep="\n")
     print("\nbusiest hours", hours.loc[hours.sum(axis=1).nlargest(5).index], sep="\n")
     return 0
 

@@ -7,14 +7,20 @@
 Scores the run's subgraphs anew with the model that is named, and lays the score of its subgraph on each compiled alert.
 Prints the alerts of the highest scores and how far the scores are from those of the run: nothing, if it is the run's own
 model. Needs mlflow, pandas and pyarrow.
+
+Loading a model runs the code that was logged with it: name one only from a tracking store whose writers you trust as you
+trust whoever may change this script.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import mlflow.pyfunc
 import pandas as pd
@@ -44,6 +50,33 @@ def read_alerts(path: Path) -> pd.DataFrame:
     return pd.read_json(path, lines=True, convert_dates=False, dtype={"alert_id": str, "item_id": str, "rule_id": str})
 
 
+def printed(value: Any) -> Any:
+    """A text as a terminal may show it, with what commands one escaped: alerts are written by whoever attacks."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in value)
+
+
+def safe_cell(value: Any) -> Any:
+    """A text with an apostrophe before each sign that a formula begins with, where a cell begins; any other value as it is.
+
+    A cell begins with the text, behind a line end or tab, and behind `;`, which separates cells where `,` is the decimal
+    point; blanks in front count as nothing. Signs are `=`, `+`, `-`, `@` and their full-width forms.
+
+    References
+    ----------
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+
+    def guarded(match: re.Match[str]) -> str:
+        gap, sign = match.groups()
+        begins_cell = match.start() == 0 or not set(";\t\r\n").isdisjoint(gap)
+        return f"{gap}'{sign}" if begins_cell and sign in tuple("=+-@＝＋－＠") else match[0]
+
+    # Whole runs of blanks at a time, with whatever stands behind: what looks behind each blank anew is quadratic.
+    return re.sub(r"(^[;\s]*|[;\s]+)(.?)", guarded, value) if isinstance(value, str) else value
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print what the model makes of the alerts; return 2 if a model that is the run's own scores in another way."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -51,20 +84,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tracking-uri", help="where MLflow looks, if the environment does not say it")
     parser.add_argument("--alerts", required=True, type=Path, help="what --compile wrote: .jsonl or .parquet")
     parser.add_argument("--results", required=True, type=Path, help="the run's results folder")
-    parser.add_argument("--out", type=Path, help="CSV of all alerts with their scores")
+    parser.add_argument("--out", type=Path, help="CSV of all alerts with their scores, without formulas")
     args = parser.parse_args(argv)
     if args.tracking_uri:
         mlflow.set_tracking_uri(args.tracking_uri)
-    model = mlflow.pyfunc.load_model(args.model)
+    model = mlflow.pyfunc.load_model(args.model)  # runs the code that is logged with the model
     features, members, ranked = (pd.read_parquet(args.results / name) for name in ("features", "members", "subgraphs"))
     scored = score_subgraphs(model, features)
     alerts = score_alerts(read_alerts(args.alerts), members, scored)
     before = scored.merge(ranked[["subgraph_id", "score"]], on="subgraph_id", suffixes=("", "_of_run"))
     difference = (before["score"] - before["score_of_run"]).abs().max() if len(before) else 0.0
-    print(alerts[SHOWN].head(10).to_string(index=False))
+    print(alerts[SHOWN].head(10).map(printed).to_string(index=False))
     print(f"\n{len(alerts):,} alerts in {len(scored):,} subgraphs; largest difference to the run: {difference:.9f}")
     if args.out:
-        alerts.to_csv(args.out, index=False)
+        alerts.map(safe_cell).to_csv(args.out, index=False, quoting=csv.QUOTE_ALL)
     is_own = model.metadata.run_id is not None and args.model.startswith("runs:/")
     return 2 if is_own and difference > 1e-9 else 0
 

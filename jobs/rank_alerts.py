@@ -5,6 +5,8 @@ python jobs/rank_alerts.py --config FILE [--start ISO --end ISO | --last 24h | -
 
 from __future__ import annotations
 
+import argparse
+import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +17,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
+from alertgraph_spark import principal
 from alertgraph_spark.cli import Console, arguments, check_posted, exit_code, posted_words, remarks
 from alertgraph_spark.config import load_settings
 from alertgraph_spark.export_layout import window_of
@@ -32,7 +35,7 @@ from alertgraph_spark.io import (
 from alertgraph_spark.io.secrets import resolve
 from alertgraph_spark.pipeline import rank_subgraphs
 from alertgraph_spark.ranking import Knobs
-from alertgraph_spark.report import NAME, NO_BOKEH, TABLES, write_report
+from alertgraph_spark.report import TABLES, write_or_say
 from alertgraph_spark.run_record import first_subgraphs, run_record, run_table, tracked_run
 from alertgraph_spark.settings import Settings
 from alertgraph_spark.source_format import Format
@@ -48,15 +51,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     begin = time.perf_counter()
     args = arguments(__doc__ or "", argv)
     console = Console()
-    settings = load_settings(session.sent_along(args.config, APP), args.set)
+    settings = usable_settings(args)
     if args.post_only:
         return post_again(settings, args.post_only, console)
-    run_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{settings.digest[:8]}"
+    # Two backfills with one configuration may start in one second.
+    run_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{settings.digest[:8]}-{secrets.token_hex(2)}"
     console.say(f"run {run_id}")
     formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
     known = assets.load_assets(settings.assets_file) if settings.assets_file else []
     planned = assets.load_maintenance(settings.maintenance_file) if settings.maintenance_file else []
-    spark = session.start_session(APP, jars=settings.graph.jars, **asdict(settings.spark))
+    spark = signed_in_session(settings)
     tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
     with console.stage("read"):
         raw, start, end = read_alerts(spark, settings, formats, args.start, args.end)
@@ -90,15 +94,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     with console.stage("post"):
         posted = post_saved(spark, settings, folder, record)
     with console.stage("report"):
-        is_written = write_report(saved, record, folder)
+        page = write_or_say(saved, record, folder)
     ranking.release()
     target = settings.post.endpoint or settings.post.folder
-    places = {
-        "results": folder.place,
-        "MLflow": run.look if run else "not logged",
-        "posted": posted_words(posted, target),
-    }
-    places["report"] = f"{folder.place}/{NAME}" if is_written else NO_BOKEH
+    places = {"results": folder.place, "MLflow": run.look if run else "not logged"}
+    places |= {"posted": posted_words(posted, target), "report": page}
     places |= {name: compiled.words(told) for name, told in copies.items()}
     console.end(top, record["counts"], remarks(record) | places, time.perf_counter() - begin)
     check_posted(posted, run_id, folder.place)
@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def post_again(settings: Settings, run_id: str, console: Console) -> int:
     """Post what of a saved run has not been delivered; nothing is computed."""
     console.say(f"run {run_id}")
-    spark = session.start_session(APP, jars=settings.graph.jars, **asdict(settings.spark))
+    spark = signed_in_session(settings)
     folder = results.open_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
     record = results.read_run(folder)
     with console.stage("post"):
@@ -116,6 +116,23 @@ def post_again(settings: Settings, run_id: str, console: Console) -> int:
     console.say(f"posted    {posted_words(posted, settings.post.endpoint or settings.post.folder)}")
     check_posted(posted, run_id, folder.place)
     return 0
+
+
+def usable_settings(args: argparse.Namespace) -> Settings:
+    """The settings of the run; refused here, and not after the work, where its rows could not be posted."""
+    settings = load_settings(session.sent_along(args.config, APP), args.set)
+    log_analytics.Target.of(resolve, **asdict(settings.post)).check()
+    return settings
+
+
+def signed_in_session(settings: Settings) -> SparkSession:
+    """Start Spark, then ask for the secret that the end of the run needs: a vault that refuses is told before the work."""
+    spark = session.start_session(APP, jars=settings.graph.jars, **asdict(settings.spark))
+    post, tracked = settings.post, settings.tracking
+    if log_analytics.Target.of(resolve, **asdict(post)).token():
+        resolve(post.credential)
+    principal.sign_in_for_tracking(tracked.uri, tracked.strict, post.principal, partial(resolve, post.credential))
+    return spark
 
 
 def post_saved(
@@ -155,6 +172,7 @@ def read_alerts(
 
 def cli() -> None:
     """Entry point: exit code 0 done, 2 what an operator can fix, 1 anything else."""
+    session.keep_files_private()
     if code := exit_code(main):  # a wheel task of Databricks may take SystemExit, even of 0, for a failure
         sys.exit(code)
 

@@ -15,6 +15,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 GROUP = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/soc"
@@ -162,7 +163,8 @@ class Deployment:
     def evaluate(self, value: Any) -> Any:
         """A value of the template with every expression in it replaced by what it gives."""
         if isinstance(value, Mapping):
-            return {key: self.evaluate(inner) for key, inner in value.items()}
+            made = {key: self.evaluate(inner) for key, inner in value.items() if key != "copy"}
+            return made | {copy["name"]: list(self._repeated(copy)) for copy in value.get("copy", ())}
         if isinstance(value, list):
             return [self.evaluate(inner) for inner in value]
         if not isinstance(value, str) or not (value.startswith("[") and value.endswith("]")):
@@ -224,7 +226,7 @@ class Deployment:
             raise TemplateError(f"variable {name} is not declared")
         return self.evaluate(self._variables[name])
 
-    def _f_copyIndex(self) -> int:
+    def _f_copyIndex(self, _name: str = "") -> int:
         if self._copy_index is None:
             raise TemplateError("copyIndex outside a copy")
         return self._copy_index
@@ -256,13 +258,18 @@ class Deployment:
             mapped.append(body())
         return mapped
 
-    _f_concat = staticmethod(lambda *parts: "".join(parts))
+    _f_concat = staticmethod(lambda *parts: "".join(parts) if isinstance(parts[0], str) else list(chain(*parts)))
     _f_format = staticmethod(lambda text, *parts: text.format(*parts))
     _f_guid = staticmethod(lambda *parts: str(uuid.uuid5(uuid.NAMESPACE_URL, "-".join(parts))))
     _f_not = staticmethod(lambda value: not value)
     _f_empty = staticmethod(lambda value: not value)
     _f_length = staticmethod(len)
     _f_toLower = staticmethod(str.lower)
+    _f_createArray = staticmethod(lambda *items: list(items))
+    _f_endsWith = staticmethod(str.endswith)
+    _f_json = staticmethod(json.loads)
+    _f_trim = staticmethod(str.strip)
+    _f_if = staticmethod(lambda condition, then, otherwise: then if condition else otherwise)
     _f_replace = staticmethod(lambda text, old, new: text.replace(old, new))
     _f_union = staticmethod(lambda *lists: list(dict.fromkeys(item for one in lists for item in one)))
 

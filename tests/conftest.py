@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from wants import pytest_terminal_summary
 
 from alertgraph_spark.io.session import find_java
+
+__all__ = ["pytest_terminal_summary"]  # for pytest to find it
 
 REPO = Path(__file__).parent.parent
 SHARED = REPO.parent / "shared"

@@ -37,6 +37,7 @@ SERVICE = Path(sys.prefix) / "kusto" / "node_modules"
 
 _OF_SENTINEL = {  # columns of the service's own tables that we read, as its table reference has them
     "SecurityAlert": "TimeGenerated SystemAlertId ProductName AlertName AlertSeverity Description _ItemId Type",
+    "Usage": "TimeGenerated DataType",
     "CommonSecurityLog": "TimeGenerated DeviceProduct Activity LogSeverity Message _ItemId Type",
 }
 TABLES: dict[str, dict[str, str]] = {

@@ -14,7 +14,15 @@ from exported import raw_tables
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.alerts import LINE_LIMIT, find_unfinished, normalise_alerts, rejected_lines, with_status
+from alertgraph_spark.alerts import (
+    LINE_LIMIT,
+    find_repeats,
+    find_unfinished,
+    normalise_alerts,
+    rejected_lines,
+    with_status,
+)
+from alertgraph_spark.clean_text import NAME_LIMIT, clean
 from alertgraph_spark.schemas import REJECTED, TORN, UNFINISHED
 from alertgraph_spark.source_format import Asset, Format
 
@@ -41,8 +49,15 @@ PLAIN = Format(
     source_zone="FromZone",
     target_zone="ToZone",
 )
-# Severity as a number, and nothing else than a name.
-BARE = Format(name="bare", path="bare.yaml", reads=("Degree",), columns={"name": "'bare'", "severity": "Degree"})
+# Severity and a Purdue level as numbers, and nothing else than a name.
+BARE = Format(
+    name="bare",
+    path="bare.yaml",
+    reads=("Degree", "Level"),
+    columns={"name": "'bare'", "severity": "Degree"},
+    target={"host": "'plc-1'"},
+    target_level="Level",
+)
 FORMATS = {"Alerts_CL": PLAIN, "Bare_CL": BARE}
 
 Case = tuple[dict[str, Any], dict[str, Any]]
@@ -98,6 +113,17 @@ WORDS: dict[str, Case] = {
     "its own id": ({"Id": "a-1", "_ItemId": "i-1"}, {"alert_id": "a-1", "item_id": "i-1"}),
     "an empty id": ({"Id": "", "_ItemId": "i-1"}, {"alert_id": "i-1"}),
     "a title with blanks": ({"Title": " Port scan "}, {"name": "Port scan", "reason": None}),
+    "a title as a terminal would obey it": ({"Title": "\x1b[2JPort\r\nsc\u200ban\u202e"}, {"name": "[2JPort scan"}),
+    "a title that nobody sees": ({"Title": "\u200b \u2028\u00a0"}, {"name": None, "reason": "no alert name"}),
+    "a title of 64 KB": ({"Title": "n" * 65_536}, {"name": clean("n" * 65_536, NAME_LIMIT), "reason": None}),
+    "an id with a line end": ({"Id": "a\r\n1"}, {"alert_id": "a 1"}),
+    "an id that nobody sees": ({"Id": "\u200b", "_ItemId": "i-1"}, {"alert_id": "i-1"}),
+    "a severity that hides": ({"Severity": "hi\u200bgh\u00a0"}, {"severity": 0.8}),
+    "a tactic that hides": (
+        {"Tactics": "Im\u00adpact,\x1b[1mTheft\n"},
+        {"tactics": ["impact"], "unknown": ["tactic: [1mTheft"]},
+    ),
+    "a technique with a line end": ({"Techniques": "T1059.001\n"}, {"techniques": ["T1059.001"]}),
 }
 
 NONE = {"source_entity": None, "source_zone": None}
@@ -106,6 +132,16 @@ ENDS: dict[str, Case] = {
         {"From": "ws-1", "ToIp": "10.0.0.9"},
         {"source_entity": "host:ws-1", "target_entity": "ip:10.0.0.9"},
     ),
+    "what cannot be seen makes no other host": (
+        {"From": "ws\u200b-1\x00", "To": "\u202eFS01\u2028.corp.example", "User": "CORP\\me\u00adyer\x1b"},
+        {"entities": ["host host:ws-1 source", "host host:fs01 target", "account account:corp\\meyer other"]},
+    ),
+    "placeholders that hide": (
+        {"From": "N\u200b/A", "To": "\u2060", "ToIp": "10.0.0.9"},
+        {"target_entity": "ip:10.0.0.9"},
+    ),
+    "a host of 64 KB": ({"To": "h" * 65_536}, {"target_entity": f"host:{clean('h' * 65_536)}"}),
+    "another that is as long": ({"To": "h" * 65_535 + "i"}, {"target_entity": f"host:{clean('h' * 65_535 + 'i')}"}),
     "the first kind wins": ({"From": "ws-1", "FromIp": "10.0.0.1", "To": "fs01"}, {"source_entity": "host:ws-1"}),
     "a named end says whose its address is": (
         {"From": "ws-1", "FromIp": "10.0.0.1", "ToIp": "10.0.0.9"},
@@ -193,6 +229,15 @@ LISTED: dict[str, Case] = {
     "public beside it": ({"FromIp": "203.0.113.4", "To": "x"}, {"source_zone": "external"}),
     "an address before its block": ({"To": "x", "FromIp": "10.9.0.31"}, {"source_level": 1.0}),
     "role of the one host": ({"From": "scan01"}, {**NONE, "target_entity": "host:scan01", "target_role": "scanner"}),
+    "a scanner's name from another's address": (
+        {"From": "scan01", "FromIp": "10.1.0.5", "ToIp": "10.9.0.31"},
+        {"source_entity": "host:scan01", "source_role": None, "target_role": "plc"},
+    ),
+    "a scanner's name from an address of a block": (
+        {"From": "scan01", "FromIp": "10.9.0.77", "To": "x"},
+        {"source_role": "scanner"},
+    ),
+    "a name and its own address": ({"From": "FS01", "FromIp": "10.1.0.5", "To": "x"}, {"source_role": "file_server"}),
     "a host that is not listed": ({"From": "fs011", "To": "x"}, {"source_zone": "unknown", "source_role": None}),
 }
 
@@ -263,6 +308,16 @@ def test_a_missing_or_unreadable_degree_is_none_and_not_the_highest(session: Spa
     assert differences(cases, normalised(session, cases)) == []
 
 
+def test_a_level_that_is_none_is_not_the_deepest(session: SparkSession) -> None:
+    """NaN is above every number for Spark: it would make a score that no other can pass."""
+    levels = {"2.5": 2.5, "0": 0.0, "5": 5.0, "5.1": None, "-1": None, "NaN": None, "Infinity": None, "deep": None}
+    cases: dict[str, Case] = {
+        text: ({"table": "Bare_CL", "Level": text}, {"target_level": level}) for text, level in levels.items()
+    }
+
+    assert differences(cases, normalised(session, cases)) == []
+
+
 def test_the_narrower_block_wins_wherever_it_stands(spark: SparkSession) -> None:
     blocks = [Asset("10.0.0.0/8", zone="it"), Asset("10.9.0.0/16", zone="ot")]
     cases: dict[str, Case] = {
@@ -302,6 +357,31 @@ def test_words_that_no_table_knows_are_named_and_harm_nothing(spark: SparkSessio
         ),
     }
     assert differences(cases, normalised(spark, cases)) == []
+
+
+def test_an_alert_keeps_its_first_entities_and_says_how_many_it_does_not(spark: SparkSession) -> None:
+    """One line of 64 KB can name seven thousand accounts."""
+    many = Format(
+        name="many",
+        path="many.yaml",
+        reads=("Title", "To", "Users", "Hosts"),
+        columns={"name": "Title"},
+        target={"host": "To"},
+        other={"account": "split(Users, ' ')", "host": "split(Hosts, ' ')"},
+    )
+    users, hosts = (" ".join(f"{kind}{i}" for i in range(n)) for kind, n in (("u", 60), ("h", 55)))
+    told = {"few": ("u0 u1", "h0"), "just enough": (" ".join(users.split()[:50]), ""), "too many": (users, hosts)}
+    rows = [{"site": site, "Title": "Alert", "To": "fs01", "Users": u, "Hosts": h} for site, (u, h) in told.items()]
+    lines = normalise_alerts(raw_tables(spark, rows, many.reads), {"Alerts_CL": many})
+    found = {row["site"]: row for row in lines.select("site", "entities", "n_left_out").collect()}
+
+    def kept(site: str, kind: str) -> list[str]:
+        return [e["key"] for e in found[site]["entities"] if e["kind"] == kind]
+
+    assert kept("few", "account") == ["account:u0", "account:u1"]
+    assert kept("too many", "account") == kept("just enough", "account") == [f"account:u{i}" for i in range(50)]
+    assert kept("too many", "host") == ["host:fs01", *[f"host:h{i}" for i in range(50)]]
+    assert {site: row["n_left_out"] for site, row in found.items()} == {"few": 0, "just enough": 0, "too many": 15}
 
 
 def numbered(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
@@ -353,3 +433,22 @@ def test_refused_lines_are_kept_and_rows_of_another_kind_are_only_counted(spark:
             **{"site": "torn", "table": "Alerts_CL"},
         }
     ]
+
+
+def test_a_repeat_says_the_same_alert_again_and_none_takes_the_place_of_another(spark: SparkSession) -> None:
+    said = [
+        # site, format, id, name; the later of two stands
+        ("plant", "security_alert", "a-1", "Mimikatz"),
+        ("plant", "security_alert", "a-1", "Mimikatz"),  # an update
+        ("plant", "wazuh", "a-1", "Mimikatz"),
+        ("office", "security_alert", "a-1", "Mimikatz"),
+        ("plant", "security_alert", "a-2", "Mimikatz"),
+        ("plant", "security_alert", "a-1", "Port scan"),  # says another alert's id
+        # an id whose last eight letters were calculated, so that a hash of site, format and id is that of plant's a-1
+        ("plant", "edr", "xjy0hvto6)7p5ki[", "Port scan"),
+    ]
+    rows = [(n, "alert", datetime(2026, 3, 2, 10, n), *row) for n, row in enumerate(said)]
+    columns = "row long, status string, received_at timestamp, site string, source string, alert_id string, name string"
+    found = find_repeats(spark.createDataFrame(rows, columns)).collect()
+
+    assert [(row["row"], row["status"]) for row in found] == [(0, "alert")]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 
+import pytest
 from exported import raw_tables
 from pyspark.sql import DataFrame, SparkSession
 
@@ -52,17 +54,55 @@ def test_words_of_one_hour_are_one(spark: SparkSession) -> None:
     assert spans(found) == [("ip:10.1.0.17", "host:ws-17", 1.0, 25.0)]
 
 
-def test_an_address_that_changes_hands_is_nobodys_until_the_old_word_is_a_day_old(spark: SparkSession) -> None:
+def test_an_address_that_changes_hands_is_nobodys_until_most_words_are_for_the_new(spark: SparkSession) -> None:
     lines = said(
         spark,
         (1.0, "ip:10.1.0.17", "host:ws-17"),
         (5.0, "ip:10.1.0.17", "host:ws-44"),  # another lease
-        (24.9, "ip:10.1.0.17", "host:ws-44"),  # a near miss: ws-17 had it within a day
+        (24.9, "ip:10.1.0.17", "host:ws-44"),  # two of three within a day
         (25.5, "ip:10.1.0.17", "host:ws-44"),
     )
     assert spans(find_aliases(lines)) == [
         ("ip:10.1.0.17", "host:ws-17", 1.0, 5.0),
+        ("ip:10.1.0.17", "host:ws-44", 24.9, 25.5),
         ("ip:10.1.0.17", "host:ws-44", 25.5, 49.5),
+    ]
+
+
+@pytest.mark.parametrize("forged_at", [2.0, 4.0, 6.0])
+def test_one_forged_row_takes_no_alias_away(spark: SparkSession, forged_at: float) -> None:
+    true = [(hour, "ip:10.1.0.17", "host:ws-17") for hour in (0.5, 1.0, 3.0, 5.0)]
+    found = spans(find_aliases(said(spark, *true, (forged_at, "ip:10.1.0.17", "host:elsewhere"))))
+
+    assert {host for _, host, _, _ in found} == {"host:ws-17"}
+    assert (found[0][2], found[-1][3]) == (0.5, 5.0 + VALID_HOURS)  # without a gap between them
+    assert all(until == begin for (*_, until), (_, _, begin, _) in pairwise(found))
+
+
+def test_a_forged_row_does_not_make_a_word_last_longer(spark: SparkSession) -> None:
+    true = [(hour, "ip:10.1.0.17", "host:ws-17") for hour in (1.0, 2.0)]
+    found = find_aliases(said(spark, *true, (20.0, "ip:10.1.0.17", "host:elsewhere")))
+
+    assert spans(found)[-1] == ("ip:10.1.0.17", "host:ws-17", 20.0, 2.0 + VALID_HOURS)
+
+
+def test_an_address_that_moves_loses_its_old_host_with_the_second_word(spark: SparkSession) -> None:
+    """DHCP has given it away: nobody says the old name any more. The near miss to a forged row."""
+    old = [(float(hour), "ip:10.1.0.17", "host:ws-17") for hour in range(1, 11)]
+    new = [(11.0 + hour, "ip:10.1.0.17", "host:ws-44") for hour in range(30)]
+    found = spans(find_aliases(said(spark, *old, *new)))
+
+    assert max(until for _, host, _, until in found if host == "host:ws-17") == 12.0  # the second word for ws-44
+    # Two thirds of a day's words: at 26 o'clock 16 of 25 are for ws-44, at 27 they are 17.
+    assert min(begin for _, host, begin, _ in found if host == "host:ws-44") == 27.0
+
+
+def test_a_flood_of_hosts_for_one_address_names_nobody_and_ends_nothing(spark: SparkSession) -> None:
+    flood = [(3.0 + n / 5000, "ip:10.1.0.17", f"host:x{n}") for n in range(4000)]
+    true = [(hour, "ip:10.1.0.17", "host:ws-17") for hour in (1.0, 2.0, 4.0)]
+
+    assert spans(find_aliases(said(spark, *true, *flood))) == [
+        ("ip:10.1.0.17", "host:ws-17", begin, until) for begin, until in ((1, 2), (2, 3), (3, 4), (4, 28))
     ]
 
 
@@ -70,7 +110,11 @@ def test_what_many_share_names_nobody(spark: SparkSession) -> None:
     """A proxy or a translated address: two hosts speak from it again and again."""
     lines = said(spark, *[(float(n), "ip:10.1.0.1", f"host:ws-{n % 2}") for n in range(12)])
 
-    assert spans(find_aliases(lines)) == [("ip:10.1.0.1", "host:ws-0", 0.0, 1.0)]
+    # At 2 o'clock one word of three is another's, as a forged one would be; from 3 o'clock on it is nobody's.
+    assert spans(find_aliases(lines)) == [
+        ("ip:10.1.0.1", "host:ws-0", 0.0, 1.0),
+        ("ip:10.1.0.1", "host:ws-0", 2.0, 3.0),
+    ]
 
 
 def bins(spark: SparkSession, *rows: tuple[float, str | None, str, Sequence[str]], site: str = "plant") -> DataFrame:

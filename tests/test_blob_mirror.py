@@ -612,6 +612,21 @@ def test_the_mirror_is_for_the_jobs_user_alone(azurite: Emulated, tmp_path: Path
     mirror_export(opened(azurite), tmp_path / "mirror", {ALERTS: None})
 
     assert (tmp_path / "mirror").stat().st_mode & 0o077 == 0
+    files = [path for path in (tmp_path / "mirror").rglob("*") if path.is_file()]
+    assert {path.name[:6] for path in files} >= {".lock", "_manif", "PT05M."}
+    assert [path for path in files if path.stat().st_mode & 0o077] == [], (
+        "and so is each file, in a folder made by others"
+    )
+
+
+def test_a_lock_that_is_a_link_is_told_and_not_followed(azurite: Emulated, tmp_path: Path) -> None:
+    azurite.append_rows(ALERTS, MORNING, ["{}"])
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / ".lock").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(SourceError, match=r"export\.staging: cannot make"):
+        mirror_export(opened(azurite), tmp_path / "mirror", {ALERTS: None})
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_the_debug_log_of_the_http_library_shows_no_signature(

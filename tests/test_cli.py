@@ -215,6 +215,18 @@ def test_a_table_that_has_gone_silent_is_told_and_one_that_never_spoke_is_not() 
     }
 
 
+def test_what_was_too_much_and_what_the_budget_hides_is_told() -> None:
+    told = {"rejected_by_reason": {}, "unknown_words": {}, "silent": {}}
+    counts = {"entities_left_out": 1200, "links_left_out": 3, "crowded": 39}
+
+    assert remarks({**told, "counts": counts}) == {
+        "WARNING": "1,200 entities left out of alerts that name more than 50 accounts or 50 others;"
+        " 3 links left out, of the sites and entities with most: more than graph.driver_max_links",
+        "CROWDED": "39 not shown that score like one of their site and day that is: look at them too",
+    }
+    assert remarks({**told, "counts": dict.fromkeys(counts, 0)}) == {}
+
+
 def test_nothing_found_is_said() -> None:
     assert ended([])[2] == "      no subgraph: nothing in the window was out of the ordinary"
 

@@ -18,9 +18,10 @@ from alertgraph_spark.components import (
     still_apart,
     unite_parts,
 )
-from alertgraph_spark.errors import GraphEngineError, GraphInvariantError
+from alertgraph_spark.errors import GraphInvariantError
 from alertgraph_spark.graph import AlertGraph, graphframes_available
-from alertgraph_spark.schemas import CUTS
+from alertgraph_spark.link_limit import LinkLimit
+from alertgraph_spark.schemas import CUTS, LINKS
 
 ENGINES = ["driver", pytest.param("graphframes", marks=pytest.mark.graphframes)]
 
@@ -149,18 +150,20 @@ def parts_frame(spark: SparkSession) -> DataFrame:
 def test_whole_parts_move_and_the_strongest_link_first(spark: SparkSession) -> None:
     episodes = parts_frame(spark)
     # 3 + 1 fit under the cap of 4 and come first; then 2 + 4 do not. What links inside a part changes nothing.
-    united = unite_parts(episodes, link_frame(spark, [(2, 3, 0.1), (5, 6, 0.2), (3, 4, 0.9)]), 4, 2)
+    united = unite_parts(episodes, link_frame(spark, [(2, 3, 0.1), (5, 6, 0.2), (3, 4, 0.9)]), 4, LinkLimit(2))
     assert {row["session"]: row["component"] for row in united.collect()} == {1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 3}
     assert united.columns == episodes.columns
 
 
-def test_no_more_links_between_parts_than_the_driver_may_hold(spark: SparkSession) -> None:
-    with pytest.raises(GraphEngineError, match=r"more than 1 links.*driver_max_links"):
-        unite_parts(parts_frame(spark), link_frame(spark, [(2, 3, 0.1), (5, 6, 0.2)]), 80, 1)
+def test_of_more_links_between_parts_than_the_driver_may_hold_the_weakest_is_left_out(spark: SparkSession) -> None:
+    limit = LinkLimit(1)
+    united = unite_parts(parts_frame(spark), link_frame(spark, [(2, 3, 0.1), (5, 6, 0.2)]), 80, limit)
+    assert {row["session"]: row["component"] for row in united.collect()} == {1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 3}
+    assert limit.n_left_out == 1
 
 
 def test_without_links_every_part_stays_as_it_is(spark: SparkSession) -> None:
-    united = unite_parts(parts_frame(spark), link_frame(spark, [(3, 4, 0.9)]), 80, 2)
+    united = unite_parts(parts_frame(spark), link_frame(spark, [(3, 4, 0.9)]), 80, LinkLimit(2))
     assert {row["session"]: row["component"] for row in united.collect()} == {1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 6}
 
 
@@ -186,13 +189,57 @@ class AnswersWithoutEngine(AlertGraph):
         return self.vertices.select("id", F.lit(1).cast("bigint").alias("component"))
 
 
-def test_more_links_than_the_driver_may_hold_are_not_brought_to_it(spark: SparkSession) -> None:
+def test_of_more_links_than_the_driver_may_hold_the_weakest_are_left_out(spark: SparkSession) -> None:
     ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4)], "id bigint")
     links = pair_frame(spark, CHAIN)  # three links in one component of four
     just_enough = AnswersWithoutEngine(ids, links, "driver", driver_max_links=3)
     assert find_subgraphs(just_enough, max_sessions=3, chance_links=1)[1].count() == 1
-    with pytest.raises(GraphEngineError, match=r"more than 2 links.*driver_max_links"):
-        find_subgraphs(AnswersWithoutEngine(ids, links, "driver", driver_max_links=2), max_sessions=3, chance_links=1)
+    # Of three the weakest is left out, and its ends are apart, as if it had been refused.
+    limit = LinkLimit(2)
+    components, cuts = find_subgraphs(just_enough, max_sessions=3, chance_links=1, limit=limit)
+    assert dict(components.collect()) == {1: 1, 2: 1, 3: 3, 4: 3}
+    assert limit.n_left_out == 1
+    assert (2, 3) in {tuple(row) for row in cuts.collect()}  # others among them have met: `still_apart` knows
+    # Where none can be held every session is by itself.
+    components, _ = find_subgraphs(just_enough, max_sessions=3, chance_links=1, limit=LinkLimit(0))
+    assert dict(components.collect()) == {1: 1, 2: 2, 3: 3, 4: 4}
+
+
+def test_a_large_component_loses_links_before_a_small_one(spark: SparkSession) -> None:
+    # A star of nine, and the chain: of seven links that may be held each has four, and the chain needs but three.
+    star = [(11, 11 + i, 0.5 + i / 100) for i in range(1, 9)]
+    links = pair_frame(spark, [*CHAIN, *star])
+    ids = spark.createDataFrame([(i,) for i in (1, 2, 3, 4, *range(11, 20))], "id bigint")
+    limit = LinkLimit(7)
+    components, _ = find_subgraphs(AlertGraph(ids, links, "driver"), max_sessions=3, chance_links=1, limit=limit)
+    found = dict(components.collect())
+    assert {v: found[v] for v in (1, 2, 3, 4)} == {1: 1, 2: 1, 3: 3, 4: 3}
+    assert [v for v in range(11, 20) if found[v] == 11] == [11, 18, 19]  # three at the most, by the strongest links
+    assert limit.n_left_out == 4
+
+
+def test_a_flooded_site_loses_links_before_others_and_of_its_own_the_most_prolific(spark: SparkSession) -> None:
+    def row(site: str, dst: int, entity: str, weight: float) -> tuple[object, ...]:
+        return (site, 1, dst, "pivot", f"host:{entity}", 1.0, weight, 0.0)
+
+    flooded = [row("flooded", n, "hub", 0.9) for n in range(100, 200)]
+    own = [row("flooded", n, f"fs{n}", 0.2) for n in range(5)]
+    beside = [row("beside", n, "hub", 0.1) for n in range(6)]
+    links = spark.createDataFrame([*flooded, *own, *beside], LINKS.ddl)
+    limit = LinkLimit(20)
+    kept = limit.by_site(links)
+    assert kept.columns == LINKS.names
+    left = [(r["site"], r["entity"], r["dst"]) for r in kept.collect()]
+    assert sorted(dst for site, _, dst in left if site == "beside") == list(range(6))
+    # Fourteen are left for the other: each entity its first, then the hub those of the lowest numbers, all being as strong.
+    assert sorted(dst for site, entity, dst in left if site == "flooded" and entity != "host:hub") == list(range(5))
+    assert sorted(dst for site, entity, dst in left if site == "flooded" and entity == "host:hub") == list(
+        range(100, 109)
+    )
+    assert limit.n_left_out == len(flooded) + len(own) + len(beside) - 20
+
+    all_of_them = LinkLimit(111)
+    assert (all_of_them.by_site(links).count(), all_of_them.n_left_out) == (111, 0)
 
 
 # --- names ----------------------------------------------------------------------------------------------------------

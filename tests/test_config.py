@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -16,6 +17,7 @@ import alertgraph_spark
 from alertgraph_spark.config import load_settings
 from alertgraph_spark.config_keys import all_keys, keys_table
 from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.principal import Principal
 from alertgraph_spark.ranking import Knobs
 from alertgraph_spark.settings import Graph, Ranking, Settings
 
@@ -158,7 +160,8 @@ def test_every_key_with_bounds_is_tested_at_them() -> None:
         ("budget_per_day=2", "budget_per_day: no such key; did you mean ranking.budget_per_day?"),
         (
             "post.zzz=1",
-            "post.zzz: no such key; allowed: post.mode, post.endpoint, post.dcr_id, post.credential, post.rule, post.folder",
+            "post.zzz: no such key; allowed: post.mode, post.endpoint, post.dcr_id, post.tenant_id, post.client_id, "
+            "post.credential, post.rule, post.folder",
         ),
         ("post.mode=logs_ingest", "did you mean logs_ingestion?"),
         ("graph.engine=GraphFrames", "did you mean graphframes?"),
@@ -362,15 +365,88 @@ def test_posting_wants_endpoint_and_rule(tmp_path: Path) -> None:
         ("https://", False),
         ("http://[::1", False),
         ("x.ingest.monitor.azure.com", False),
+        ("https://soc-rule-ab12-westeurope.logs.z1.ingest.monitor.azure.com", True),  # a rule's own address
+        ("https://x.usgovvirginia-1.ingest.monitor.azure.us/", True),
+        ("https://x.chinaeast2-1.ingest.monitor.azure.cn:443", True),
+        ("https://collector.evil.example", False),  # it would be shown the token
+        ("https://x.ingest.monitor.azure.com.evil.example", False),
+        ("https://evil.example/x.ingest.monitor.azure.com", False),
+        ("https://x.ingest.monitor.azure.com@evil.example", False),
+        ("https://evil.example#.ingest.monitor.azure.com", False),
+        ("https://xingest.monitor.azure.com", False),
+        ("https://ingest.monitor.azure.com", False),
+        ("https://x.westeurope-1.ingest.monitor.azure.com:8443", False),
+        ("https://x.westeurope-1.ingest.monitor.azure.com/path", False),
+        ("https://0a1b2c3d-0000-0000-0000-000000000000.ods.opinsights.azure.com", False),  # of the other API
     ],
 )
-def test_nothing_is_sent_in_the_clear(tmp_path: Path, endpoint: str, is_allowed: bool) -> None:
-    file = write(tmp_path, post={"mode": "logs_ingestion", "endpoint": endpoint, "dcr_id": "dcr-0"})
+def test_a_token_goes_to_the_service_alone_and_never_in_the_clear(
+    tmp_path: Path, endpoint: str, is_allowed: bool
+) -> None:
+    post = {"mode": "logs_ingestion", "endpoint": endpoint, "dcr_id": "dcr-0"}
+    file, told = write(tmp_path, post=post), f"post.endpoint: found {endpoint!r}; allowed: https://….ingest.monitor"
+
+    if is_allowed:
+        assert load_settings(file).post.endpoint == endpoint
+        return
+    assert told in refusal(file)
+    good = write(tmp_path, post=post | {"endpoint": "https://x.westeurope-1.ingest.monitor.azure.com"})
+    with pytest.raises(ConfigError) as caught:
+        load_settings(good, [f"post.endpoint={json.dumps(endpoint)}"])
+    assert f"--set {told}" in str(caught.value), "an override is held to the same hosts"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "is_allowed"),
+    [
+        ("https://0a1b2c3d-0000-0000-0000-000000000000.ods.opinsights.azure.com", True),
+        ("http://127.0.0.1:8080", True),
+        ("https://x.westeurope-1.ingest.monitor.azure.com", False),
+        ("https://0a1b2c3d-0000-0000-0000-000000000000.ods.opinsights.evil.example", False),
+    ],
+)
+def test_a_workspace_key_signs_for_the_service_alone(tmp_path: Path, endpoint: str, is_allowed: bool) -> None:
+    file = write(tmp_path, post={"mode": "data_collector", "endpoint": endpoint, "credential": "env:KEY"})
 
     if is_allowed:
         assert load_settings(file).post.endpoint == endpoint
     else:
-        assert f"post.endpoint: found {endpoint!r}; allowed: an https URL, or http on 127.0.0.1" in refusal(file)
+        assert "allowed: https://WORKSPACE_ID.ods.opinsights.azure.com" in refusal(file)
+
+
+TENANT, CLIENT = "11111111-2222-3333-4444-555555555555", "66666666-7777-8888-9999-aaaaaaaaaaaa"
+PRINCIPAL = {"tenant_id": TENANT, "client_id": CLIENT, "credential": "keyvault://soc/poster"}
+
+
+def test_a_service_principal_is_two_ids_and_where_its_secret_is_kept(tmp_path: Path) -> None:
+    assert load_settings(write(tmp_path, post=PRINCIPAL)).post.principal == Principal(TENANT, CLIENT)
+    assert load_settings(write(tmp_path)).post.principal is None
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"client_id": None}, "post.client_id: required with the other"),
+        ({"tenant_id": None}, "post.tenant_id: required with the other"),
+        (
+            {"credential": "default"},
+            "post.credential: with tenant_id and client_id name where the client secret is kept",
+        ),
+        ({"tenant_id": "contoso"}, "post.tenant_id: found 'contoso'; allowed: id as Entra shows it"),
+        ({"mode": "data_collector"}, "post.tenant_id: post.mode data_collector signs with the workspace's key"),
+    ],
+    ids=["no client", "no tenant", "no secret", "no id", "the other API"],
+)
+def test_half_a_service_principal_is_refused(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    assert told in refusal(write(tmp_path, post={k: v for k, v in (PRINCIPAL | change).items() if v is not None}))
+
+
+def test_a_client_secret_in_place_of_its_reference_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    pasted = "abc8Q~" + "x" * 34
+    told = refusal(write(tmp_path, post=PRINCIPAL | {"credential": pasted}))
+
+    assert "post.credential: looks like a secret" in told
+    assert pasted not in told
 
 
 @pytest.mark.parametrize(

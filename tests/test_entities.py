@@ -16,6 +16,8 @@ KEYS: list[tuple[str, str | None, str | None]] = [
     ("host", "fs01.corp.example", "host:fs01"),
     ("host", " Fs01 ", "host:fs01"),
     ("host", "fs01-b.corp.example", "host:fs01-b"),
+    ("host", "fs01 .corp.example", "host:fs01"),
+    ("host", ".corp.example", None),  # no label, no machine
     ("host", "10.1.0.5", "ip:10.1.0.5"),  # an address where a name belongs
     ("host", "10-1-0-5.corp.example", "host:10-1-0-5"),
     ("host", "fe80::1", "ip:fe80::1"),
@@ -48,6 +50,7 @@ KEYS: list[tuple[str, str | None, str | None]] = [
     ("device", "unknown", None),
     ("account", "CORP\\J.Meyer", "account:corp\\j.meyer"),
     ("account", "corp.example\\j.meyer", "account:corp\\j.meyer"),
+    ("account", "CORP \\ j.meyer", "account:corp\\j.meyer"),
     ("account", "j.meyer@corp.example", "account:corp\\j.meyer"),
     ("account", "j.meyer@partner.example", "account:partner\\j.meyer"),  # another directory, another account
     ("account", "j.meyer", "account:j.meyer"),  # which directory is not said

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from incident import DAY
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from alertgraph_spark.columns import content_id
 from alertgraph_spark.episodes import fold_bins, fold_episodes, with_episode
 
 Seen = tuple[float, str, str]
 """Hours since the site's first hour, what is told, and the host that it is about, or `who -> whom`, zones behind a slash."""
 
+FOLD_KEY = ("site", "source_entity", "target_entity", "source", "name")
 BEGIN: Seen = (0.0, "site begins", "hq")
 _ALERTS = (
     "site string, source string, name string, source_entity string, target_entity string, observed_at timestamp,"
@@ -34,7 +38,7 @@ def folded(spark: SparkSession, seen: Iterable[Seen]) -> dict[tuple[float, str],
         rows.append(("plant", "edr", name, *ends, DAY + timedelta(hours=hours), *zones, *[None] * 4, [], [], 0.5, []))
     alerts = spark.createDataFrame(rows, _ALERTS).withColumns(
         {
-            "fold_key": F.xxhash64("site", "source_entity", "target_entity", "source", "name"),
+            "fold_key": content_id(*map(F.col, FOLD_KEY)),
             "bin": F.floor(F.unix_micros("observed_at") / 300e6),
         }
     )
@@ -117,3 +121,87 @@ def test_a_routine_is_known_by_its_past_alone(spark: SparkSession) -> None:
     before = folded(spark, days(0, 1, 2, hour=2.5))
     judged = {key: (e["is_chronic"], e["surprise"]) for key, e in found.items()}
     assert {key: judged[key] for key in before} == {key: (e["is_chronic"], e["surprise"]) for key, e in before.items()}
+
+
+# --- what is one episode --------------------------------------------------------------------------------------------
+
+Key = tuple[str, str | None, str | None, str, str]
+"""Site, both ends, format, name."""
+
+DOWNLOAD: Key = ("plant", "host:ews-2", "host:plc-3", "edr", "PLC Program Download")
+# The last eight letters of its host were calculated: 64 bits of a hash without a secret are chosen in a second.
+DECOY: Key = ("plant", "host:pc-me3s8xu0ye]l8$zo", "host:printer-1", "edr", "Port scan")
+
+
+def digest(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
+
+
+def episodes_of(spark: SparkSession, *keys: Key) -> list[tuple[int, Key, int]]:
+    """Id, key and number of alerts of the episodes that one alert of each key makes, a minute apart."""
+    rows = [
+        (*key, DAY + timedelta(minutes=minute), *[None] * 6, [], [], 0.5, ["account:meyer"])
+        for minute, key in enumerate(keys)
+    ]
+    columns = (
+        "site string, source_entity string, target_entity string, source string, name string, observed_at timestamp"
+    )
+    alerts = spark.createDataFrame(rows, f"{columns}, {_ALERTS.partition('observed_at timestamp, ')[2]}").withColumns(
+        {"fold_key": content_id(*map(F.col, FOLD_KEY)), "bin": F.lit(0)}
+    )
+    found = fold_episodes(with_episode(fold_bins(alerts), 300), alerts, chronic_share=0.2, warm_up_hours=24).collect()
+    return sorted((row["episode"], tuple(row[name] for name in FOLD_KEY), row["n_alerts"]) for row in found)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param((DECOY, DOWNLOAD), id="a name that was calculated"),
+        pytest.param(
+            (("plant", "host:x", None, "edr", "a"), ("plant", None, "host:x", "edr", "a")), id="one end or other"
+        ),
+        pytest.param((("plant", None, "-", "edr", "a"), ("plant", "-", None, "edr", "a")), id="a dash and nothing"),
+        pytest.param((("a", "b1:c", "d", "e", "f"), ("a", "b", "c1:d", "e", "f")), id="a separator in a name"),
+        pytest.param((DOWNLOAD, ("office", *DOWNLOAD[1:])), id="another site"),
+    ],
+)
+def test_two_keys_are_two_episodes(spark: SparkSession, keys: tuple[Key, Key]) -> None:
+    found = episodes_of(spark, *keys)
+    assert len({episode for episode, *_ in found}) == 2
+    assert {(key, n_alerts) for _, key, n_alerts in found} == {(key, 1) for key in keys}
+
+
+def test_the_names_of_the_decoy_are_still_the_calculated_ones(spark: SparkSession) -> None:
+    hashes = spark.createDataFrame([DECOY, DOWNLOAD], list(FOLD_KEY)).select(F.xxhash64(*FOLD_KEY)).distinct()
+    assert hashes.count() == 1
+
+
+def test_one_key_is_one_episode_by_an_id_that_outlives_the_run(spark: SparkSession) -> None:
+    lone: Key = ("plant", None, "host:größe", "edr", "usb")  # lengths are those of bytes
+    ((episode, key, n_alerts),) = episodes_of(spark, lone, lone)
+    micros = int(DAY.timestamp() * 1e6)
+    assert episode == digest(f"5:plant-12:host:größe3:edr3:usb{len(str(micros))}:{micros}")
+    assert (key, n_alerts) == (lone, 2)
+
+
+def test_an_episode_keeps_its_first_accounts(spark: SparkSession) -> None:
+    rows = [
+        (*DOWNLOAD, DAY + timedelta(minutes=m), *[None] * 6, [], [], 0.5, [f"account:{name}{i:02}" for i in range(40)])
+        for m, name in ((0, "z"), (1, "a"))
+    ]
+    columns = (
+        "site string, source_entity string, target_entity string, source string, name string, observed_at timestamp"
+    )
+    alerts = spark.createDataFrame(rows, f"{columns}, {_ALERTS.partition('observed_at timestamp, ')[2]}").withColumns(
+        {"fold_key": content_id(*map(F.col, FOLD_KEY)), "bin": F.floor(F.unix_micros("observed_at") / 60e6)}
+    )
+    (row,) = fold_episodes(with_episode(fold_bins(alerts), 300), alerts, chronic_share=0.2, warm_up_hours=24).collect()
+
+    assert row["accounts"] == [f"account:{name}{i:02}" for name, n in (("a", 10), ("z", 40)) for i in range(n)]
+
+
+def test_ids_are_spread_over_all_64_bits(spark: SparkSession) -> None:
+    ids = sorted(r[0] for r in spark.range(4096).select(content_id(F.col("id"))).collect())
+    assert min(ids) < -(2**62)
+    assert max(ids) > 2**62
+    assert all(a < b for a, b in pairwise(ids))

@@ -6,10 +6,12 @@ import json
 import logging
 from datetime import date, datetime, timezone
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from exported import put_lines, row_line, workspace
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.errors import SourceError
@@ -100,6 +102,122 @@ def test_days_are_listed_by_table_site_and_day_and_other_tables_are_not(spark: S
     assert days(list_days(spark, f"file://{lake}/{{container}}", TABLES)) == days(found)
 
 
+# --- a storage account, whose containers a file system cannot list
+
+
+class Java:
+    """An error of Java's, with what it came from."""
+
+    _target_id = "o1"
+
+    def __init__(self, text: str, cause: Java | None = None) -> None:
+        self.toString = lambda: text
+        self.getCause = lambda: cause
+
+
+ABFS = "org.apache.hadoop.fs.azurebfs.contracts.exceptions.AbfsRestOperationException: Operation failed: "
+ILLEGAL = Java(
+    f'{ABFS}"The specified resource name contains invalid characters.", 400, HEAD, https://acct/am-alerts_cl'
+)
+MISSING = Java(
+    "java.io.IOException: x", Java(f'{ABFS}"The specified filesystem does not exist.", 404, GET, https://acct')
+)
+FORBIDDEN = Java(f'{ABFS}"This request is not authorized.", 403, HEAD, https://acct/am-alerts-cl/400, (404)')
+NOT_FOUND = Java("java.io.FileNotFoundException: no such filesystem")
+THROTTLED = Java(f'{ABFS}"The server is busy.", 503, GET, https://acct')
+ACCOUNT = "abfss://{container}@acct.dfs.core.windows.net"
+
+
+def account(**containers: Java | list[str]) -> tuple[Any, list[str]]:
+    """A Spark whose file system answers for each container, a name with `-` written `_`; and what it was asked for."""
+    asked: list[str] = []
+
+    def glob(pattern: str) -> list[Any]:
+        container = pattern.split("//")[1].split("@", maxsplit=1)[0]
+        asked.append(container)
+        answer = containers.get(
+            container.removeprefix("am-").replace("-", "__"), ILLEGAL if "_" in container else MISSING
+        )
+        if isinstance(answer, Java):
+            raise Py4JJavaError("", answer)
+        there = f"abfss://{container}@acct.dfs.core.windows.net/{workspace('plant')}"
+        paths = [f"{there}/y={day[:4]}/m={day[5:7]}/d={day[8:]}" for day in answer]
+        return [SimpleNamespace(getPath=lambda path=path: SimpleNamespace(toString=lambda: path)) for path in paths]
+
+    system = SimpleNamespace(globStatus=lambda path: glob(path.pattern))
+    path = lambda pattern: SimpleNamespace(pattern=pattern, getFileSystem=lambda _: system)  # noqa: E731
+    hadoop = SimpleNamespace(fs=SimpleNamespace(Path=path))
+    jvm = SimpleNamespace(org=SimpleNamespace(apache=SimpleNamespace(hadoop=hadoop)))
+    return SimpleNamespace(_jvm=jvm, _jsc=SimpleNamespace(hadoopConfiguration=lambda: None)), asked
+
+
+DAY = ["2026-03-01"]
+
+
+@pytest.mark.parametrize(
+    ("containers", "asked"),
+    [
+        ({"alerts__cl": DAY}, ["am-alerts-cl"]),
+        ({"alertscl": DAY}, ["am-alerts-cl", "am-alertscl"]),
+        ({"alertscl": DAY, "alerts__cl": NOT_FOUND}, ["am-alerts-cl", "am-alertscl"]),
+        ({"alerts__cl": [], "alertscl": DAY}, ["am-alerts-cl", "am-alertscl"]),  # made, and never written to
+        ({"alerts_cl": DAY}, ["am-alerts-cl", "am-alertscl", "am-alerts_cl"]),  # no storage account, but a copy of one
+    ],
+    ids=["with a hyphen", "without", "the first answers in another way", "the first is empty", "as the table is named"],
+)
+def test_each_spelling_of_a_container_is_asked_for_until_one_serves(
+    caplog: pytest.LogCaptureFixture, containers: dict[str, Any], asked: list[str]
+) -> None:
+    spark, were_asked = account(**containers)
+
+    with caplog.at_level(logging.INFO, "alertgraph_spark"):
+        (found,) = list_days(spark, ACCOUNT, {"Alerts_CL": None})
+
+    assert were_asked == asked
+    assert found.path.startswith(f"abfss://{asked[-1]}@acct.dfs.core.windows.net/WorkspaceResourceId=/")
+    assert f"table Alerts_CL is read from the container {asked[-1]}" in caplog.text
+
+
+def test_a_table_that_is_not_exported_yet_does_not_end_the_run_of_the_others() -> None:
+    spark, asked = account(securityalert=DAY)
+
+    assert days(list_days(spark, ACCOUNT, {"SecurityAlert": None, "Alerts_CL": None})) == [
+        ("SecurityAlert", "plant", "2026-03-01")
+    ]
+    assert asked == ["am-securityalert", "am-alerts-cl", "am-alertscl", "am-alerts_cl"]
+
+
+def test_a_container_that_is_named_is_the_one() -> None:
+    spark, asked = account(**{"my_alerts": DAY})
+
+    assert len(list_days(spark, ACCOUNT, {"Alerts_CL": "my_alerts"})) == 1
+    assert asked == ["my_alerts"]
+
+
+def test_where_no_spelling_serves_all_of_them_are_told() -> None:
+    with pytest.raises(SourceError, match="the export holds no alerts") as caught:
+        list_days(account()[0], ACCOUNT, {"Alerts_CL": None})
+
+    assert [name for name in ("am-alerts-cl@", "am-alertscl@", "am-alerts_cl@") if name not in str(caught.value)] == []
+
+
+@pytest.mark.parametrize("answer", [FORBIDDEN, THROTTLED], ids=["no right", "busy"])
+def test_what_says_nothing_of_the_container_ends_the_run(answer: Java) -> None:
+    """A container that may not be listed is not one that is not there: its alerts would be missing without a word."""
+    spark, _ = account(alerts__cl=answer, alertscl=DAY)
+
+    with pytest.raises(SourceError, match=r"cannot list abfss://am-alerts-cl@"):
+        list_days(spark, ACCOUNT, {"Alerts_CL": None})
+
+
+def test_in_a_folder_a_missing_container_is_still_an_error() -> None:
+    """There the names are listed: an error of the file system is one."""
+    spark, _ = account(alerts_cl=MISSING)
+
+    with pytest.raises(SourceError, match="cannot list"):
+        list_days(spark, "abfss://lake@acct.dfs.core.windows.net", {"Alerts_CL": None})
+
+
 def test_workspaces_are_chosen_by_name_in_any_case(spark: SparkSession, lake: Path) -> None:
     found = list_days(spark, str(lake), TABLES, ["Office"])
 
@@ -127,7 +245,7 @@ def test_a_root_that_cannot_be_listed_gives_the_reason_and_no_stack(spark: Spark
     with pytest.raises(SourceError) as caught:
         list_days(spark, "nosuch://{container}/root", {"Alerts_CL": None})
 
-    assert "cannot list nosuch://am-alerts_cl/root/" in str(caught.value)
+    assert "cannot list nosuch://am-alerts-cl/root/" in str(caught.value)
     assert 'No FileSystem for scheme "nosuch"' in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "\tat " not in str(caught.value)

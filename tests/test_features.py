@@ -91,6 +91,34 @@ OTHERS = [
         told("9 s1/it y", tactics=["stealth"]),
     ),
 ]
+# Whoever raises an alert names the machine: a scanner's name may silence a scan, and no way into OT.
+PLANNED = [
+    *of("planned way in", *[{**row, "source_role": "scanner"} for row in CROSSING]),
+    *of("planned act", told("0 scan/it -> plc4/ot stop", source_role="scanner", tactics=["impact"])),
+    *of("planned scan of OT", told("0 scan/it -> plc4/ot scan", source_role="scanner", tactics=["discovery"])),
+    *of("planned act in OT", told("0 eng3/ot -> plc4/ot stop", source_role="maintenance", tactics=["impact"])),
+    *of("announced way in", *[{**row, "source_role": "scanner", "is_announced": True} for row in CROSSING]),
+]
+NEW = {"fleet_share": 1 / 202, "surprise": 5.0}  # (0 + 1) / (200 + 2): never seen
+# Twenty types that were seen before; a flood of names, and what is as new and no flood: of another source, an hour later.
+MANY = [
+    *of("twenty types", *[told(f"{i} many/it t{i}") for i in range(20)]),
+    *of("a flood", *[told(f"{i % 50} flood/it new{i}", **NEW) for i in range(200)]),
+    *of("four new", *[told(f"{i} four/it new{i}", **NEW) for i in range(4)]),
+    *of(
+        "no flood",
+        *[told(f"{i} some/it new{i}", **NEW) for i in range(4)],
+        told("5 some/it other", **NEW | {"source": "ids"}),
+        told("60 some/it later", **NEW),
+        told("6 some/it seen"),
+    ),
+    *of(
+        "attack in a flood",
+        *[told(f"{i % 50} low/it new{i}", **NEW) for i in range(99)],
+        told("9 pc/it real", **NEW | {"surprise": 6.0}),
+    ),
+    *of("attack without", told("9 pc/it real", **NEW | {"surprise": 6.0})),
+]
 # One host in four hours: of each subgraph the past hours of the whole site count, each once, and none of another site's.
 HEARD = [
     *of("heard 0", told("0 nas/it x", history_hours=10.0)),
@@ -117,6 +145,7 @@ HITS = [
     hit("no crossing", "relay", "ws1 jump ews", 30, 60),
     hit("listed levels", "it_ot_pivot", "ws8 jump8 hist", 0, 20),
     hit("upside down", "it_ot_pivot", "ws8 jump8 hist", 0, 20),
+    *(hit(f"{what} way in", "it_ot_pivot", "ws1 jump ews", 30, 60) for what in ("planned", "announced")),
 ]
 
 
@@ -131,14 +160,16 @@ CHAINS = ["it_ot_pivot", "lateral_chain"]
 
 @pytest.fixture(scope="module")
 def features(spark: SparkSession) -> dict[str, Any]:
-    episodes = [{"site": "plant", "episode": n, **row} for n, row in enumerate([*ATTACK, *OTHERS, *HEARD])]
+    episodes = [
+        {"site": "plant", "episode": n, **row} for n, row in enumerate([*ATTACK, *OTHERS, *PLANNED, *MANY, *HEARD])
+    ]
     grouped = with_heard_hours(grouped_frame(spark, episodes))
     hits, paths = spark.createDataFrame(HITS, MOTIF_HITS.ddl), spark.createDataFrame(PATHS_FOUND, PATHS.ddl)
     described = describe_subgraphs(grouped, hits, paths, CHAINS, warm_up_hours=24)
     assert described.columns == FEATURES.names
     rows = described.collect()
     by_id = {row["subgraph_id"]: row for row in rows}
-    assert len(rows) == len(by_id) == len({row["subgraph_id"] for row in [*ATTACK, *OTHERS, *HEARD]})
+    assert len(rows) == len(by_id) == len({row["subgraph_id"] for row in [*ATTACK, *OTHERS, *PLANNED, *MANY, *HEARD]})
     return by_id
 
 
@@ -180,6 +211,41 @@ def test_a_path_counts_where_a_motif_of_a_chain_matched(features: dict[str, Any]
     """Machines that poll each other make long paths all day."""
     assert features["upside down"]["chain_hops"] == 2.0
     assert (features["no crossing"]["chain_hops"], len(features["no crossing"]["path"])) == (0.0, 3)
+
+
+def rarity(*surprises: float) -> float:
+    return sum(nats / place**0.85 for place, nats in enumerate(surprises, start=1))
+
+
+@pytest.mark.parametrize(
+    ("subgraph", "earned"),
+    [
+        pytest.param("twenty types", [4.6] * 16, id="sixteen at most"),
+        pytest.param("four new", [5.0] * 4, id="four new ones"),
+        pytest.param("a flood", [5.0] * 4, id="a flood is the last of them"),
+        pytest.param("no flood", [5.0] * 6 + [4.6], id="of another source, of another hour, seen before"),
+        pytest.param("attack in a flood", [6.0] + [5.0] * 3, id="what is added takes nothing away"),
+        pytest.param("attack without", [6.0], id="alone"),
+    ],
+)
+def test_names_without_end_earn_no_rarity_without_end(
+    features: dict[str, Any], subgraph: str, earned: list[float]
+) -> None:
+    assert features[subgraph]["rarity_nats"] == pytest.approx(rarity(*earned))
+    assert features["a flood"]["n_types"] == 200  # counted all the same
+
+
+def test_no_name_silences_a_way_into_ot(features: dict[str, Any]) -> None:
+    shares = {
+        name: row["planned_share"] for name, row in features.items() if name.startswith(("planned ", "announced "))
+    }
+    assert shares == {
+        "planned way in": 0.0,
+        "planned act": 0.0,
+        "planned scan of OT": 1.0,
+        "planned act in OT": 1.0,
+        "announced way in": 1.0,  # the site has said when
+    }
 
 
 def test_rarity_counts_each_type_once_the_most_surprising_first(features: dict[str, Any]) -> None:

@@ -105,6 +105,14 @@ BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"severity_scale": {"low": 3, "high": "much"}},
         ["severity_scale: low is 3; legal are 0 to 1", "severity_scale: high is 'much'; legal are 0 to 1"],
     ),
+    "values that are no expressions": (
+        {"columns": {"name": ["RawData"]}, "where": {"a": 1}, "let": {"x": [[1]]}},
+        ["where: found dict; legal: an SQL expression", "let.x: found list", "columns.name: found list"],
+    ),
+    "samples that are none": (
+        {"samples": [{"row": {"RawData": "x"}}, "x", {"gives": {}}, {"row": {}, "gives": 1}]},
+        [f"samples: number {n} needs names and values as row" for n in (2, 3, 4)],
+    ),
     "all at once": (
         {"filter": "true", "columns": {"severity": "1", "nme": "RawData"}, "other": {"user": "array(RawData)"}},
         [
@@ -138,6 +146,10 @@ def test_a_broken_file_is_told_all_that_is_wrong(tmp_path: Path, changes: dict[s
         (b"format: \xff\xfe", "cannot be read as YAML"),
         (b"- format", "a format is a mapping, found list"),
         (b"", "a format is a mapping, found NoneType"),
+        (b"format: 2026-02-30", "cannot be read as YAML"),
+        (b"format: " + b"[" * 20_000, "nested too deep"),
+        (b"let: &a {x: '1'}\ncolumns: *a", "found the alias .a of a list or mapping: write it out"),
+        (b"a: &a [x, x]\nb: &b [*a, *a]\nsamples: [*b, *b]", "found the alias .a of a list or mapping"),
     ],
 )
 def test_a_file_that_is_no_format(tmp_path: Path, content: bytes, words: str) -> None:
@@ -153,6 +165,13 @@ def test_a_file_that_is_no_format(tmp_path: Path, content: bytes, words: str) ->
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nowhere"):
         load_format(tmp_path / "nowhere.yaml")
+
+
+def test_an_expression_may_stand_for_itself_again(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("format: mine\nreads: [RawData]\ncolumns: {name: &raw trim(RawData), product: *raw}\n", "utf-8")
+
+    assert load_format(file).columns == {"name": "trim(RawData)", "product": "trim(RawData)"}
 
 
 def test_the_smallest_format_and_what_yaml_makes_of_values(tmp_path: Path) -> None:

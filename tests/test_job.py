@@ -139,9 +139,9 @@ def test_it_ends_well_and_the_rows_balance(done: Done) -> None:
 
 
 def test_the_record_says_what_ran(done: Done) -> None:
-    assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{8}", done.record["run_id"])
+    assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{8}-[0-9a-f]{4}", done.record["run_id"])
     assert done.folder.name == done.record["run_id"]
-    assert done.record["run_id"].endswith(done.record["config_digest"][:8])
+    assert done.record["run_id"].split("-")[1] == done.record["config_digest"][:8]
     assert done.record["window"] == {"start": "2026-03-02T00:00:00+00:00", "end": "2026-03-05T00:00:00+00:00"}
     assert set(done.record["versions"]) == {"alertgraph_spark", "spark", "python"}
     assert done.record["engine"] == "driver"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -113,6 +117,25 @@ def test_a_subgraph_is_as_the_last_run_told_it_and_one_that_merged_is_gone(works
     assert rows == {"sg-1": ("run-2", 9), "sg-3": ("run-1", 5)}
 
 
+def test_an_alert_of_another_product_with_the_same_id_takes_no_subgraph_away(workspace: Workspace) -> None:
+    """An attacker may send an alert that bears another's id, in the same run or a later one."""
+    forged = member("sg-2", "a", "run-2", "2026-03-05 11:00:00") | {"ItemId": "item-forged", "EpisodeId": "f" * 16}
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1"), subgraph("sg-2", "run-2")])
+    workspace.add("AlertGraphMembers_CL", [member("sg-1", "a"), forged])
+
+    assert {row["SubgraphId"] for row in workspace.ask("AlertGraphCurrent")} == {"sg-1", "sg-2"}
+
+
+@pytest.mark.parametrize("anew", [{"ItemId": "item-of-a-newer-row"}, {"EpisodeId": "e" * 16}, {"ItemId": None}])
+def test_an_alert_that_moved_is_known_by_its_row_or_its_episode(workspace: Workspace, anew: dict[str, Any]) -> None:
+    """A status update brings the alert in a newer row, a late alert gives its episode another beginning."""
+    moved = member("sg-2", "a", "run-2", "2026-03-05 11:00:00") | anew
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1"), subgraph("sg-2", "run-2")])
+    workspace.add("AlertGraphMembers_CL", [member("sg-1", "a"), moved])
+
+    assert {row["SubgraphId"] for row in workspace.ask("AlertGraphCurrent")} == {"sg-2"}
+
+
 def test_the_path_matters_most_then_who_was_reached_and_acted_then_ot_then_severity(workspace: Workspace) -> None:
     walked(workspace)
     workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", Path=["host:ws1", "host:fs01"])])
@@ -158,6 +181,31 @@ def test_the_table_ranks_each_day_anew_and_shows_what_is_within_the_budget(works
     assert [name for *_, name in table()] == ["sg-2", "sg-1", "sg-5", "sg-3"]
     titles = {row["SubgraphId"]: row["What"] for row in workspace.part("subgraphs", Scope="all")}
     assert (titles["sg-1"], titles["sg-4"]) == ("title of sg-1", "summary of sg-4")
+
+
+HOSTILE = (
+    "x](https://evil.example) ![](https://evil.example/b.png) <img src=x> `run` # head | a\u202e\x1b\n* b {{Title}}"
+)
+
+
+def test_the_title_of_the_chosen_one_is_a_cell_and_is_shown_as_it_is(workspace: Workspace) -> None:
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", TitleValue=HOSTILE), subgraph("sg-2", TitleValue=None)])
+
+    (row,) = workspace.part("title")
+    assert (row["What"], row["SubgraphId"], row["RunId"]) == (HOSTILE, "sg-1", "run-1")
+    (other,) = workspace.part("title", SubgraphId="sg-2")
+    assert other["What"] == "summary of sg-2"
+
+
+def test_the_tables_to_choose_from_are_ours_and_the_workspaces(workspace: Workspace) -> None:
+    used = ["Wazuh_CL", "SuricataEve_CL", "AlertGraphNodes_CL", "SecurityAlert", "Wazuh_CL", "X_CL | take 1"]
+    workspace.add("Usage", [{"TimeGenerated": "2026-03-05 10:00:00", "DataType": name} for name in used])
+
+    assert [(row["value"], row["selected"]) for row in workspace.part("text_tables")] == [
+        ("SigmaAlerts_CL", True),
+        ("SuricataEve_CL", True),
+        ("Wazuh_CL", False),
+    ]
 
 
 @pytest.mark.parametrize("part", ["subgraph_graph", "network"])
@@ -417,3 +465,65 @@ def test_the_words_fit_what_an_alert_may_hold(workspace: Workspace) -> None:
     assert len(f"AlertGraph: {rows['sg-1']['Title']}") <= 256
     assert sum(len(rows["sg-1"][column]) for column in ("Summary", "Told", "Checks")) <= 4900
     assert rows["sg-2"]["Told"] == "First. Then."
+
+
+def test_what_is_markup_elsewhere_does_not_reach_an_incident(workspace: Workspace) -> None:
+    """Incidents go to mail, Teams and tickets by playbooks, which put the text into Markdown or HTML."""
+    story = [{"sentence": f"{HOSTILE} was seen.", "alert_ids": []}]
+    told = {"TitleValue": HOSTILE, "Summary": HOSTILE, "Story": story, "Checks": [HOSTILE]}
+    harmless = {"TitleValue": r"IT→OT: corp\svc_sql (3 hosts) reached plc-3, 95 %"}
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", **told), subgraph("sg-2", **harmless)], arrived=NEW)
+
+    rows = incidents(workspace)
+
+    for column in ("Title", "Summary", "Told", "Checks"):
+        text = rows["sg-1"][column]
+        assert set(text) & set("<>[]{}`*|!#~\u202e\x1b\n") == set(), column
+        assert "://" not in text.replace("hxxps://", ""), "no address that a reader's program makes a link of"
+        assert "evil.example" in text, "what was there is told"
+    assert rows["sg-2"]["Title"] == harmless["TitleValue"], "a name as it is: it is looked for elsewhere"
+
+
+# --- the hours of the rule -------------------------------------------------------------------------------------------
+
+MINUTE = timedelta(minutes=1)
+START = datetime(2026, 3, 5, 12)
+
+
+def told_by_the_rule(arrivals: dict[str, tuple[datetime, datetime]], hours: Iterable[int]) -> Counter[str]:
+    """How often each row is told over some hours, when (its own time, its arrival) are given.
+
+    As the service does it: a run of the time T begins 5 minutes after T or a little later, sees what has arrived by then,
+    and of it rows whose own time is in the period that ends at T.
+    """
+    told: Counter[str] = Counter()
+    for hour in hours:
+        now = START + timedelta(hours=hour)
+        begins = now + 5 * MINUTE + timedelta(seconds=(hour * 37) % 90)
+        seen = Workspace()
+        for name, (time, arrived) in arrivals.items():
+            if arrived <= begins and now - timedelta(days=3) < time <= now:
+                row = subgraph(name, TimeGenerated=f"{time:%Y-%m-%d %H:%M:%S}")
+                seen.add("AlertGraphSubgraphs_CL", [row], arrived=f"{arrived:%Y-%m-%d %H:%M:%S}")
+        told.update(row["SubgraphId"] for row in seen.ask(RULE, now=f"{now:%Y-%m-%d %H:%M:%S}"))
+    return told
+
+
+def test_over_late_arrivals_no_subgraph_is_told_twice_and_none_is_lost() -> None:
+    """A post may straddle the hour, and arrive while the rule waits, while it runs, or days after its own time."""
+    chance = random.Random(17)
+    late = [20, 45, 90, 170, 239, 299, 300, 301, 330, 389, 391, 900, 3600, 40 * 3600]
+    times = [START - 10 * MINUTE, START - 10 * timedelta(seconds=1), START, START + timedelta(seconds=10)]
+    times += [START + timedelta(seconds=chance.randrange(3600)) for _ in range(4)]
+    arrivals = {f"sg-{t}-{s}": (time, time + timedelta(seconds=s)) for t, time in enumerate(times) for s in late}
+
+    told = told_by_the_rule(arrivals, [0, 1, 2, 3, 39, 40, 41, 42])  # between them nothing arrives
+
+    assert {name: n for name, n in told.items() if n > 1} == {}, "told twice"
+    assert set(arrivals) - set(told) == set(), "lost"
+
+
+def test_a_row_that_arrives_between_the_hour_and_the_run_is_told_by_that_run_alone() -> None:
+    row = {"sg-1": (START - timedelta(seconds=10), START + timedelta(seconds=30))}
+
+    assert [told_by_the_rule(row, [hour])["sg-1"] for hour in range(3)] == [1, 0, 0]

@@ -18,7 +18,7 @@ import pytest
 from incident import Row, episode_frame, story, told
 from pyspark.sql import SparkSession
 
-from alertgraph_spark.links import find_links
+from alertgraph_spark.links import BUSY_ACCOUNT, MOST_BY_ACCOUNT, find_links
 from alertgraph_spark.schemas import LINKS
 
 FRESH = {"history_hours": 0.0}
@@ -553,3 +553,57 @@ def test_a_link_goes_forward_and_weighs_at_most_its_kind(linked: dict[str, dict[
             assert start[src] < start[dst]
             assert link.gap_minutes >= 0
             assert 0 < link.weight <= KINDS[link.kind]
+
+
+# --- floods ---------------------------------------------------------------------------------------------------------
+
+BESIDE = fresh("0 ws1/it -> fs1/it smb", "10 fs1/it -> dc1/it rdp", "12 nas/it x @c7 @meyer", "15 web/it y @meyer")
+
+
+def flood(n: int, n_accounts: int) -> list[Row]:
+    """Two-ended alerts within five minutes, each between two hosts of its own and of as many accounts by chance."""
+    chance = random.Random(n)
+    accounts = [f"account:c{i}" for i in range(1000)]
+    return [
+        told(f"{5 * i / n} a{i}/it -> b{i}/it x{i}", accounts=chance.sample(accounts, n_accounts), **FRESH)
+        for i in range(n)
+    ]
+
+
+def test_a_flood_of_accounts_makes_no_more_links_than_a_line_of_alerts_can(spark: SparkSession) -> None:
+    """Each alert names sixty of a thousand accounts: nearly every pair of them has one in common."""
+    rows = [*story("flooded", 1, *flood(300, 60)), *story("beside", 1001, *BESIDE), *story("alone", 2001, *BESIDE)]
+    found: dict[str, list[Any]] = defaultdict(list)
+    for row in find_links(episode_frame(spark, rows), **KNOBS).collect():
+        found[row["site"]].append(row)
+    by_episode: dict[int, int] = defaultdict(int)
+    for row in found["flooded"]:
+        by_episode[row["dst"]] += 1
+    assert set(by_episode.values()) <= set(range(1, MOST_BY_ACCOUNT + 1))
+    assert len(by_episode) > 250, "those that come first have few before them, all others their share"
+
+    def facts(site: str, first: int) -> list[Any]:
+        return sorted((r["src"] - first, r["dst"] - first, *r[3:]) for r in found[site])
+
+    assert facts("beside", 1001) == facts("alone", 2001)
+    assert len(found["beside"]) == 2
+
+
+def test_of_many_by_account_the_strongest_stay(spark: SparkSession) -> None:
+    # Ten alerts name an account each that the last one names too; all but one a moment ago, that one an hour ago.
+    before = [
+        told(f"{0 if i == 0 else 58 + i / 10} h{i}/it x{i}", accounts=[f"account:c{i}"], **FRESH) for i in range(10)
+    ]
+    last = told("60 pc/it y", accounts=[f"account:c{i}" for i in range(10)], **FRESH)
+    found = find_links(episode_frame(spark, story("plant", 1, *before, last)), **KNOBS | {"coincidence": 1.0})
+    assert sorted((row["src"], row["dst"]) for row in found.collect()) == [(n, 11) for n in range(2, 11)]
+
+
+@pytest.mark.parametrize(
+    ("n_an_hour", "n_linked"), [(BUSY_ACCOUNT, BUSY_ACCOUNT - 1), (2 * BUSY_ACCOUNT, BUSY_ACCOUNT - 1)]
+)
+def test_an_account_that_is_everywhere_is_no_glue(spark: SparkSession, n_an_hour: int, n_linked: int) -> None:
+    # Each on a host of its own; from the second on an episode is linked, from the 61st of the hour on no more.
+    rows = [told(f"{59 * i / n_an_hour} h{i}/it x{i}", accounts=["account:svc"], **FRESH) for i in range(n_an_hour)]
+    found = find_links(episode_frame(spark, story("plant", 1, *rows)), **KNOBS)
+    assert found.select("dst").distinct().count() == n_linked

@@ -112,7 +112,7 @@ def test_it_shows_what_is_hidden_in_the_plant(ran: Ran) -> None:
     assert "2026-03-02 00:00 to 2026-03-05 00:00 UTC" in text
     assert "4,957 rows read = 4,920 alerts + 37 duplicates + 0 out of window + 0 rejected" in text
     assert "ws-017 → fs01 → jmp01 → ews-2 → plc-3" in text
-    for heading in ("### 1. ", "### 2. ", "### 3. "):
+    for heading in (">1. ", ">2. ", ">3. "):
         assert heading in text
     assert "Address Scan Detected" in text
     pictures = [output for output in ran.outputs() if "image/png" in output.get("data", {})]

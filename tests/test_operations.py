@@ -19,6 +19,7 @@ ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
 
 COMPOSED = {
     *("config.py", "format_expressions.py", "io/assets.py", "io/format_files.py", "io/log_analytics/posting.py"),
+    "io/log_analytics/target.py",
     *("io/log_analytics/tasks.py", "io/log_analytics/datasource.py", "io/log_analytics/rows.py", "table.py"),
 }
 """Where a message is made of parts that the page tells together: all problems of one file, each with its place."""

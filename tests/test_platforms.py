@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 import yaml
+from arm import Deployment
 
 from alertgraph_spark import __version__
 from alertgraph_spark.cli import arguments
 from alertgraph_spark.config import load_settings
+from alertgraph_spark.principal import Principal
+from alertgraph_spark.secret import Reference, parse_reference
 
 REPO = Path(__file__).parent.parent
 DEPLOY = REPO / "deploy"
@@ -40,6 +43,7 @@ VALUES = {
     **{"workspace": "soc-synapse", "pool": "alerts", "export_account": "socexport", "results_account": "socresults"},
     **{"endpoint": "https://soc-x1.northeurope-1.ingest.monitor.azure.com", "machine_learning": "soc-ml"},
     **{"dcr_id": "dcr-0123456789abcdef0123456789abcdef", "vault": "soc-vault", "version": __version__},
+    **{"tenant_id": "22222222-3333-4444-5555-666666666666", "client_id": "33333333-4444-5555-6666-777777777777"},
     **{"every_minutes": 30, "last": "36h", "start_time": "2026-03-01T00:00:00Z"},
 }
 
@@ -128,7 +132,7 @@ def test_the_published_shape_knows_a_mistyped_field(synapse: dict[str, Any]) -> 
 
 def test_the_job_gets_the_files_that_make_dist_builds(synapse: dict[str, Any]) -> None:
     job = synapse["spark_job_definition.json"]["properties"]["jobProperties"]
-    app = "abfss://alertgraph@socresults.dfs.core.windows.net/app"
+    app = "abfss://alertgraph-app@socresults.dfs.core.windows.net"
 
     assert job["file"] == f"{app}/{__version__}/rank_alerts.py"
     assert job["pyFiles"] == [f"{app}/{__version__}/alertgraph_spark-{__version__}.zip"], (
@@ -136,6 +140,43 @@ def test_the_job_gets_the_files_that_make_dist_builds(synapse: dict[str, Any]) -
     )
     assert job["files"] == [f"{app}/conf/synapse.yaml"]
     assert arguments("", job["args"]).config == Path("synapse.yaml"), "in the working directory of a cluster's driver"
+
+
+def test_the_job_writes_nowhere_where_its_own_code_lies(synapse: dict[str, Any], tmp_path: Path) -> None:
+    """Its identity may read the one container and write to the other, so a run cannot change what the next one is."""
+    (tmp_path / "synapse.yaml").write_text(synapse["synapse.yaml"], encoding="utf-8")
+    settings = load_settings(tmp_path / "synapse.yaml")
+    job = synapse["spark_job_definition.json"]["properties"]["jobProperties"]
+    page = (DEPLOY / "synapse" / "README.md").read_text(encoding="utf-8")
+
+    read = {url.split("@")[0] for url in [job["file"], *job["pyFiles"], *job["files"]]}
+    written = {url.split("@")[0] for url in [settings.results.path, *settings.spark.conf.values()]}
+    assert (read, written) == ({"abfss://alertgraph-app"}, {"abfss://alertgraph"})
+    assert '"Storage Blob Data Reader" --scope $CONTAINERS/alertgraph-app' in page
+    assert '"Storage Blob Data Contributor" --scope $CONTAINERS/alertgraph\n' in page
+    assert page.index("fs create -n $container") < page.index("fs file upload"), (
+        "a container is made before it is filled"
+    )
+
+
+def test_every_setting_of_the_job_is_one_that_spark_takes(synapse: dict[str, Any]) -> None:
+    """`spark-submit` drops a name that does not begin with `spark.`, and with it what opens the export."""
+    conf = synapse["spark_job_definition.json"]["properties"]["jobProperties"]["conf"]
+
+    assert [name for name in conf if not name.startswith("spark.")] == []
+    provider = conf["spark.hadoop.fs.azure.account.oauth.provider.type.socexport.dfs.core.windows.net"]
+    assert provider == "com.microsoft.azure.synapse.tokenlibrary.LinkedServiceBasedTokenProvider"
+
+
+def test_who_posts_from_synapse_is_a_service_principal(synapse: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "synapse.yaml").write_text(synapse["synapse.yaml"], encoding="utf-8")
+    post = load_settings(tmp_path / "synapse.yaml").post
+    reference = parse_reference(post.credential)
+
+    assert post.principal == Principal(VALUES["tenant_id"], VALUES["client_id"])
+    assert reference == Reference("keyvault", "soc-vault", "alertgraph-client-secret", "alertgraph_vault")
+    assert reference.linked_service == synapse["linked_service_vault.json"]["name"]
+    assert reference.name in (DEPLOY / "synapse" / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_configuration_is_rendered_with_the_same_names(synapse: dict[str, Any], tmp_path: Path) -> None:
@@ -171,7 +212,10 @@ def test_every_reference_leads_to_something(synapse: dict[str, Any]) -> None:
     assert started["pipelineReference"] == {"referenceName": pipeline["name"], "type": "PipelineReference"}
     asked = re.findall(r"@pipeline\(\)\.parameters\.(\w+)", json.dumps(activity))
     assert set(asked) == set(pipeline["properties"]["parameters"]) == set(started["parameters"])
-    assert arguments("", [VALUES["last"] if "@" in text else text for text in activity["typeProperties"]["args"]]).last
+    # As Synapse Studio itself writes what is computed, so that it shows it as such.
+    args = [VALUES["last"] if isinstance(one, dict) else one for one in activity["typeProperties"]["args"]]
+    assert [one["type"] for one in activity["typeProperties"]["args"] if isinstance(one, dict)] == ["Expression"]
+    assert arguments("", args).last
 
 
 def test_it_runs_every_n_minutes_and_never_twice_at_a_time(synapse: dict[str, Any]) -> None:
@@ -183,18 +227,47 @@ def test_it_runs_every_n_minutes_and_never_twice_at_a_time(synapse: dict[str, An
 
 
 def test_the_pool_and_its_packages_are_of_one_spark(synapse: dict[str, Any]) -> None:
-    (pool,) = synapse["pool.json"]["resources"]
+    (pool,) = Deployment(synapse["pool.json"], {}).of_type("Microsoft.Synapse/workspaces/bigDataPools")
     jars = [line for line in synapse["packages.txt"].splitlines() if not line.startswith("#")]
+    properties = pool["properties"]
 
     assert pool["name"] == "soc-synapse/alerts"
-    assert pool["properties"]["sparkVersion"] == "3.5"
+    assert properties["sparkVersion"] == "3.5"
     assert sorted(jar.split("-0.12.3")[0] for jar in jars) == [
         "graphframes-graphx-spark3_2.12", "graphframes-spark3_2.12"
     ]  # fmt: skip
-    assert "graphframes-py==0.12.3" in pool["properties"]["libraryRequirements"]["content"]
-    assert "pyspark" not in pool["properties"]["libraryRequirements"]["content"]
-    for line in pool["properties"]["sparkConfigProperties"]["content"].splitlines():
+    assert properties["customLibraries"] == [
+        {"name": jar, "path": f"soc-synapse/libraries/{jar}", "containerName": "prep", "type": "jar"} for jar in jars
+    ], "named by the pool itself: to deploy it again takes none away"
+    assert "graphframes-py==0.12.3" in properties["libraryRequirements"]["content"]
+    assert "pyspark" not in properties["libraryRequirements"]["content"]
+    for line in properties["sparkConfigProperties"]["content"].splitlines():
         assert re.fullmatch(r"spark\.[\w.]+ \S+", line)
+
+
+def test_a_pool_in_a_closed_network_asks_nothing_of_pypi(synapse: dict[str, Any]) -> None:
+    wheels = ["azure_identity-1.27.0-py3-none-any.whl", "graphframes_py-0.12.3-py3-none-any.whl"]
+
+    def pool(**given: Any) -> dict[str, Any]:
+        (made,) = Deployment(synapse["pool.json"], given).of_type("Microsoft.Synapse/workspaces/bigDataPools")
+        return dict(made["properties"])
+
+    closed = pool(fromWorkspacePackages=wheels)
+    assert closed["libraryRequirements"] is None
+    assert [(one["name"], one["type"]) for one in closed["customLibraries"]][2:] == [(w, "whl") for w in wheels]
+    assert pool(withGraphFrames=False)["customLibraries"] == []
+
+
+def test_what_a_pool_or_a_cluster_installs_is_the_version_that_the_tests_ran_with(synapse: dict[str, Any]) -> None:
+    tested = (REPO / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    job = yaml.safe_load((DEPLOY / "databricks/resources/alertgraph.job.yml").read_text(encoding="utf-8"))
+    (task,) = job["resources"]["jobs"]["alertgraph"]["tasks"]
+    pool = synapse["pool.json"]["variables"]["requirements"]["content"].splitlines()
+    wanted = [*pool, *(library["pypi"]["package"] for library in task["libraries"] if "pypi" in library)]
+    wanted += re.findall(r"\S+==\S+", synapse["packages.txt"])
+
+    assert len(wanted) >= 5
+    assert set(wanted) - set(tested) == {"typing_extensions>=4.6"}, "which the runtime has already"
 
 
 def test_the_runbook_names_every_file(synapse: dict[str, Any]) -> None:
@@ -262,8 +335,54 @@ def test_the_cluster_can_run_graphframes_and_reads_secrets_by_reference(
     assert "-ml-" in default
     assert new["data_security_mode"] == "SINGLE_USER"
     assert set(new["spark_env_vars"]) == {"AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"}
-    for value in new["spark_env_vars"].values():
-        assert re.fullmatch(r"\{\{secrets/\$\{var\.secret_scope\}/\w+\}\}", value)
+    assert bundle[0]["targets"]["prod"]["run_as"]["service_principal_name"] == new["spark_env_vars"]["AZURE_CLIENT_ID"]
+    secrets = {
+        name: value
+        for name, value in {**new["spark_env_vars"], **new["spark_conf"]}.items()
+        if "secret" in name.lower()
+    }
+    assert set(secrets.values()) == {"{{secrets/${var.secret_scope}/client_secret}}"}
+
+
+OAUTH = {
+    "auth.type": "OAuth",
+    "oauth.provider.type": "org.apache.hadoop.fs.azurebfs.oauth2.ClientCredsTokenProvider",
+    "oauth2.client.id": "${var.service_principal}",
+    "oauth2.client.secret": "{{secrets/${var.secret_scope}/client_secret}}",
+    "oauth2.client.endpoint": "https://login.microsoftonline.com/${var.tenant_id}/oauth2/token",
+}
+"""What Hadoop's own connector needs to open one account as a service principal."""
+
+
+def test_the_cluster_opens_every_account_that_the_configuration_names(
+    bundle: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    """By Hadoop's settings: the JVM's file access, which lists and records, sees neither volumes nor external locations."""
+    settings = load_settings(REPO / "conf" / "databricks.yaml")
+    urls = [settings.export.root, settings.results.path, settings.spark.conf["spark.checkpoint.dir"]]
+    conf = bundle[1]["job_clusters"][0]["new_cluster"]["spark_conf"]
+    page = (DEPLOY / "databricks" / "README.md").read_text(encoding="utf-8")
+
+    assert all(url.startswith("abfss://") for url in urls), "no volume: `No operations allowed on this path`"
+    assert settings.export.root == "abfss://{container}@EXAMPLEEXPORT.dfs.core.windows.net"
+    hosts = {url.split("@")[1].split("/")[0] for url in urls}
+    assert {name: value for name, value in conf.items() if name.startswith("spark.hadoop.")} == {
+        f"spark.hadoop.fs.azure.account.{key}.{host}": value for host in hosts for key, value in OAUTH.items()
+    }
+    assert [name for name in conf if "${" in name] == [], "a bundle fills in values, and no names"
+    assert {f"s/{host.split('.')[0]}/" for host in hosts} <= set(re.findall(r"s/EXAMPLE\w+/", page))
+
+
+def test_the_grants_are_for_what_the_task_reads(bundle: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    page = (DEPLOY / "databricks" / "README.md").read_text(encoding="utf-8")
+    config = bundle[1]["tasks"][0]["python_wheel_task"]["parameters"][1]
+
+    assert config == "/Volumes/${var.catalog}/alertgraph/conf/databricks.yaml"
+    assert "volumes create CATALOG alertgraph conf" in page
+    for grant in ("catalog:CATALOG:USE_CATALOG", "schema:CATALOG.alertgraph:USE_SCHEMA"):
+        assert grant in page
+    assert "volume:CATALOG.alertgraph.conf:READ_VOLUME" in page
+    assert "schema `alertgraph` with the volume `conf`" in bundle[0]["variables"]["catalog"]["description"]
 
 
 def test_the_job_is_scheduled_and_never_meets_itself(bundle: tuple[dict[str, Any], dict[str, Any]]) -> None:
@@ -279,7 +398,7 @@ def test_what_the_databricks_page_tells_to_put_is_what_the_cluster_reads() -> No
     page = (DEPLOY / "databricks" / "README.md").read_text(encoding="utf-8")
     read = re.findall(r"secret_scope\}/(\w+)\}", (DEPLOY / "databricks/resources/alertgraph.job.yml").read_text())
 
-    assert re.findall(r"put-secret alertgraph (\w+)", page) == read
+    assert set(re.findall(r"put-secret alertgraph (\w+)", page)) == set(read) == {"client_secret"}
     assert "spark.checkpoint.dir" in load_settings(REPO / "conf" / "databricks.yaml").spark.conf
 
 
@@ -287,13 +406,18 @@ def test_what_the_databricks_page_tells_to_put_is_what_the_cluster_reads() -> No
 
 
 def test_the_fabric_definition_has_the_published_shape_and_starts_the_job() -> None:
-    definition = json.loads((DEPLOY / "fabric" / "spark_job_definition.json").read_text(encoding="utf-8"))
+    item = DEPLOY / "fabric" / "alertgraph.SparkJobDefinition"
+    definition = json.loads((item / "SparkJobDefinitionV1.json").read_text(encoding="utf-8"))
+    platform = json.loads((item / ".platform").read_text(encoding="utf-8"))
     page = (DEPLOY / "fabric" / "README.md").read_text(encoding="utf-8")
 
     assert set(definition) == {
         *("executableFile", "defaultLakehouseArtifactId", "mainClass", "additionalLakehouseIds", "retryPolicy"),
         *("commandLineArguments", "additionalLibraryUris", "language", "environmentArtifactId"),
     }
+    assert f"{platform['metadata']['displayName']}.{platform['metadata']['type']}" == item.name, (
+        "as a folder of Git has it"
+    )
     assert definition["language"] == "Python"
     assert definition["executableFile"].endswith("/rank_alerts.py")
     assert definition["commandLineArguments"] in page
@@ -302,6 +426,17 @@ def test_the_fabric_definition_has_the_published_shape_and_starts_the_job() -> N
     settings = load_settings(REPO / "conf" / "fabric.yaml")
     assert settings.tracking.uri == "default"
     assert settings.export.root.startswith("abfss://")
+    assert settings.post.principal is not None
+    assert settings.post.credential == "keyvault://EXAMPLE/alertgraph-client-secret", "no linked services there"
+
+
+@pytest.mark.parametrize("platform", ["synapse", "databricks", "fabric", "local"])
+def test_where_a_container_of_a_custom_table_is_called_otherwise_stands_beside_it(platform: str) -> None:
+    lines = (REPO / "conf" / f"{platform}.yaml").read_text(encoding="utf-8").splitlines()
+
+    for line in (line for line in lines if "_CL, format" in line):
+        (table,) = re.findall(r"table: (\w+)", line)
+        assert line.endswith(f"# container: am-{table.lower().replace('_', '-')}"), line
 
 
 def test_the_machine_learning_job_has_the_published_shape(tmp_path: Path) -> None:
@@ -328,6 +463,7 @@ def test_the_machine_learning_job_calls_the_script_as_it_is(capsys: pytest.Captu
     assert {flag for flag in re.findall(r"--[a-z-]+", job["command"]) if flag not in known} == set()
     assert set(re.findall(r"\$\{\{inputs\.(\w+)\}\}", job["command"])) == set(job["inputs"])
     assert set(re.findall(r"\$\{\{outputs\.(\w+)\}\}", job["command"])) == set(job["outputs"])
+    assert job["identity"] == {"type": "managed"}, "which opens the inputs"
     needs = " ".join(environment["dependencies"][-1]["pip"])
     assert all(name in needs for name in ("mlflow", "azureml-mlflow", "pandas", "pyarrow"))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import json
 import random
+import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -34,7 +36,7 @@ RECORD = {
     "versions": {"alertgraph_spark": "0"},
 }
 ATTACK = [
-    told("540 ws1/it phish opened #initial-access @meyer", n_alerts=2),
+    told("540 ws1/it phish opened #initial-access @meyer @a @b @c @d", n_alerts=2),
     told("550 ws1/it -> jump/dmz rdp logon #lateral-movement @svc", lasts=5, n_alerts=3),
     told("600 jump/dmz -> ews/ot rdp logon #lateral-movement", surprise=6.0),
     told("1500 ews/ot -> plc/ot controller stopped #impair-process-control", lasts=30, n_alerts=4, surprise=9.0),
@@ -172,6 +174,18 @@ def test_what_is_gathered_is_bounded_and_counted(gathered: dict[str, Any]) -> No
     assert by_zone == {"it": MAX_HOSTS, "dmz": 1, "ot": 3}
 
 
+def test_of_many_accounts_the_first_are_gathered_and_all_are_counted(
+    tables: dict[str, pa.Table], gathered: dict[str, Any]
+) -> None:
+    """An alert may name thousands, and a page shows three."""
+    accounts = [(e["accounts"], e["n_accounts"]) for e in gathered["subgraphs"][0]["evidence"]]
+
+    assert accounts[:3] == [(["account:meyer", "account:a", "account:b"], 5), (["account:svc"], 1), ([], 0)]
+    nobody = table_of(EVIDENCE, [{**ATTACK[0], "subgraph_id": "sg-attack", "episode_id": "e", "accounts": None}])
+    (episode,) = gather({**tables, "evidence": nobody}, RECORD)["subgraphs"][0]["evidence"]
+    assert (episode["accounts"], episode["n_accounts"]) == (None, 0)
+
+
 def test_only_so_many_come_next(tables: dict[str, pa.Table]) -> None:
     more = [subgraph(f"sg-{n}", 10 + n, False, score=0.5) for n in range(MAX_NEXT + 5)]
     more.append(subgraph("sg-nothing", 5, False, score=0.0))  # planned through and through: nobody is asked to read it
@@ -303,6 +317,17 @@ def test_names_cannot_leave_the_data_block(page: Path) -> None:
     assert HOSTILE not in text
     assert text.count("<img") == 0
     assert "\\u003c/script>" in text
+
+
+def test_a_number_that_is_none_is_not_the_end_of_the_page(gathered: dict[str, Any]) -> None:
+    """JSON knows no NaN: a browser's parser would refuse the whole block."""
+    first, *others = gathered["subgraphs"]
+    broken = {**first, "score": float("nan"), "contributions": [{"term": "x", "value": float("inf"), "fact": "f"}]}
+    text = render({**gathered, "subgraphs": [broken, *others]})
+
+    (block,) = re.findall(r'<script[^>]*id="report"[^>]*>(.*?)</script>', text, re.S)
+    data = json.loads(block, parse_constant=pytest.fail)
+    assert data["subgraphs"][0]["score"] is data["subgraphs"][0]["contributions"][0]["value"] is None
 
 
 # --- in a browser ---------------------------------------------------------------------------------------------------

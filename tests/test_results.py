@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
@@ -359,15 +360,14 @@ def test_a_kill_at_any_moment_of_a_write_leaves_the_old_or_the_new_file_and_neve
     assert 20 < moments < 60, "some were killed, some were not"
 
 
-@pytest.mark.parametrize("step", ["write_bytes", "unlink", "replace"])
+@pytest.mark.parametrize("step", ["open", "unlink", "replace"])
 def test_so_on_this_machine(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = LocalFolder(str(tmp_path))
     folder.write("run.json", b"old")
 
     def kill(path: Path, *_: Any, **__: Any) -> None:
-        if step == "write_bytes":
-            with path.open("wb") as file:
-                file.write(b"n")
+        if step == "open":
+            os.close(os.open(path, os.O_CREAT))  # torn: it is there, and holds nothing
         raise Killed
 
     with monkeypatch.context() as patch:
@@ -375,5 +375,7 @@ def test_so_on_this_machine(step: str, tmp_path: Path, monkeypatch: pytest.Monke
         with pytest.raises(Killed):
             folder.write("run.json", b"new")
     assert (folder.read("run.json"), folder.names()) == (b"old", ["run.json"])
+    (tmp_path / ".run.json.part").unlink(missing_ok=True)
+    (tmp_path / ".run.json.part").symlink_to(tmp_path / "of another")  # no write goes through a link
     folder.write("run.json", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]

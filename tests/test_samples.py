@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from alertgraph_spark.errors import SourceError
-from alertgraph_spark.io.samples import Sample, Shape, lay_out
+from alertgraph_spark.io.samples import Sample, Shape, lay_out, layout, records
 
 TIME = "2026-03-02T10:05:00Z"
 LINES = f'{{"TimeGenerated": "{TIME}", "Door": "north"}}\n{{"TimeGenerated": "{TIME}", "Door": "süd"}}\n'
@@ -172,6 +172,117 @@ def test_a_file_that_is_no_sample_is_told(tmp_path: Path, content: bytes, words:
 
     assert words in str(caught.value)
     assert str(tmp_path / "sample") in str(caught.value)
+
+
+def archive_of(n: int, content: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(n):
+            archive.writestr(f"{number}.json", content)
+    return out.getvalue()
+
+
+def with_method(content: bytes, method: int) -> bytes:
+    """A zip whose one member claims to be packed by a method that nobody has."""
+    mark = method.to_bytes(2, "little")
+    local, central = content.find(b"PK\x03\x04"), content.find(b"PK\x01\x02")
+    content = content[: local + 8] + mark + content[local + 10 :]
+    return content[: central + 10] + mark + content[central + 12 :]
+
+
+def encrypted(content: bytes) -> bytes:
+    """A zip whose one member claims to want a password."""
+    local, central = content.find(b"PK\x03\x04"), content.find(b"PK\x01\x02")
+    content = content[: local + 6] + b"\x01\x00" + content[local + 8 :]
+    return content[: central + 8] + b"\x01\x00" + content[central + 10 :]
+
+
+DEEP = "[" * 100_000
+FOREIGN = {
+    "a nesting without end": (f"[\n{{}},{DEEP}", "is nested too deep"),
+    "a zip with a password": (encrypted(archive_of(1, LINES)), "is encrypted, password required"),
+    "a zip of a method that nobody has": (with_method(archive_of(1, LINES), 99), "compression"),
+    "a number of five thousand digits": ('[\n{},{"a": ' + "1" * 5000, "begins as JSON but is none"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), FOREIGN.values(), ids=FOREIGN)
+def test_no_file_of_a_stranger_ends_in_a_stack_trace(tmp_path: Path, content: bytes | str, words: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        laid(tmp_path, content)
+
+    assert words in str(caught.value)
+
+
+def test_a_line_that_nests_without_end_is_a_line_that_will_be_refused(tmp_path: Path) -> None:
+    deep = '{"Door": ' + DEEP
+
+    sample, lines = laid(tmp_path, LINES + deep + "\n", wrap="rows")
+
+    assert lines[2] == deep
+    assert sample.n_rows == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["13/45/2020, 1:34:42.544 PM", "12/3/2020, 13:34:42.544 PM", "１2/3/2020, 1:34:42.544 PM"]
+)
+def test_what_looks_like_a_time_of_the_portal_and_is_none_stays_text(tmp_path: Path, text: str) -> None:
+    sample, lines = laid(tmp_path, json.dumps({"TimeGenerated": TIME, "Door": text}))
+
+    assert rows(lines) == [{"TimeGenerated": TIME, "Door": text}]
+    assert sample.n_portal_times == 0
+
+
+def test_half_a_surrogate_pair_is_a_question_mark_as_spark_reads_it(tmp_path: Path) -> None:
+    _, lines = laid(tmp_path, '{"TimeGenerated": "' + TIME + '", "Door": "a\\ud800b"}\n')
+
+    assert rows(lines)[0]["Door"] == "a?b"
+
+
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousandth of what is allowed."""
+    for name, limit in {
+        "LINE_LIMIT": 1 << 14,
+        "DOCUMENT_LIMIT": 1 << 18,
+        "FILE_LIMIT": 1 << 20,
+        "MEMBER_LIMIT": 3,
+    }.items():
+        monkeypatch.setattr(records, name, limit)
+    monkeypatch.setattr(layout, "ROW_LIMIT", 1000)
+
+
+ROW = json.dumps({"TimeGenerated": TIME, "Door": "x" * 400}) + "\n"
+BOMBS = {
+    "a line": (b"x" * (1 << 14) + b"y", "has a line of more than"),
+    "a line of JSON": (LINES.encode() + b'{"Door": "' + b"x" * (1 << 14) + b'"}', "has a line of more than"),
+    "a line of CSV": (b"a,b\n1," + b"x" * (1 << 14), "has a line of more than"),
+    "an array": (json.dumps([{"Door": "x" * 1000}] * 300, indent=1), "is JSON of more than"),
+    "a gzip of many rows": (gzip.compress((ROW * 900 + "\n" * (1 << 20)).encode()), "has more than"),
+    "a zip whose members are too large together": (archive_of(3, ROW * 900), "has more than"),
+    "a zip of many members": (archive_of(4, LINES), "has 4 members; at most 3"),
+    "rows of two bytes": (b"a\n" * 1001, "has more than 1,000 rows"),
+}
+
+
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize(("content", "words"), BOMBS.values(), ids=BOMBS)
+def test_a_sample_is_bounded(tmp_path: Path, content: bytes | str, words: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        laid(tmp_path, content)
+
+    assert words in str(caught.value)
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_what_is_of_the_limits_is_read(tmp_path: Path) -> None:
+    sample, lines = laid(tmp_path, archive_of(3, ROW * 333))
+
+    assert sample.n_rows == len(lines) == 999
+
+
+def test_the_limits_in_numbers() -> None:
+    assert (records.LINE_LIMIT, records.FILE_LIMIT, records.MEMBER_LIMIT) == (16 << 20, 1 << 30, 1000)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

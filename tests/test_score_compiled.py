@@ -126,6 +126,21 @@ def test_scores_that_are_not_those_of_the_run_end_with_2_unless_the_model_is_ano
     assert "largest difference to the run: 0.050000000" in capsys.readouterr().out
 
 
+def test_what_attackers_wrote_runs_nowhere(run: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A compiled file of an older version holds names as they came."""
+    file = tmp_path / "alerts.jsonl"
+    hostile = json.dumps("=cmd|' /C calc'!A0;=1\x1b[2J\u202e\r\nforged")
+    file.write_text(file.read_text(encoding="utf-8").replace('"Port scan"', hostile), encoding="utf-8")
+
+    assert SCRIPT.main([*run, "--out", str(tmp_path / "scored.csv")]) == 0
+
+    out = capsys.readouterr().out
+    assert [ascii(c) for c in out if not c.isprintable() and c != "\n"] == []
+    assert not any(line.startswith("forged") for line in out.splitlines())
+    assert set(pd.read_csv(tmp_path / "scored.csv")["name"]) == {"'=cmd|' /C calc'!A0;'=1\x1b[2J\u202e\r\nforged"}
+    assert "\"'=cmd" in (tmp_path / "scored.csv").read_text(encoding="utf-8")
+
+
 def test_the_columns_that_it_takes_are_those_that_a_run_saves() -> None:
     assert {term["column"] for term in scorer_weights()["terms"]} <= set(FEATURES.names)
     assert {"subgraph_id", "score"} <= set(SUBGRAPHS.names)

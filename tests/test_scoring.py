@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from alertgraph_spark.io.scorer import score_frame
 from alertgraph_spark.schemas import FEATURES, SUBGRAPHS
-from alertgraph_spark.scoring import TERMS, Term, score_subgraphs, scorer_weights
+from alertgraph_spark.scoring import TERMS, Term, count_crowded, score_subgraphs, scorer_weights
 
 TITLES = {"it_ot_pivot": "IT→OT pivot", "lateral_chain": "Lateral movement", "fan_out": "Fan-out"}
 ASKS = {"it_ot_pivot": "Who was logged on from {first} to {last}?", "fan_out": "Which hosts answered?"}
@@ -148,7 +148,7 @@ def test_a_fact_that_is_none_makes_no_row(some: dict[str, Any]) -> None:
 def test_one_sentence_for_the_analyst(some: dict[str, Any]) -> None:
     assert some["sg-attack"]["summary"] == (
         "IT→OT pivot, Lateral movement: ws1 → jump → ews; 7 alerts of 3 types on 5 hosts in 2.5 h;"
-        " rarest: controller stopped"
+        " crowded day: 1 more like it; rarest: controller stopped"
     )
     assert some["sg-alone"]["summary"] == "Unusual alerts; 1 alert of 1 type on 1 host in 0.0 h; rarest: usb stick"
 
@@ -202,7 +202,8 @@ def test_how_often_it_was_seen(spark: SparkSession, seen: int, hours: float, sai
 
 def test_what_to_check_next_names_the_hosts(some: dict[str, Any]) -> None:
     last = "Ask the owner of {} whether this was planned work; if so, tell the asset list or the maintenance calendar."
-    assert some["sg-attack"]["checks"] == ["Who was logged on from ws1 to ews?", last.format("ews")]
+    crowd = "Crowded day: look at what scores like this and is not shown, 1 more of its site and day."  # sg-maintained
+    assert some["sg-attack"]["checks"] == ["Who was logged on from ws1 to ews?", crowd, last.format("ews")]
     assert some["sg-alone"]["checks"] == [last.format("pc7")]  # no path: the host least heard of
 
 
@@ -304,8 +305,8 @@ def test_a_budget_a_site_and_day(spark: SparkSession, budget: int, shown: set[st
 
 
 def test_what_comes_up_all_the_time_is_not_shown(spark: SparkSession) -> None:
-    # Each site: what came before, and on day 10 at 00:00 a candidate of score 0.5. The rate of the like is
-    # (n + 0.5) / (10 + 0.5) a day; at most 0.4 allowed, so 3.5 / 10.5 = 0.333 is shown and 4.5 / 10.5 = 0.429 is not.
+    # Each site: what came before, and on day 10 at 00:00 a candidate of score 0.5. The rate of days with one like it is
+    # -ln(1 - (n + 0.5) / (10 + 1)) a day; at most 0.4 allowed, so n = 3, 0.383, is shown and n = 4, 0.526, is not.
     def site(name: str, *past: tuple[float, float], **columns: Any) -> list[Features]:
         begin = measured(f"{name} begin", site=name, rarity_nats=nats(0.01))
         before = [
@@ -321,6 +322,9 @@ def test_what_comes_up_all_the_time_is_not_shown(spark: SparkSession) -> None:
         *site("four, one of them unlike", *four[:3], (4, 0.44)),  # 0.44 < 0.9 * 0.5
         *site("four, one of them later", *four[:3], (11, 0.9)),
         *site("four, one of them at the same time", *four[:3], (10, 0.49)),
+        *site("four on one day", (1, 0.5), (1.1, 0.6), (1.2, 0.46), (1.3, 0.9)),
+        *site("four, one of them a day before", *four[:3], (9, 0.9)),
+        *site("four, one of them not a day before", *four[:3], (9.01, 0.9)),
         *site("four while warming up", *four, is_warm_up=True),
     ]
     found = {row["subgraph_id"]: row["is_shown"] for row in scored(spark, rows, budget=9, exceedance=0.4)}
@@ -330,13 +334,16 @@ def test_what_comes_up_all_the_time_is_not_shown(spark: SparkSession) -> None:
         "four, one of them unlike": True,
         "four, one of them later": True,
         "four, one of them at the same time": True,
+        "four on one day": True,  # a burst, no habit
+        "four, one of them a day before": False,
+        "four, one of them not a day before": True,
         "four while warming up": False,  # never shown themselves, yet they are what the site brings
     }
 
 
 def test_history_is_what_the_site_brings_and_is_not_told_again(spark: SparkSession) -> None:
-    # Two of score 0.5 on days 1 and 2, a candidate on day 10: (2 + 0.5) / (9 + 0.5) = 0.263 a day, below the 0.3
-    # allowed. Without them it would be the first of its site, 0.5 / 0.5 = 1, and not shown, as at the other site.
+    # Two of score 0.5 on days 1 and 2, a candidate on day 10: -ln(1 - 2.5 / 10) = 0.288 a day, below the 0.3 allowed.
+    # Without them it would be the first of its site, -ln(1 - 0.5 / 1) = 0.693, and not shown, as at the other site.
     rows = [
         measured("ended", minute=1 * LATE, rarity_nats=nats(0.5)),
         measured("ended just before", minute=2 * LATE, last_seen=at(9 * LATE - 1), rarity_nats=nats(0.5)),
@@ -347,8 +354,75 @@ def test_history_is_what_the_site_brings_and_is_not_told_again(spark: SparkSessi
     assert {row["subgraph_id"]: row["is_shown"] for row in told} == {"candidate": True, "reaches in": False}
 
 
-@pytest.mark.parametrize(("exceedance", "is_shown"), [(1.0, True), (0.99, False)])
-def test_the_first_of_a_site_has_a_rate_of_one_a_day(spark: SparkSession, exceedance: float, is_shown: bool) -> None:
-    # (0 + 0.5) / (0 + 0.5) = 1: with the default of 1.0 a site's very first incident can be shown
+@pytest.mark.parametrize(("exceedance", "is_shown"), [(0.70, True), (0.69, False)])
+def test_the_first_of_a_site_has_a_rate_below_one_a_day(spark: SparkSession, exceedance: float, is_shown: bool) -> None:
+    # -ln(1 - (0 + 0.5) / (0 + 1)) = 0.693: with the default of 1.0 a site's very first incident can be shown
     (row,) = scored(spark, [measured("first", rarity_nats=9.0)], exceedance=exceedance)
     assert row["is_shown"] is is_shown
+
+
+# --- decoys ---------------------------------------------------------------------------------------------------------
+
+
+def quiet_days(site: str, n: int = 30) -> list[Features]:
+    """A low one a day, each of which is shown on its day."""
+    return [measured(f"{site} day {day}", minute=day * LATE + 60, site=site, rarity_nats=nats(0.1)) for day in range(n)]
+
+
+def decoys(site: str, day: float, n: int = 40, score: float = 0.62) -> list[Features]:
+    """One a minute."""
+    return [
+        measured(f"{site} decoy {day} {i}", minute=day * LATE + 600 + i, site=site, rarity_nats=nats(score))
+        for i in range(n)
+    ]
+
+
+def test_a_burst_of_decoys_hides_nothing_on_the_next_day(spark: SparkSession) -> None:
+    def site(name: str, *before: Features, days: int = 30) -> list[Features]:
+        real = measured(f"{name} real", minute=(days + 1) * LATE + 700, site=name, rarity_nats=nats(0.665))
+        return [*quiet_days(name, days), *before, real]
+
+    rows = [
+        *site("quiet"),
+        *site("decoys", *decoys("decoys", 30)),
+        *site("decoys past midnight", *decoys("decoys past midnight", 30.9, n=120)),
+        *site("a young site", *decoys("a young site", 2), days=2),
+        # A habit is none the less one: a single one as high on 20 of 31 days, -ln(1 - 20.5 / 32.5) = 0.997, on 21 1.08.
+        *site("a habit of 20 days", *[row for day in range(20) for row in decoys("a habit of 20 days", day, n=1)]),
+        *site("a habit of 21 days", *[row for day in range(21) for row in decoys("a habit of 21 days", day, n=1)]),
+    ]
+    found = {row["subgraph_id"]: row for row in scored(spark, rows, exceedance=1.0)}
+    assert {site: found[f"{site} real"]["is_shown"] for site in sorted({row["site"] for row in rows})} == {
+        "a habit of 20 days": True,
+        "a habit of 21 days": False,
+        "a young site": True,
+        "decoys": True,
+        "decoys past midnight": True,
+        "quiet": True,
+    }
+    # Of the decoys themselves one is shown, and says that it stands for many.
+    shown = [row for row in found.values() if row["subgraph_id"].startswith("decoys decoy ") and row["is_shown"]]
+    assert len(shown) == 1
+    assert "; crowded day: 39 more like it; rarest: " in shown[0]["summary"]
+
+
+def test_a_crowded_day_is_told(spark: SparkSession) -> None:
+    rows = [
+        measured("best", minute=2, rarity_nats=nats(0.6)),
+        measured("like it", minute=3, rarity_nats=nats(0.55)),
+        measured("as good", minute=4, rarity_nats=nats(0.6)),
+        measured("unlike", minute=5, rarity_nats=nats(0.53)),  # 0.53 < 0.9 * 0.6
+        measured("next day", minute=LATE, rarity_nats=nats(0.59)),
+        measured("elsewhere", minute=3, rarity_nats=nats(0.59), site="other"),
+    ]
+    frame = spark.createDataFrame([tuple(row[name] for name in FEATURES.names) for row in rows], FEATURES.ddl)
+    subgraphs = score_subgraphs(frame, 1, ALWAYS, TITLES, asks=ASKS).localCheckpoint()
+    assert count_crowded(subgraphs) == 2
+    found = {row["subgraph_id"]: row for row in subgraphs.collect()}
+    assert found["best"]["summary"] == (
+        "Unusual alerts; 1 alert of 1 type on 1 host in 0.0 h; crowded day: 2 more like it; rarest: usb stick"
+    )
+    assert found["best"]["checks"][0] == (
+        "Crowded day: look at what scores like this and is not shown, 2 more of its site and day."
+    )
+    assert [name for name, row in found.items() if "rowded" in row["summary"] + "".join(row["checks"])] == ["best"]

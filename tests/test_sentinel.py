@@ -16,7 +16,7 @@ import yaml
 from exported import raw_tables
 from kusto import QUERIES, functions, query_text, rule_yaml, walk
 from pyspark.sql import SparkSession
-from workbook import MAX_ROWS, workbook
+from workbook import MAX_ROWS, TEXT_TABLES, workbook
 
 from alertgraph_spark.alerts import normalise_alerts
 from alertgraph_spark.io.format_files import find_format, load_format
@@ -60,7 +60,7 @@ def test_it_shows_what_was_promised() -> None:
 
 def test_every_query_is_a_part_and_every_part_a_query() -> None:
     files = {file.stem for file in QUERIES.glob("*.kql")}
-    assert files == {*PARTS, "sites"}
+    assert files == {*PARTS, "sites", "text_tables"}
     for name, part in PARTS.items():
         assert part["query"] == query_text(name)
         assert (part["queryType"], part["resourceType"]) == (0, "microsoft.operationalinsights/workspaces")
@@ -75,12 +75,26 @@ def test_every_parameter_is_declared_or_handed_on_by_the_table() -> None:
     used = {name for text in texts for name in re.findall(r"\{(\w+)\}", text)}
     used |= {part["timeContextFromParameter"] for part in PARTS.values() if "timeContextFromParameter" in part}
 
-    assert handed == {"SubgraphId": "SubgraphId", "RunId": "RunId", "What": "What"}
+    assert handed == {"SubgraphId": "SubgraphId", "RunId": "RunId"}, "ids of ours, and no text of an alert"
     assert used == declared | set(handed)
     assert not declared & set(handed)
     before = [name for name in PARTS if name in ("subgraphs", "network", "freshness")]
     for name in before:
         assert not set(re.findall(r"\{(\w+)\}", PARTS[name]["query"])) & set(handed), "nothing is chosen yet"
+
+
+def test_no_text_of_an_alert_is_markdown_or_part_of_a_query() -> None:
+    """A name may be `](https://evil.example) ![](https://evil.example/b.png)`: a cell shows it, Markdown would follow it."""
+    for item in ITEMS:
+        if item["type"] == 1:
+            assert re.findall(r"\{\w+\}", item["content"]["json"]) == [], item["name"]
+    (parameters,) = (item["content"]["parameters"] for item in ITEMS if item["type"] == 9)
+    chosen = {p["name"]: p["type"] for p in parameters}
+    assert chosen == {"TimeRange": 4, "Site": 2, "Scope": 2, "TextTables": 2}, "a drop-down each, none free text (1)"
+    tables = next(p for p in parameters if p["name"] == "TextTables")
+    assert (tables["quote"], tables["delimiter"], tables["multiSelect"]) == ("", ", ", True)
+    assert ", ".join(tables["value"]) == TEXT_TABLES
+    assert all(f"'{table}'" in tables["query"] for table in tables["value"]), "the default is one of the choices"
 
 
 SMALL = {"sites", "freshness", "explanation", "contributions", "hours"}
@@ -185,7 +199,7 @@ def test_the_rule_has_the_keys_that_the_repository_of_sentinel_asks_for() -> Non
     }
     assert mandatory <= set(RULE)
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", RULE["id"])
-    assert RULE["description"].startswith("Identifies")
+    assert RULE["description"].startswith("#DONT_CORR# Identifies"), "each subgraph is an incident of its own"
     assert RULE["kind"] == "Scheduled"
     assert re.fullmatch(r"\d+\.\d+\.\d+", RULE["version"])
 
@@ -257,7 +271,8 @@ def test_the_solution_lists_what_lies_in_it() -> None:
         "ReleaseNotes.md",
         "WorkbooksMetadata.json",
     }
-    assert len(data["WorkbookDescription"]) == len(data["Workbooks"])
+    assert isinstance(data["WorkbookDescription"], str), "a list is fetched as if of files"
+    assert len(data["Workbooks"]) == 1
     assert data["Version"].startswith("3."), "from 3 on the tool makes content packages"
     assert f"| {data['Version']} " in (SOLUTION / "ReleaseNotes.md").read_text(encoding="utf-8")
 

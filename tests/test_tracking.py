@@ -420,8 +420,8 @@ def test_csv_runs_nothing_in_a_spreadsheet() -> None:
     ]  # fmt: skip
 
     assert csv_text(rows) == (
-        "rank,score,summary,motifs,path\n"
-        '1,-0.5,"\'=HYPERLINK(""http://evil"")","[""pivot""]",\n'
-        '2,0.5,"a-b, c",[],\n'
+        '"rank","score","summary","motifs","path"\n'
+        '"1","-0.5","\'=HYPERLINK(""http://evil"")","[""pivot""]",""\n'
+        '"2","0.5","a-b, c","[]",""\n'
     )  # fmt: skip
     assert csv_text([]) == ""

@@ -21,14 +21,24 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from alertgraph_spark.errors import SourceError
-from alertgraph_spark.export_layout import BUCKET, DayFolder, container_of, container_url, days_inside, midnight
+from alertgraph_spark.export_layout import (
+    BUCKET,
+    DayFolder,
+    container_of,
+    container_url,
+    days_inside,
+    midnight,
+    spellings,
+)
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("alertgraph_spark.export")  # beside the stages: which container served is for the job's own log
 
 # /subscriptions/<id>/resourcegroups/<name>/providers/microsoft.operationalinsights/workspaces/<name>, in any case of letters
 WORKSPACES = "WorkspaceResourceId=" + "/*" * 8
 _DAY = re.compile(r"/workspaces/([^/]+)/y=(\d{4})/m=(\d{2})/d=(\d{2})/?$", re.IGNORECASE)
 _HOUR = re.compile(r"/h=(\d{2})/?$")
+# Azure answers 404 for a container that is not there, and 400 for a name that no container can have.
+_IS_MISSING = re.compile(r'^java\.io\.FileNotFoundException|Operation failed: "[^"]*", (400|404)\b', re.MULTILINE)
 
 
 def list_days(
@@ -54,18 +64,22 @@ def list_days(
         If the root cannot be listed, or no table has any folder; says what was looked for, and what is there.
     """
     wanted = None if workspaces == "all" else {w.lower() for w in workspaces}
-    have = (
-        [] if "{container}" in root else [path.rsplit("/", 1)[1] for path in _glob(spark, container_url(root, "am-*"))]
-    )
+    is_asked = "{container}" in root  # a storage account lists no containers to a file system, so each is asked for
+    have = [] if is_asked else [path.rsplit("/", 1)[1] for path in _glob(spark, container_url(root, "am-*"))]
     found = []
     looked_for = []
     for table, named in tables.items():
-        pattern = f"{container_url(root, named or container_of(table, have))}/{WORKSPACES}/y=*/m=*/d=*"
-        looked_for.append(pattern)
-        for path in _glob(spark, pattern):
-            if match := _DAY.search(path):
+        expected = named or container_of(table, have)
+        for container in spellings(expected) if is_asked and not named else (expected,):
+            pattern = f"{container_url(root, container)}/{WORKSPACES}/y=*/m=*/d=*"
+            looked_for.append(pattern)
+            matches = [match for path in _glob(spark, pattern, is_asked) if (match := _DAY.search(path))]
+            for match in matches:
                 site, *day = match.groups()
-                found.append(DayFolder(table, site.lower(), date(*map(int, day)), path))
+                found.append(DayFolder(table, site.lower(), date(*map(int, day)), match.string))
+            if matches:
+                log.info("table %s is read from the container %s", table, container)
+                break
     chosen = [d for d in found if wanted is None or d.site in wanted]
     if not found:
         there = f"; the root holds {', '.join(sorted(have))}" if have else ""
@@ -76,7 +90,8 @@ def list_days(
     return sorted(chosen, key=lambda d: (d.table, d.site, d.day))
 
 
-def _glob(spark: SparkSession, pattern: str) -> list[str]:
+def _glob(spark: SparkSession, pattern: str, may_be_missing: bool = False) -> list[str]:
+    """Paths that match; none for a container that is not there, where that may be: the file system takes it for an error."""
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path(pattern)
     try:
@@ -84,6 +99,8 @@ def _glob(spark: SparkSession, pattern: str) -> list[str]:
     except Exception as error:
         if not type(error).__module__.startswith("py4j"):
             raise
+        if may_be_missing and _IS_MISSING.search(_causes(error)):
+            return []
         raise SourceError(f"cannot list {pattern}: {_cause(error)}") from error
     return [status.getPath().toString() for status in statuses]
 
@@ -92,6 +109,15 @@ def _cause(error: Exception) -> str:
     """First line of what Java says: the last one is the end of its stack trace."""
     java = getattr(error, "java_exception", None)
     return str(java.toString() if java is not None else error).splitlines()[0]
+
+
+def _causes(error: Exception) -> str:
+    """What Java says of an error and of each that it came from."""
+    said, java = [], getattr(error, "java_exception", None)
+    while java is not None:
+        said.append(str(java.toString()))
+        java = java.getCause()
+    return "\n".join(said)
 
 
 def read_export(

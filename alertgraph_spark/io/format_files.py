@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,22 @@ _LISTS = ("reads", "samples")
 _MAPPINGS = ("json", "let", "columns", "severity_scale", "source", "target", "other")
 _END_FACTS = ("source_zone", "target_zone", "source_level", "target_level")
 _KEYS = {*_LISTS, *_MAPPINGS, *_END_FACTS, "format", "where"}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as `safe_load` reads it, but without collections that stand for themselves again and again.
+
+    A few aliases of aliases are a text of many gigabytes where it is written out.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        mark = event.start_mark
+        node = super().compose_node(parent, index)
+        if isinstance(event, yaml.AliasEvent) and isinstance(node, yaml.CollectionNode):
+            problem = f"found the alias *{event.anchor} of a list or mapping: write it out"
+            raise yaml.composer.ComposerError(None, None, problem, mark)
+        return node
 
 
 def find_format(name: str) -> Path:
@@ -48,9 +65,15 @@ def load_format(path: Path) -> Format:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        record = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read as YAML: {error}") from error
+        record = yaml.load(text, _Loader)  # a safe loader, too
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+        yaml.YAMLError,
+    ) as error:  # ValueError: no UTF-8, or a date that is none
+        reason = "nested too deep" if isinstance(error, RecursionError) else error
+        raise ConfigError(f"{path}: cannot be read as YAML: {reason}") from error
     if not isinstance(record, dict):
         raise ConfigError(f"{path}: a format is a mapping, found {type(record).__name__}")
     record = {key: value for key, value in record.items() if value is not None}
@@ -110,6 +133,7 @@ def _content_problems(record: dict[str, Any]) -> list[str]:
             if name.lower() in taken and not (key == "reads" and name in ("TimeGenerated", "_ItemId")):
                 found.append(f"{key}: {name} is the name of another column; legal: a name that is free")
             taken.add(name.lower())
+    found += [*_expression_problems(record), *_sample_problems(record)]
     columns = record.get("columns", {})
     found += [f"columns: unknown {c!r}; legal are {', '.join(COLUMNS)}" for c in columns if c not in COLUMNS]
     if "name" not in columns:
@@ -132,3 +156,20 @@ def _content_problems(record: dict[str, Any]) -> list[str]:
         if type(degree) not in (int, float) or not 0 <= degree <= 1:
             found.append(f"severity_scale: {word} is {degree!r}; legal are 0 to 1")
     return found
+
+
+def _expression_problems(record: dict[str, Any]) -> Iterator[str]:
+    """Values that are no text, number or truth where an SQL expression belongs: a list would be taken for its spelling."""
+    given = {key: record[key] for key in ("where", *_END_FACTS) if key in record}
+    for part in ("let", "columns", "source", "target", "other"):
+        given |= {f"{part}.{name}": value for name, value in record.get(part, {}).items() if value is not None}
+    for key, value in given.items():
+        if not isinstance(value, str | int | float):
+            yield f"{key}: found {type(value).__name__}; legal: an SQL expression as text"
+
+
+def _sample_problems(record: dict[str, Any]) -> Iterator[str]:
+    for number, sample in enumerate(record.get("samples", ()), 1):
+        parts = [sample.get("row"), sample.get("gives", {})] if isinstance(sample, dict) else [None]
+        if not all(isinstance(part, dict) for part in parts):
+            yield f"samples: number {number} needs names and values as row, and may have such as gives"

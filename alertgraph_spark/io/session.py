@@ -43,6 +43,7 @@ LOCAL: dict[str, str] = {
     "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC {_JIT} -Dlog4j2.configurationFile={_LOG4J}",
     "spark.sql.inMemoryColumnarStorage.compressed": "false",  # a second less of 30; memory is there on one machine
     "spark.cleaner.referenceTracking.cleanCheckpoints": "true",
+    "spark.hadoop.fs.permissions.umask-mode": "077",  # Hadoop sets rights by itself, whatever the process's umask is
 }
 """What a session of our own starts with."""
 
@@ -94,6 +95,14 @@ def start_session(
 def is_platform() -> bool:
     """Tell whether a session is there already, or its JVM: that of a platform."""
     return "PYSPARK_GATEWAY_PORT" in os.environ or SparkSession.getActiveSession() is not None
+
+
+def keep_files_private() -> None:
+    """Let what this process writes be read by its user alone: alerts, on a host that others use too.
+
+    For the entry points of processes of our own, before Spark starts; a notebook's process is its user's to set.
+    """
+    os.umask(0o077)
 
 
 def sent_along(path: Path, app_name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -9,6 +10,8 @@ import pyarrow as pa
 
 from alertgraph_spark.report.gather import gather
 from alertgraph_spark.schemas import EDGES, EVIDENCE, MEMBERS, NODES, SUBGRAPHS
+
+log = logging.getLogger(__name__)
 
 NAME = "report.html"
 """The page's file in the folder of its run."""
@@ -21,6 +24,8 @@ NO_BOKEH = "not written: bokeh is not installed; pip install 'alertgraph-spark[r
 
 class Files(Protocol):
     """Where the page is written."""
+
+    place: str
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole."""
@@ -42,3 +47,20 @@ def write_report(tables: Mapping[str, pa.Table], record: Mapping[str, Any], file
         return False
     files.write(NAME, render(gather(tables, record)).encode())
     return True
+
+
+def write_or_say(tables: Mapping[str, pa.Table], record: Mapping[str, Any], folder: Files) -> str:
+    """Write the page of a run that has been saved and posted, and return where it is, or why it is not there.
+
+    A page that cannot be made is a warning: it can be made anew from the tables in `folder`, and nothing else is missing.
+    """
+    try:
+        return f"{folder.place}/{NAME}" if write_report(tables, record, folder) else NO_BOKEH
+    except Exception as error:  # noqa: BLE001  # DuckDB, Bokeh and the file system each raise their own
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
+        log.warning(
+            "the report is not written: %s; the results are saved; make it anew: alertgraph report %s",
+            reason,
+            folder.place,
+        )
+        return "not written; see the warning"

@@ -19,6 +19,9 @@ MAX_EVIDENCE = 100
 MAX_IDS = 5
 """Alert ids in a row of the evidence."""
 
+MAX_ACCOUNTS = 3
+"""Accounts in a row of the evidence; an alert may name thousands."""
+
 MAX_EDGES = 400
 """Pairs of one subgraph that its drawing looks at, those with most alerts first; it draws 40 hosts at most."""
 
@@ -51,7 +54,8 @@ _EVIDENCE = f"""
         FROM members SEMI JOIN chosen USING (subgraph_id)
         GROUP BY subgraph_id, episode_id
     )
-    SELECT rarest.*, first_alerts.alert_ids
+    SELECT rarest.* REPLACE (accounts[1:{MAX_ACCOUNTS}] AS accounts), coalesce(len(accounts), 0) AS n_accounts,
+        first_alerts.alert_ids
     FROM rarest LEFT JOIN first_alerts USING (subgraph_id, episode_id)
     ORDER BY started_at, episode_id
 """
@@ -116,8 +120,8 @@ def gather(tables: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Gathere
     Returns
     -------
     dict
-        `run`; `subgraphs`, best first, each with its `evidence`, `edges` and counts; and `network`. Times are milliseconds
-        since 1970, UTC.
+        `run`; `subgraphs`, best first, each with its `evidence`, `edges` and counts; and `network`. An episode has the first
+        of its accounts, and `n_accounts`. Times are milliseconds since 1970, UTC.
     """
     with Engine() as engine:
 

@@ -17,6 +17,9 @@
   const time = (ms) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
   const day = (ms) => new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
   const hours = (s) => { const h = (s.last_seen - s.first_seen) / 3.6e6; return h < 1 ? `${Math.round(h * 60)} min` : `${h.toFixed(1)} h`; };
+  const fixed = (x, digits) => (x === null ? "–" : x.toFixed(digits));
+  // Whatever stands behind the page's address; a lone percent sign is no encoding.
+  const asked = () => { try { return decodeURIComponent(location.hash.slice(1)); } catch { return ""; } };
   const words = (tactic) => tactic.replaceAll("-", " ");
 
   // --- figures: data sources are found by name, colours follow the page's theme
@@ -50,7 +53,7 @@
     const item = make("li", undefined, s.is_shown ? "shown" : "next"), b = make("button");
     b.type = "button"; b.dataset.id = s.subgraph_id;
     b.append(make("span", String(s.rank), "rank"), make("span", s.title, "name"),
-      make("span", `${s.is_shown ? "shown" : "beyond the budget"} · score ${s.score.toFixed(2)} · ${count(s.n_alerts, "alert")} · ${hours(s)}`, "facts"));
+      make("span", `${s.is_shown ? "shown" : "beyond the budget"} · score ${fixed(s.score, 2)} · ${count(s.n_alerts, "alert")} · ${hours(s)}`, "facts"));
     b.addEventListener("click", () => select(s.subgraph_id));
     item.append(b);
     return item;
@@ -136,7 +139,7 @@
     const lasts = r.ended_at - r.started_at >= 60000 ? ` until ${time(r.ended_at).slice(11, 16)}` : "";
     line.append(make("td", `${day(r.started_at)} ${time(r.started_at).slice(11, 16)}${lasts}`), make("td", r.name), make("td", pair(r)),
       make("td", r.accounts.join(", ") + (r.n_accounts > 3 ? ` and ${r.n_accounts - 3} more` : "")), make("td", r.n_alerts.toLocaleString("en"), "n"),
-      make("td", r.severity === null ? "–" : r.severity.toFixed(2), "n"), make("td", r.tactics.map(words).join(", ")),
+      make("td", fixed(r.severity, 2), "n"), make("td", r.tactics.map(words).join(", ")),
       make("td", r.seen ? `${r.seen} of ${r.hours} h` : "never"), last);
     return line;
   };
@@ -179,7 +182,7 @@
     mark();
     $("subgraph").hidden = false;
     $("title").textContent = s.title;
-    fill("chips", [`rank ${s.rank}`, s.is_shown ? "shown" : "beyond the budget", `score ${s.score.toFixed(3)}`, `severity ${s.severity.toFixed(2)}`, `${time(s.first_seen).slice(0, 16)} to ${time(s.last_seen).slice(0, 16)} UTC`,
+    fill("chips", [`rank ${s.rank}`, s.is_shown ? "shown" : "beyond the budget", `score ${fixed(s.score, 3)}`, `severity ${fixed(s.severity, 2)}`, `${time(s.first_seen).slice(0, 16)} to ${time(s.last_seen).slice(0, 16)} UTC`,
       count(s.n_alerts, "alert"), count(s.n_hosts, "host"), s.site, s.subgraph_id].map((text) => make("span", text)));
     fill("story", s.story.length ? story(s) : [make("li", s.summary)]);
     fill("checks", s.checks.map((text) => make("li", text)));
@@ -213,10 +216,10 @@
     else $("network-note").textContent = `${hosts.data.label[i]} is in no subgraph of this page.`;
   });
   list();
-  const asked = decodeURIComponent(location.hash.slice(1));
-  const first = found.find((s) => s.subgraph_id === asked) || shown[0] || next[0];
+  const wanted = asked();
+  const first = found.find((s) => s.subgraph_id === wanted) || shown[0] || next[0];
   if (first) select(first.subgraph_id);
   paint();
-  addEventListener("hashchange", () => select(decodeURIComponent(location.hash.slice(1))));
+  addEventListener("hashchange", () => select(asked()));
   document.body.dataset.ready = "true";
 })();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from html import escape
 from importlib import resources
@@ -84,12 +85,24 @@ def _library() -> str:
 def _policy(scripts: Iterable[str]) -> str:
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; font-src data:;"
+        " base-uri 'none'; form-action 'none'"
+    )
 
 
 def _block(data: Mapping[str, Any]) -> str:
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str)
+    text = json.dumps(_finite(data), ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _finite(value: Any) -> Any:
+    """A value with null for each number that JSON does not have: one NaN would be the end of the whole page."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _subgraph(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,8 +133,8 @@ def _line(episode: Mapping[str, Any]) -> dict[str, Any]:
         "source": _label(episode["source_entity"]),
         "target": _label(episode["target_entity"]),
         "zone": episode["target_zone"] if episode["target_zone"] in ZONES else "unknown",
-        "accounts": [_label(a) for a in (episode["accounts"] or ())[:3]],
-        "n_accounts": len(episode["accounts"] or ()),
+        "accounts": [_label(a) for a in episode["accounts"] or ()],
+        "n_accounts": episode["n_accounts"],
         "seen": seen,
         "hours": int(episode["history_hours"]),
         "alert_ids": episode["alert_ids"] or [],

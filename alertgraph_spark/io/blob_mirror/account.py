@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from alertgraph_spark.errors import SourceError
-from alertgraph_spark.export_layout import container_of
+from alertgraph_spark.export_layout import container_of, spellings
 from alertgraph_spark.io.blob_mirror.credentials import credential_of
+from alertgraph_spark.principal import check_default
 from alertgraph_spark.secret import Secret
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class Account:
         """Return the spelling of the container that can be listed, or None if none exists."""
         from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 - as above
 
-        for name in dict.fromkeys((like, like.replace("_", "-"), like.replace("_", ""))):
+        for name in spellings(like):
             if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
                 continue  # the service refuses it as no name
             with self.in_words(name):
@@ -163,7 +164,8 @@ def open_account(root: str, reference: str, resolve: Callable[[str], Secret]) ->
     Raises
     ------
     ConfigError
-        If what the reference names is no connection string, SAS token or account key, or is of another account.
+        If what the reference names is no connection string, SAS token or account key, or is of another account; or if
+        `default` cannot sign in on this platform.
     SourceError
         If the Azure packages are missing.
     """
@@ -174,6 +176,10 @@ def open_account(root: str, reference: str, resolve: Callable[[str], Secret]) ->
         raise SourceError(
             "export.root: azure-storage-blob and azure-identity are missing; install alertgraph-spark[azure]"
         ) from None
+    if reference == "default":
+        check_default(
+            "export.credential", "name where a SAS token is kept, or take an abfss:// root, which Spark opens itself"
+        )
     _hide_signatures()
     url = root.rstrip("/").lower()
     # The default waits over a minute before it says that a name cannot be resolved.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from alertgraph_spark.errors import SourceError
 from alertgraph_spark.io.blob_mirror.account import Blob
@@ -62,12 +63,24 @@ def write_whole(file: Path, parts: Iterable[bytes]) -> None:
     """Write beside `file`, out of Spark's sight, and rename: a reader sees the old file or the new one."""
     part = file.with_name(f".{file.name}.part")
     try:
-        with part.open("wb") as out:
+        with open_own(part) as out:
             for data in parts:
                 out.write(data)
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
+
+
+def open_own(file: Path) -> BinaryIO:
+    """Open a file to write anew, for this user alone, and never through a link that someone else has put in its place.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or a link has its name.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    return os.fdopen(os.open(file, flags, 0o600), "wb")
 
 
 def _continued(client: Any, blob: Blob, file: Path, start: int, known_size: int) -> Iterator[bytes]:

@@ -27,7 +27,7 @@ from pyspark.sql import SparkSession
 from alertgraph_spark.errors import ConfigError, SourceError
 from alertgraph_spark.export_layout import BUCKET
 from alertgraph_spark.io.blob_mirror.account import Account, Blob, open_account
-from alertgraph_spark.io.blob_mirror.copies import fetch, write_whole
+from alertgraph_spark.io.blob_mirror.copies import fetch, open_own, write_whole
 from alertgraph_spark.secret import Secret
 
 log = logging.getLogger(__name__)
@@ -203,7 +203,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
     """Let one run at a time change the mirror of an account: both would write the same file beside the same name."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # alerts are for the job's user alone
-        lock = (folder / ".lock").open("w")
+        lock = open_own(folder / ".lock")
     except OSError as error:
         raise SourceError(f"export.staging: cannot make {folder}: {error.strerror}") from error
     with lock:

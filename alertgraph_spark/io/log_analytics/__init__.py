@@ -9,8 +9,9 @@ sender behind `frame.write` of Spark 4.
 from alertgraph_spark.io.log_analytics.ledger import Files, PostCounts
 from alertgraph_spark.io.log_analytics.posting import post_results
 from alertgraph_spark.io.log_analytics.streams import STREAMS, stream_declarations
+from alertgraph_spark.io.log_analytics.target import Target
 
 POSTED = tuple(stream.table.name for stream in STREAMS)
 """The tables that are posted, in their order."""
 
-__all__ = ["POSTED", "Files", "PostCounts", "post_results", "stream_declarations"]
+__all__ = ["POSTED", "Files", "PostCounts", "Target", "post_results", "stream_declarations"]

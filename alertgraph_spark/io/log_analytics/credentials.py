@@ -14,10 +14,14 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from alertgraph_spark.errors import ConfigError, PublishError
+from alertgraph_spark.principal import Principal
 from alertgraph_spark.secret import REFERENCE_WORDS, Reference, Secret, parse_reference
 
 # A token is renewed so long before it ends: longer than one batch may be tried.
 _SPARE_SECONDS = 600.0
+
+_AUTHORITIES = {"us": "login.microsoftonline.us", "cn": "login.chinacloudapi.cn"}
+"""Where a service principal of a cloud that is not the public one signs in."""
 
 
 class TokenProvider(Protocol):
@@ -59,14 +63,25 @@ class StoredToken:
         return self._token
 
 
+@dataclass(frozen=True)
+class ClientSecret:
+    """A service principal and where its client secret is kept: `resolve` asks for it, on the driver."""
+
+    principal: Principal
+    reference: str
+    resolve: Callable[[str], Secret]
+
+
 @dataclass
 class AzureToken:
-    """Takes the token from `DefaultAzureCredential`: environment, managed identity, az login.
+    """Takes the token from azure-identity: for a service principal, else from `DefaultAzureCredential` (environment, managed
+    identity, az login).
 
     The token is kept here: of the chain's members `az login` keeps none and starts a process for each.
     """
 
     scope: str
+    client: ClientSecret | None = None
     now: Callable[[], float] = time.time
     _token: Secret | None = None
     _ends_at: float = 0.0
@@ -77,21 +92,42 @@ class AzureToken:
             return self._token
         try:
             from azure.core.exceptions import AzureError  # noqa: PLC0415 - an extra that only this credential needs
-            from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - the same
+            from azure.identity import ClientSecretCredential, DefaultAzureCredential  # noqa: PLC0415 - the same
         except ImportError:
             raise PublishError(
                 "post.credential: azure-identity is missing where the rows are sent; install alertgraph-spark[azure]"
             ) from None
+        client = self.client
         try:
-            with DefaultAzureCredential() as credential:  # its cache lives in the object: a new one asks anew
+            # Its cache lives in the object: a new one asks anew.
+            with ClientSecretCredential(**self._client()) if client else DefaultAzureCredential() as credential:
                 given = credential.get_token(self.scope)
-        except AzureError as error:
+        except (AzureError, ValueError) as error:
+            code = re.search(r"AADSTS\d{3,9}", str(error))  # the code alone: Entra repeats what it was asked
+            kind = type(error).__name__
+            if client:
+                raise PublishError(
+                    f"post.credential: no token for the service principal {client.principal.client_id} "
+                    f"({code[0] if code else kind}); check post.tenant_id, post.client_id and the client secret that "
+                    f"{client.reference} names, and when it ends"
+                ) from None
             raise PublishError(
-                f"post.credential: DefaultAzureCredential gave no token ({type(error).__name__}); give the cluster a "
-                "managed identity, or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET in its environment"
+                f"post.credential: DefaultAzureCredential gave no token ({kind}); give the cluster a managed identity, or "
+                "name a service principal by post.tenant_id, post.client_id and where its secret is kept"
             ) from None
         self._token, self._ends_at = Secret(given.token), float(given.expires_on)
         return self._token
+
+    def _client(self) -> dict[str, str]:
+        """What azure-identity signs a service principal in with; without an authority in the public cloud, or the
+        environment's.
+        """
+        if self.client is None:
+            return {}
+        who, secret = self.client.principal, self.client.resolve(self.client.reference)
+        authority = next((a for suffix, a in _AUTHORITIES.items() if f".azure.{suffix}/" in self.scope), None)
+        named = {"authority": authority} if authority else {}
+        return {"tenant_id": who.tenant_id, "client_id": who.client_id, "client_secret": secret.reveal(), **named}
 
 
 def _ends_at(token: Secret) -> float:

@@ -13,16 +13,15 @@ import binascii
 import gzip
 import hashlib
 import hmac
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import format_datetime
-from urllib.parse import urlsplit
 
 from alertgraph_spark.errors import ConfigError, PublishError
+from alertgraph_spark.hosts import collector_workspace
 from alertgraph_spark.io.log_analytics.sender import Api
-from alertgraph_spark.io.log_analytics.transport import Response, Transport, is_loopback, post
+from alertgraph_spark.io.log_analytics.transport import Response, Transport, post
 from alertgraph_spark.secret import Secret
 
 MAX_FIELD_BYTES = 32 * 1024
@@ -41,8 +40,6 @@ API = Api(
     },
 )
 
-_HOST = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.ods\.opinsights\.azure\.(?:com|us|cn)")
-
 
 def workspace_of(endpoint: str) -> str:
     """Return the workspace id that an endpoint begins with; an emulator on loopback has one of zeros.
@@ -52,14 +49,10 @@ def workspace_of(endpoint: str) -> str:
     ConfigError
         If it is no address of this API.
     """
-    url = urlsplit(endpoint.strip())
-    host = url.hostname or ""
-    if is_loopback(host) and url.path in ("", "/"):
-        return "00000000-0000-0000-0000-000000000000"
-    match = _HOST.fullmatch(host)
-    if match is None or url.scheme != "https" or url.path not in ("", "/") or url.query or url.username or url.port:
+    workspace = collector_workspace(endpoint)
+    if workspace is None:
         raise ConfigError("post.endpoint must be https://WORKSPACE_ID.ods.opinsights.azure.com for mode data_collector")
-    return match[1]
+    return workspace
 
 
 def legacy_url(endpoint: str) -> str:

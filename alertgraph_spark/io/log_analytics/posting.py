@@ -48,6 +48,8 @@ def post_results(
     endpoint: str | None = None,
     dcr_id: str | None = None,
     credential: str = "default",
+    tenant_id: str | None = None,
+    client_id: str | None = None,
     folder: str | None = None,
     rule: str | None = None,
     from_driver: bool = False,
@@ -81,10 +83,11 @@ def post_results(
         2 days or over 1 day ahead by the time of receipt.
     endpoint, dcr_id
         Address of the data collection endpoint (or of the rule itself) and immutable id of the rule.
-    credential
-        `default` for azure-identity's DefaultAzureCredential or `env:NAME` for a token in an environment variable, both
-        resolved where the rows are sent: here, and on the executors; or what `resolve` turns into a token here, and all rows
-        leave from here. For `data_collector` what it turns into the workspace's key.
+    credential, tenant_id, client_id
+        With both ids what `resolve` turns into the client secret of that service principal here, and all rows leave from
+        here. Without them `default` for azure-identity's DefaultAzureCredential or `env:NAME` for a token in an environment
+        variable, both resolved where the rows are sent: here, and on the executors; or what `resolve` turns into a token
+        here, and all rows leave from here. For `data_collector` what it turns into the workspace's key.
     folder
         Folder or URL that `open_folder` and Spark can write.
     rule
@@ -112,8 +115,9 @@ def post_results(
         problems.append("post.folder is missing")
     elif mode == "file" and open_folder is None:
         problems.append("post.mode is file, and nothing opens post.folder")
-    target = Target(mode, endpoint or "", dcr_id or "", credential, resolve)
-    problems += target.problems() if mode in NETWORK_MODES else []
+    ids = {"tenant_id": tenant_id, "client_id": client_id}
+    target = Target.of(resolve, mode=mode, endpoint=endpoint, dcr_id=dcr_id, credential=credential, **ids)
+    problems += target.problems()
     if problems:
         raise ConfigError("; ".join(problems))
     if mode == "none":

@@ -9,27 +9,61 @@ from functools import partial
 
 from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.io.log_analytics import legacy
-from alertgraph_spark.io.log_analytics.credentials import StoredToken, check_credential, token_scope
+from alertgraph_spark.io.log_analytics.credentials import (
+    AzureToken,
+    ClientSecret,
+    StoredToken,
+    TokenProvider,
+    check_credential,
+    token_scope,
+)
 from alertgraph_spark.io.log_analytics.rows import RowEncoder
 from alertgraph_spark.io.log_analytics.streams import STREAMS, Stream
 from alertgraph_spark.io.log_analytics.tasks import Delivery, Edges
 from alertgraph_spark.io.log_analytics.transport import ingestion_url
+from alertgraph_spark.principal import Principal, check_default, principal_of
 from alertgraph_spark.secret import Secret, parse_reference
 
 logger = logging.getLogger(__name__)
 
 NETWORK_MODES = ("logs_ingestion", "data_collector")
 
+_REMEDY = (
+    "name a service principal by post.tenant_id and post.client_id, and by post.credential where its client secret is kept, "
+    "as in keyvault://VAULT/NAME (on Synapse with ?linked_service=NAME)"
+)
+
 
 @dataclass(frozen=True)
 class Target:
-    """One place that takes rows: `resolve` turns a reference into the secret on the driver, where something can."""
+    """One place that takes rows: `resolve` turns a reference into the secret on the driver, where something can.
+
+    With a `principal` the credential leads to its client secret, otherwise to a bearer token (or the workspace's key).
+    """
 
     mode: str
     endpoint: str
     dcr_id: str
     credential: str
     resolve: Callable[[str], Secret] | None = None
+    principal: Principal | None = None
+
+    @classmethod
+    def of(  # the settings under `post`, by their names
+        cls,
+        resolve: Callable[[str], Secret] | None,
+        *,
+        mode: str,
+        endpoint: str | None = None,
+        dcr_id: str | None = None,
+        credential: str = "default",
+        tenant_id: str | None = None,
+        client_id: str | None = None,
+        **_others: object,
+    ) -> Target:
+        """Return the place that settings name, whether or not anything can be sent there."""
+        principal = principal_of(tenant_id, client_id)
+        return cls(mode, endpoint or "", dcr_id or "", credential, resolve, principal)
 
     @property
     def is_legacy(self) -> bool:
@@ -43,9 +77,13 @@ class Target:
 
     def problems(self) -> list[str]:
         """Return everything that is missing or wrong; no value that may be a secret is repeated."""
+        if self.mode not in NETWORK_MODES:
+            return []
         wanted = {"endpoint": self.endpoint} | ({} if self.is_legacy else {"dcr_id": self.dcr_id})
         problems = [f"post.{name} is missing" for name, value in wanted.items() if not value]
         checks: list[Callable[[], object]] = [partial(check_credential, self.credential, self.resolve is not None)]
+        if self.credential == "default":
+            checks.append(partial(check_default, "post.credential", _REMEDY))
         if self.is_legacy and self.endpoint:
             checks.append(partial(legacy.workspace_of, self.endpoint))
         elif self.endpoint and self.dcr_id:
@@ -55,9 +93,33 @@ class Target:
                 check()
             except ConfigError as error:
                 problems.append(str(error))
-        if self.is_legacy and (self.resolve is None or self.credential == "default"):
+        is_named = self.resolve is not None and self.credential != "default"
+        if self.is_legacy and not is_named:
             problems.append("post.credential must say where the workspace's key is kept for mode data_collector")
+        if self.principal and not is_named:
+            problems.append("post.credential must say where the client secret of post.client_id is kept")
         return problems
+
+    def check(self) -> None:
+        """Refuse, before the work whose end it is, a post that cannot succeed.
+
+        Raises
+        ------
+        ConfigError
+            With every setting that is missing or wrong, and with what cannot sign in on this platform.
+        """
+        if problems := self.problems():
+            raise ConfigError("; ".join(problems))
+
+    def token(self) -> TokenProvider | None:
+        """What gives the driver its token, or the workspace's key; None where whoever sends signs in by itself."""
+        reference = parse_reference(self.credential)
+        if self.mode not in NETWORK_MODES or self.resolve is None or reference is None:
+            return None
+        if self.principal:
+            return AzureToken(token_scope(self.endpoint), ClientSecret(self.principal, self.credential, self.resolve))
+        is_for_the_driver = self.is_legacy or reference.is_for_the_driver
+        return StoredToken(self.credential, self.resolve) if is_for_the_driver else None
 
     def delivery(
         self, encoder: RowEncoder, known: frozenset[str], split: frozenset[str], max_body_bytes: int
@@ -73,10 +135,7 @@ class Target:
 
     def edges(self, from_driver: bool) -> Callable[[Stream], Edges | None]:
         """Return what gives each stream the driver's edges: None where executors send."""
-        reference = parse_reference(self.credential)
-        stored = None
-        if self.resolve and reference and (self.is_legacy or reference.is_for_the_driver):
-            stored = StoredToken(self.credential, self.resolve)
+        stored = self.token()
         if self.is_legacy and stored:
             logger.warning(legacy.WARNING)
             send = partial(legacy.LegacyTransport, legacy.workspace_of(self.endpoint), stored)

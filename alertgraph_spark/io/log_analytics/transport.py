@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import re
 import ssl
@@ -14,6 +13,7 @@ from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from alertgraph_spark.errors import ConfigError, PublishError
+from alertgraph_spark.hosts import is_ingestion_endpoint, is_loopback
 
 API_VERSION = "2023-01-01"
 
@@ -33,30 +33,21 @@ class Response:
 Transport = Callable[[str, Mapping[str, str], bytes, float], Response]
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether `host` is this machine: `localhost` or an address such as 127.0.0.1."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def ingestion_url(endpoint: str, dcr_id: str, stream: str) -> str:
     """Return the address that takes the rows of `stream`.
 
     Raises
     ------
     ConfigError
-        If the endpoint is not https (plain http is for an emulator on loopback only), carries more than a host, or the
-        rule's id has characters that no immutable id has.
+        If the endpoint is none of the service's own hosts (or an emulator on loopback), for it is shown the token; if it
+        carries more than a host; or if the rule's id has characters that no immutable id has.
     """
+    if not is_ingestion_endpoint(endpoint):
+        raise ConfigError(
+            "post.endpoint must be the address of a data collection endpoint or rule, which ends after the host, as in "
+            "https://NAME.REGION-1.ingest.monitor.azure.com"
+        )
     parts = urlsplit(endpoint.strip())
-    host = parts.hostname or ""
-    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-    if not host or not is_allowed:
-        raise ConfigError("post.endpoint must be the https address of a data collection endpoint or rule")
-    if parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
-        raise ConfigError(f"post.endpoint must end after the host, as in https://{host}")
     if not re.fullmatch(r"[A-Za-z0-9-]+", dcr_id):
         raise ConfigError("post.dcr_id must be the immutable id of the data collection rule, as in dcr-0123…")
     return f"{parts.scheme}://{parts.netloc}/dataCollectionRules/{dcr_id}/streams/{quote(stream)}?api-version={API_VERSION}"

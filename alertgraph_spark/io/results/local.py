@@ -46,7 +46,9 @@ class LocalFolder:
         torn = path.with_name(f".{path.name}{_TORN}")
         with told("write", f"{self.place}/{name}"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            torn.write_bytes(content)
+            torn.unlink(missing_ok=True)
+            with torn.open("xb") as file:  # never through a link that somebody has put there
+                file.write(content)
             _checksum(path).unlink(missing_ok=True)
             torn.replace(path)
 
