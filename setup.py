@@ -37,6 +37,7 @@ setup(
         "alertgraph_spark.io",
         "alertgraph_spark.io.blob_mirror",
         "alertgraph_spark.io.log_analytics",
+        "alertgraph_spark.io.results",
         "alertgraph_spark.io.samples",
         "alertgraph_spark.jobs",
         "alertgraph_spark.link",

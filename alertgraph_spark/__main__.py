@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -25,7 +25,7 @@ from pyspark.sql import DataFrame, SparkSession
 from alertgraph_spark.alerts import normalise_alerts
 from alertgraph_spark.clean_text import printed
 from alertgraph_spark.cli import exit_code
-from alertgraph_spark.compare import compare_runs, comparison_text
+from alertgraph_spark.compare import COMPARED, compare_runs, comparison_text
 from alertgraph_spark.errors import ConfigError, ResultsError
 from alertgraph_spark.format_check import check_rows, lines_of, sample_differences
 from alertgraph_spark.format_report import columns_text, rows_text, samples_text, summary_text
@@ -136,22 +136,19 @@ def check_format(args: argparse.Namespace) -> int:
 
 def make_report(args: argparse.Namespace) -> int:
     """Write the page of a saved run into its folder."""
-    spark, folder = _small_session(), args.folder.rstrip("/")
-    record, tables = results.read_run(spark, folder), results.read_tables(spark, folder)
-    _check_tables(folder, tables, TABLES)
-    if not write_report(tables, record, results.RunFolder(spark, folder)):
+    folder = _run_folder(args.folder)
+    record, tables = results.read_run(folder), _saved(folder, TABLES)
+    if not write_report(tables, record, folder):
         raise ConfigError(f"report {NO_BOKEH}")
-    _say(f"report    {folder}/{NAME}")
+    _say(f"report    {folder.place}/{NAME}")
     return 0
 
 
 def compare_folders(args: argparse.Namespace) -> int:
     """Print what changed from one saved run to another."""
-    spark = _small_session()
-    folders = [folder.rstrip("/") for folder in (args.a, args.b)]
-    records, runs = ([read(spark, f) for f in folders] for read in (results.read_run, results.read_tables))
-    for folder, tables in zip(folders, runs, strict=True):
-        _check_tables(folder, tables, ("subgraphs", "members"))
+    folders = [_run_folder(place) for place in (args.a, args.b)]
+    records = [results.read_run(folder) for folder in folders]
+    runs = [_saved(folder, COMPARED) for folder in folders]
     found = compare_runs(runs[0], runs[1], args.rows)
     if args.shape == "json":
         both = {"run_a": records[0]["run_id"], "run_b": records[1]["run_id"], **found}
@@ -169,10 +166,24 @@ def _small_session() -> SparkSession:
     return session.start_session("alertgraph", None, "2g", {"spark.sql.shuffle.partitions": "2"}, [])
 
 
-def _check_tables(folder: str, tables: Mapping[str, DataFrame], wanted: Iterable[str]) -> None:
-    missing = [name for name in wanted if name not in tables]
-    if missing:
-        raise ResultsError(f"{folder} has no table {', '.join(missing)}: saved by an older version; rank it again")
+def _run_folder(place: str) -> results.RunFolder:
+    """The folder of a run. Spark starts only where it is not a folder of this machine: a URL, or a path of a cluster."""
+    place = place.rstrip("/")
+    if results.is_local(place) and not (session.is_platform() and results.open_folder(place).here("") is None):
+        return results.open_folder(place)
+    return results.open_folder(place, _small_session())
+
+
+def _saved(folder: results.RunFolder, wanted: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The tables of a run that are wanted, with the columns that are."""
+    tables = results.read_tables(folder, wanted)
+    lacks = [name for name in wanted if name not in tables]
+    if lacks:
+        raise ResultsError(f"{folder.place} has no table {', '.join(lacks)}: saved by an older version; rank it again")
+    lacks = [f"{name}.{c}" for name, columns in wanted.items() for c in columns if c not in tables[name].schema.names]
+    if lacks:
+        raise ResultsError(f"{folder.place} has no column {', '.join(lacks)}: saved by an older version; rank it again")
+    return tables
 
 
 @contextmanager

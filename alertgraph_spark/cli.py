@@ -117,13 +117,15 @@ class Console:
         yield
         self.on_stage(name, None, time.perf_counter() - begin)
 
-    def end(self, top: Sequence[Any], counts: Mapping[str, int], places: Mapping[str, str], seconds: float) -> None:
+    def end(
+        self, top: Sequence[Mapping[str, Any]], counts: Mapping[str, int], places: Mapping[str, str], seconds: float
+    ) -> None:
         """Print the ranked subgraphs with their sentences, the balance of rows, and where everything is.
 
         Parameters
         ----------
         top
-            Rows of `schemas.SUBGRAPHS`, best first.
+            Rows of `schemas.SUBGRAPHS`, best first; times are aware.
         places
             What to look at, and where it is.
         """
@@ -132,7 +134,6 @@ class Console:
         self.say(f"{'rank':>4}  {'score':>5}  {'shown':<5}  {'site':<{width}} {'first seen (UTC)':<16}  what")
         for row in top:
             shown = "yes" if row["is_shown"] else ""
-            # Spark hands timestamps over in the zone of this process, whatever its session's zone is.
             seen = f"{row['first_seen'].astimezone(timezone.utc):%Y-%m-%d %H:%M}"
             self.say(
                 f"{row['rank']:>4}  {row['score']:>5.3f}  {shown:<5}  {row['site']:<{width}} {seen:<16}  {row['summary']}"

@@ -9,16 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
+import pyarrow as pa
+
+from alertgraph_spark.embedded import Engine
 
 MAX_ROWS = 1_000
 """Subgraphs of each run that are compared: the shown ones and the first by rank."""
 
-Tables = Mapping[str, DataFrame]
+Tables = Mapping[str, pa.Table]
 Change = dict[str, Any]
 
-_COLUMNS = ("subgraph_id", "site", "rank", "score", "is_shown", "title", "n_alerts", "contributions")
+COMPARED = {
+    "subgraphs": ("subgraph_id", "site", "rank", "score", "is_shown", "title", "n_alerts", "contributions"),
+    "members": ("site", "alert_id", "subgraph_id"),
+}
+"""What is read of a run: its tables and their columns."""
+
+_COLUMNS = COMPARED["subgraphs"]
 _WHAT = {
     "entered": "shown in B, not in A",
     "left": "shown in A, not in B",
@@ -31,6 +38,8 @@ def compare_runs(a: Tables, b: Tables, n_rows: int) -> dict[str, Any]:
 
     Parameters
     ----------
+    a, b
+        Arrow tables or datasets by name.
     n_rows
         Subgraphs of each run that are looked at beside the shown ones, by rank.
 
@@ -43,8 +52,9 @@ def compare_runs(a: Tables, b: Tables, n_rows: int) -> dict[str, Any]:
         other run that has most of its alerts; and `terms`, by how much each term changed its score, largest first. They
         sum to the change of the score.
     """
-    looked_at = [_first(run["subgraphs"], n_rows) for run in (a, b)]
-    pairs = _pairs(a, b, *looked_at)
+    with Engine() as engine:
+        looked_at = [_first(engine, run["subgraphs"], n_rows) for run in (a, b)]
+        pairs = list(_pairs(engine, a, b, *looked_at))
     changes = [_change(*pair) for pair in pairs]
     kinds: dict[str, list[Change]] = {kind: [] for kind in (*_WHAT, "same")}
     for change in changes:
@@ -55,22 +65,28 @@ def compare_runs(a: Tables, b: Tables, n_rows: int) -> dict[str, Any]:
     return {**{kind: kinds[kind] for kind in _WHAT}, "same": len(kinds["same"]), "shown": shown}
 
 
-def _first(subgraphs: DataFrame, n_rows: int) -> dict[str, dict[str, Any]]:
-    chosen = subgraphs.filter(F.col("is_shown") | (F.col("rank") <= n_rows)).orderBy("rank").limit(MAX_ROWS)
-    return {row["subgraph_id"]: row.asDict(recursive=True) for row in chosen.select(*_COLUMNS).collect()}
+def _first(engine: Engine, subgraphs: pa.Table, n_rows: int) -> dict[str, dict[str, Any]]:
+    chosen = (
+        f"SELECT {', '.join(_COLUMNS)} FROM subgraphs WHERE is_shown OR rank <= {n_rows} ORDER BY rank LIMIT {MAX_ROWS}"
+    )
+    return _by_id(engine.query(chosen, {"subgraphs": subgraphs}))
+
+
+def _by_id(subgraphs: pa.Table) -> dict[str, dict[str, Any]]:
+    return {row["subgraph_id"]: row for row in subgraphs.to_pylist()}
 
 
 def _pairs(
-    a: Tables, b: Tables, in_a: dict[str, dict[str, Any]], in_b: dict[str, dict[str, Any]]
+    engine: Engine, a: Tables, b: Tables, in_a: dict[str, dict[str, Any]], in_b: dict[str, dict[str, Any]]
 ) -> Iterator[tuple[dict[str, Any] | None, dict[str, Any] | None, int | None, dict[str, Any] | None]]:
     """Subgraphs of both runs that are one and the same, and those without a counterpart; each with the alerts shared."""
     partner = {key: key for key in in_a if key in in_b}
     lost = [key for key in in_a if key not in partner]
     new = [key for key in in_b if key not in partner.values()]
     shared: dict[tuple[str, str], int | None] = {(key, key): None for key in partner}
-    shared |= _shared(a["members"], b["members"], lost, new)
-    more_a = _named(a["subgraphs"], {x for x, _ in shared} - set(in_a))
-    more_b = _named(b["subgraphs"], {y for _, y in shared} - set(in_b))
+    shared |= _shared(engine, a["members"], b["members"], lost, new)
+    more_a = _named(engine, a["subgraphs"], {x for x, _ in shared} - set(in_a))
+    more_b = _named(engine, b["subgraphs"], {y for _, y in shared} - set(in_b))
     done_a, done_b = set(), set()
     for (x, y), n in sorted(shared.items(), key=lambda item: (-(item[1] or 1 << 62), item[0])):
         if x in done_a or y in done_b:
@@ -88,26 +104,35 @@ def _least_first(shared: Mapping[tuple[str, str], int | None]) -> list[tuple[int
     return sorted((n, x, y) for (x, y), n in shared.items() if n is not None)
 
 
-def _shared(a: DataFrame, b: DataFrame, lost: Sequence[str], new: Sequence[str]) -> dict[tuple[str, str], int]:
+def _shared(
+    engine: Engine, a: pa.Table, b: pa.Table, lost: Sequence[str], new: Sequence[str]
+) -> dict[tuple[str, str], int]:
     """Pairs of subgraphs of two runs and the alerts that they share; for each that has lost its id the three nearest."""
     if not lost and not new:
         return {}
-    left, right = (
-        run.select("site", "alert_id", F.col("subgraph_id").alias(name)) for run, name in ((a, "x"), (b, "y"))
-    )
-    both = left.join(right, on=["site", "alert_id"], how="inner").filter(
-        F.col("x").isin(list(lost)) | F.col("y").isin(list(new))
-    )
-    counted = both.groupBy("x", "y").agg(F.count(F.lit(1)).alias("n"))
-    by_x, by_y = (Window.partitionBy(end).orderBy(F.desc("n"), "x", "y") for end in ("x", "y"))
-    near = counted.withColumns({"of_x": F.row_number().over(by_x), "of_y": F.row_number().over(by_y)})
-    rows = near.filter("of_x <= 3 or of_y <= 3").limit(10 * MAX_ROWS).collect()
-    return {(row["x"], row["y"]): row["n"] for row in rows}
+    tables = {"a": a, "b": b, "lost": _ids(lost), "new": _ids(new)}
+    near = f"""
+        SELECT a.subgraph_id AS x, b.subgraph_id AS y, count(*) AS n
+        FROM a JOIN b USING (site, alert_id)
+        WHERE a.subgraph_id IN (FROM lost) OR b.subgraph_id IN (FROM new)
+        GROUP BY x, y
+        QUALIFY row_number() OVER (PARTITION BY x ORDER BY n DESC, x, y) <= 3
+            OR row_number() OVER (PARTITION BY y ORDER BY n DESC, x, y) <= 3
+        ORDER BY n DESC, x, y
+        LIMIT {10 * MAX_ROWS}
+    """
+    return {(x, y): n for x, y, n in engine.rows(near, tables)}
 
 
-def _named(subgraphs: DataFrame, ids: set[str]) -> dict[str, dict[str, Any]]:
-    rows = subgraphs.filter(F.col("subgraph_id").isin(sorted(ids))).select(*_COLUMNS).collect() if ids else []
-    return {row["subgraph_id"]: row.asDict(recursive=True) for row in rows}
+def _named(engine: Engine, subgraphs: pa.Table, ids: set[str]) -> dict[str, dict[str, Any]]:
+    if not ids:
+        return {}
+    named = f"SELECT {', '.join(_COLUMNS)} FROM subgraphs SEMI JOIN ids USING (subgraph_id)"
+    return _by_id(engine.query(named, {"subgraphs": subgraphs, "ids": _ids(sorted(ids))}))
+
+
+def _ids(ids: Sequence[str]) -> pa.Table:
+    return pa.table({"subgraph_id": pa.array(ids, pa.string())})
 
 
 def _change(

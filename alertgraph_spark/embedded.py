@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from alertgraph_spark.errors import SchemaError
-from alertgraph_spark.table import Table
+from alertgraph_spark.table import Table, type_differences
 
 MEMORY = "2GB"
 """What DuckDB holds before it spills to its temporary folder."""
@@ -50,6 +50,24 @@ def arrow_type(name: str) -> pa.DataType:
     return pa.struct([(one.partition(":")[0], arrow_type(one.partition(":")[2])) for one in fields])
 
 
+def type_name(kind: pa.DataType) -> str:
+    """The Spark type of an Arrow type, as `simpleString` writes it: what `arrow_type` turns back, but for a time's unit.
+
+    Examples
+    --------
+    >>> type_name(pa.list_(pa.struct([("name", pa.string()), ("at", pa.timestamp("ns"))])))
+    'array<struct<name:string,at:timestamp>>'
+    """
+    if pa.types.is_timestamp(kind):
+        return "timestamp"
+    if pa.types.is_list(kind):
+        return f"array<{type_name(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        fields = (kind.field(at) for at in range(kind.num_fields))
+        return f"struct<{','.join(f'{field.name}:{type_name(field.type)}' for field in fields)}>"
+    return next((name for name, arrow in _TYPES.items() if arrow == kind), str(kind))
+
+
 def _top_level(text: str) -> list[str]:
     """The parts between the commas that stand in no angle brackets."""
     parts, depth, begin = [], 0, 0
@@ -64,6 +82,11 @@ def _top_level(text: str) -> list[str]:
 def arrow_schema(table: Table) -> pa.Schema:
     """The Arrow schema of a table of the line, columns in its order."""
     return pa.schema([pa.field(column.name, arrow_type(column.type)) for column in table.columns])
+
+
+def arrow_differences(schema: pa.Schema, table: Table) -> str:
+    """Say which columns of `table` an Arrow schema lacks or has with another type; nothing where it has them all."""
+    return type_differences({field.name: type_name(field.type) for field in schema}, table)
 
 
 def conform_arrow(found: pa.Table, table: Table) -> pa.Table:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+import pyarrow as pa
 
 from alertgraph_spark import __version__
+from alertgraph_spark.embedded import Engine, arrow_schema
 from alertgraph_spark.io.safe_csv import csv_text
 from alertgraph_spark.ranking import Ranking
 from alertgraph_spark.schemas import RUNS
@@ -44,37 +44,61 @@ def run_record(
     }
 
 
-def run_frame(spark: SparkSession, record: Mapping[str, Any]) -> DataFrame:
-    """The table `schemas.RUNS` of one run, from its `run.json`: one row, an expression, so that no Python starts for it."""
+def run_table(record: Mapping[str, Any]) -> pa.Table:
+    """The table `schemas.RUNS` of one run, from its `run.json`: one row."""
     lists = {"versions": "version", "counts": "n", "rejected_by_reason": "n"}
     row = {
-        **{"window_start": record["window"]["start"], "window_end": record["window"]["end"]},
+        **{f"window_{end}": datetime.fromisoformat(record["window"][end]) for end in ("start", "end")},
         **{"config_digest": record["config_digest"], "engine": record["engine"]},
         **{key: [{"name": name, value: what} for name, what in record[key].items()] for key, value in lists.items()},
     }
-    return spark.range(1).select(F.from_json(F.lit(json.dumps(row)), RUNS.ddl).alias("run")).select("run.*")
+    return pa.Table.from_pylist([row], schema=arrow_schema(RUNS))
+
+
+def first_subgraphs(subgraphs: pa.Table, n_rows: int) -> list[dict[str, Any]]:
+    """The first subgraphs by rank, as rows of `schemas.SUBGRAPHS`; times are aware, UTC."""
+    with Engine() as engine:
+        first = engine.query(f"SELECT * FROM subgraphs ORDER BY rank LIMIT {n_rows}", {"subgraphs": subgraphs})
+    return list(first.to_pylist())
 
 
 def tracked_run(
-    record: Mapping[str, Any], settings: Mapping[str, Any], ranking: Ranking, top: Sequence[Any]
+    record: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    tables: Mapping[str, pa.Table],
+    top: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The fields of the run that is logged: flat parameters, metrics, files, the scorer's weights and example rows."""
-    columns = [t.column for t in TERMS]
-    ids = [row["subgraph_id"] for row in top[:3]]
-    features = ranking.tables["features"]
-    examples = features.filter(features["subgraph_id"].isin(ids)).select(*columns).collect() if ids else []
+    """The fields of the run that is logged: flat parameters, metrics, files, the scorer's weights and example rows.
+
+    Parameters
+    ----------
+    record
+        What its `run.json` holds.
+    tables
+        `subgraphs` and `features` as they were saved, as Arrow tables or datasets.
+    top
+        The first subgraphs by rank: a file of the run, and the examples.
+    """
+    columns = ", ".join(dict.fromkeys(t.column for t in TERMS))
+    first = pa.table({"subgraph_id": pa.array([row["subgraph_id"] for row in top[:3]], pa.string())})
+    with Engine() as engine:
+        ((n_shown,),) = engine.rows("SELECT count(*) FROM subgraphs WHERE is_shown", {"subgraphs": tables["subgraphs"]})
+        examples = engine.query(
+            f"SELECT {columns} FROM features SEMI JOIN first USING (subgraph_id) ORDER BY subgraph_id",
+            {"features": tables["features"], "first": first},
+        ).to_pylist()
     return {
         "name": record["run_id"],
-        "parameters": {"engine": ranking.engine, **record["versions"], **dict(_flat(settings))},
+        "parameters": {"engine": record["engine"], **record["versions"], **dict(_flat(settings))},
         "metrics": {
-            **{f"n_{name}": float(n) for name, n in ranking.counts.items()},
-            "n_shown": float(sum(row["is_shown"] for row in top)),
+            **{f"n_{name}": float(n) for name, n in record["counts"].items()},
+            "n_shown": float(n_shown),
             "top_score": float(top[0]["score"]) if top else 0.0,
-            **{f"seconds_{stage}": s for stage, s in ranking.seconds.items()},
+            **{f"seconds_{stage}": s for stage, s in record["seconds"].items()},
         },
         "files": {"run.json": json.dumps(record, indent=2, default=str), "top_subgraphs.csv": _csv(top)},
         "weights": dict(scorer_weights()),
-        "examples": [row.asDict() for row in examples],
+        "examples": examples,
     }
 
 
@@ -83,10 +107,9 @@ def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(f"{section}.{key}", value) for section in ("graph", "ranking") for key, value in settings[section].items()]
 
 
-def _csv(top: Sequence[Any]) -> str:
-    return csv_text([{c: _utc(row[c]) for c in _CSV_COLUMNS} for row in top])
+def _csv(top: Sequence[Mapping[str, Any]]) -> str:
+    return csv_text([{c: _text(row[c]) for c in _CSV_COLUMNS} for row in top])
 
 
-def _utc(value: Any) -> Any:
-    """A timestamp as UTC text: Spark hands it over in the zone of this process."""
-    return value.astimezone(timezone.utc).isoformat() if isinstance(value, datetime) else value
+def _text(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -47,7 +48,11 @@ def table(name: str, grain: str, *columns: tuple[str, str, str] | tuple[str, str
 
 def differences(schema: StructType, table: Table) -> str:
     """Say which columns of `table` a schema lacks or has with another type; nothing where it has them all."""
-    have = {field.name: field.dataType.simpleString() for field in schema.fields}
+    return type_differences({field.name: field.dataType.simpleString() for field in schema.fields}, table)
+
+
+def type_differences(have: Mapping[str, str], table: Table) -> str:
+    """The same of columns by name, with their types as `simpleString` writes them."""
     wrong = [
         f"{c.name}: want {c.type}, have {have.get(c.name, 'no such column')}"
         for c in table.columns

@@ -35,12 +35,15 @@ from alertgraph_spark.io import (
 from alertgraph_spark.io.secrets import resolve
 from alertgraph_spark.pipeline import rank_subgraphs
 from alertgraph_spark.ranking import Knobs
-from alertgraph_spark.report import write_or_say
-from alertgraph_spark.run_record import run_frame, run_record, tracked_run
+from alertgraph_spark.report import TABLES, write_or_say
+from alertgraph_spark.run_record import first_subgraphs, run_record, run_table, tracked_run
 from alertgraph_spark.settings import Settings
 from alertgraph_spark.source_format import Format
 
 APP = "alertgraph-spark"
+
+LOOKED_AT = (*TABLES, "features")
+"""Tables that the console, MLflow and the report read of what was saved."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,8 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
     with console.stage("read"):
         raw, start, end = read_alerts(spark, settings, formats, args.start, args.end)
-    folder = f"{settings.results.path.rstrip('/')}/{run_id}"
-    results.make_folder(spark, folder)
+    folder = results.make_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
     if args.compile:
         compiled.make_room(spark, args.compile)
     engine = {key: value for key, value in asdict(settings.graph).items() if key != "jars"}
@@ -79,39 +81,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     with console.stage("save"):
         results.save_tables(ranking.tables, folder)
+        saved = results.read_tables(folder, LOOKED_AT)
     copies = {}
     if args.compile:
         with console.stage("compile"):
             copies = {"compiled": compiled.write_compiled(ranking.tables["alerts"], args.compile)}
-    top = ranking.tables["subgraphs"].orderBy("rank").limit(console.ROWS).collect()
+    top = first_subgraphs(saved["subgraphs"], console.ROWS)
     record = run_record(run_id, settings.digest, (start, end), ranking, spark.version) | copies
-    results.save_run(spark, folder, record)
+    results.save_run(folder, record)
     with console.stage("log"):
-        run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), ranking, top)))
+        run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), saved, top)))
     with console.stage("post"):
         posted = post_saved(spark, settings, folder, record)
     with console.stage("report"):
-        page = write_or_say(results.read_tables(spark, folder), record, results.RunFolder(spark, folder), folder)
+        page = write_or_say(saved, record, folder)
     ranking.release()
     target = settings.post.endpoint or settings.post.folder
-    places = {"results": folder, "MLflow": run.look if run else "not logged", "posted": posted_words(posted, target)}
-    places["report"] = page
+    places = {"results": folder.place, "MLflow": run.look if run else "not logged"}
+    places |= {"posted": posted_words(posted, target), "report": page}
     places |= {name: compiled.words(told) for name, told in copies.items()}
     console.end(top, record["counts"], remarks(record) | places, time.perf_counter() - begin)
-    check_posted(posted, run_id, folder)
+    check_posted(posted, run_id, folder.place)
     return 0
 
 
 def post_again(settings: Settings, run_id: str, console: Console) -> int:
     """Post what of a saved run has not been delivered; nothing is computed."""
-    folder = f"{settings.results.path.rstrip('/')}/{run_id}"
     console.say(f"run {run_id}")
     spark = signed_in_session(settings)
-    record = results.read_run(spark, folder)
+    folder = results.open_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
+    record = results.read_run(folder)
     with console.stage("post"):
         posted = post_saved(spark, settings, folder, record)
     console.say(f"posted    {posted_words(posted, settings.post.endpoint or settings.post.folder)}")
-    check_posted(posted, run_id, folder)
+    check_posted(posted, run_id, folder.place)
     return 0
 
 
@@ -133,21 +136,22 @@ def signed_in_session(settings: Settings) -> SparkSession:
 
 
 def post_saved(
-    spark: SparkSession, settings: Settings, folder: str, record: Mapping[str, Any]
+    spark: SparkSession, settings: Settings, folder: results.RunFolder, record: Mapping[str, Any]
 ) -> dict[str, log_analytics.PostCounts]:
     """Post a run as it was saved, and add to its `run.json` what became of the rows."""
     if settings.post.mode == "none":
         return {}
-    saved = results.read_tables(spark, folder) | {"runs": run_frame(spark, record)}
     posted = log_analytics.post_results(
-        saved,
+        results.read_tables(folder, log_analytics.POSTED) | {"runs": run_table(record)},
+        read_frame=partial(results.read_frame, spark, folder),
+        open_folder=partial(results.open_folder, spark=spark),
         run_id=record["run_id"],
         time_generated=datetime.now(timezone.utc),
         resolve=resolve,
-        files=results.RunFolder(spark, folder),
+        files=folder,
         **asdict(settings.post),
     )
-    results.save_run(spark, folder, {**record, "posted": {name: asdict(counts) for name, counts in posted.items()}})
+    results.save_run(folder, {**record, "posted": {name: asdict(counts) for name, counts in posted.items()}})
     return posted
 
 

@@ -322,36 +322,35 @@ def spark_session() -> Any:
     return start_session("alertgraph-faults", jars=(), master="local[2]", driver_memory="1g", conf=few)
 
 
-def save_with_spark(folder: Path) -> None:
+def save_run(folder: Path) -> None:
     """Save a run as the job does, with rows in two of its tables."""
-    from alertgraph_spark.io import results  # noqa: PLC0415 - as above
+    from arrows import table_of  # noqa: PLC0415 - the other posters need no Arrow
+
+    from alertgraph_spark.io.results import LocalFolder, save_tables  # noqa: PLC0415 - as above
     from alertgraph_spark.schemas import RESULTS  # noqa: PLC0415
 
-    spark = spark_session()
     saved = saved_rows(random.Random(0), SPARK_ROWS)
-    tables = {
-        table.name: spark.createDataFrame(
-            [tuple(row[name] for name in table.names) for row in saved.get(table.name, [])], table.ddl
-        )
-        for table in RESULTS
-    }
-    results.save_tables(tables, str(folder))
+    save_tables({t.name: table_of(t, saved.get(t.name, [])) for t in RESULTS}, LocalFolder(str(folder)))
 
 
-def post_with_spark(folder: Path, url: str) -> int:
+def post_with_spark(place: Path, url: str) -> int:
     """Be a driver that posts a saved run from its executors, as `--post-only` does."""
-    from alertgraph_spark.io import results  # noqa: PLC0415 - as above
-    from alertgraph_spark.io.log_analytics import post_results  # noqa: PLC0415
+    from arrows import table_of  # noqa: PLC0415 - as above
+
+    from alertgraph_spark.io import results  # noqa: PLC0415
+    from alertgraph_spark.io.log_analytics import POSTED, post_results  # noqa: PLC0415
     from alertgraph_spark.schemas import RUNS  # noqa: PLC0415
 
     spark = spark_session()
-    run = spark.createDataFrame([(T0, T0, "0", "driver", [], [], [])], RUNS.ddl)
+    folder = results.open_folder(str(place), spark)
+    run = dict(zip(RUNS.names, (T0, T0, "0", "driver", [], [], []), strict=True))
     done = post_results(
-        results.read_tables(spark, str(folder)) | {"runs": run},
+        results.read_tables(folder, POSTED) | {"runs": table_of(RUNS, [run])},
+        read_frame=partial(results.read_frame, spark, folder),
         **{"mode": "logs_ingestion", "endpoint": url, "dcr_id": DCR_ID, "credential": f"env:{TOKEN_VARIABLE}"},
         run_id=SPARK_RUN,
         time_generated=datetime.now(timezone.utc),
-        files=results.RunFolder(spark, str(folder)),
+        files=folder,
         max_body_bytes=SPARK_BODY,
     )
     return 0 if all(counts.is_complete for counts in done.values()) else 2
@@ -413,7 +412,7 @@ def main() -> int:
     parser.add_argument("--post", nargs=2, metavar=("FOLDER", "URL"), help="be the driver that posts it")
     options = parser.parse_args()
     if options.save:
-        save_with_spark(options.save)
+        save_run(options.save)
         return 0
     if options.post:
         return post_with_spark(Path(options.post[0]), options.post[1])

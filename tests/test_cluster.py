@@ -42,8 +42,10 @@ DRIVER = f"""
 import pickle, sys
 from datetime import datetime, timezone
 from pathlib import Path
+import pyarrow as pa
 from pyspark.sql import SparkSession
 import alertgraph_spark
+from alertgraph_spark.embedded import arrow_schema
 from alertgraph_spark.io.log_analytics import post_results
 from alertgraph_spark.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
 
@@ -52,16 +54,18 @@ spark = SparkSession.builder.getOrCreate()
 saved = pickle.loads(Path("saved.pickle").read_bytes())
 now = datetime.now(timezone.utc)
 saved["runs"] = [dict(zip(RUNS.names, (now, now, "0", "driver", [], [], [])))]
+posted = {{t.name: t for t in (MEMBERS, NODES, EDGES, SUBGRAPHS, RUNS)}}
 tables = {{
-    t.name: spark.createDataFrame([tuple(r[n] for n in t.names) for r in saved.get(t.name, [])], t.ddl)
-    for t in (MEMBERS, NODES, EDGES, SUBGRAPHS, RUNS)
+    name: pa.Table.from_pylist([{{n: r[n] for n in t.names}} for r in saved.get(name, [])], schema=arrow_schema(t))
+    for name, t in posted.items()
 }}
 where = spark.sparkContext.parallelize(range(8), 8).mapPartitions(
     lambda _: [__import__("alertgraph_spark").__file__]
 ).collect()
 assert all(".zip" in file for file in where), where
 done = post_results(
-    tables, mode="logs_ingestion", run_id="run-7", time_generated=now, endpoint=sys.argv[1],
+    tables, read_frame=lambda name: spark.createDataFrame(saved[name], posted[name].ddl),
+    mode="logs_ingestion", run_id="run-7", time_generated=now, endpoint=sys.argv[1],
     dcr_id="{DCR_ID}", credential="env:{TOKEN_VARIABLE}", max_body_bytes=3000,
 )
 assert all(counts.is_complete for counts in done.values()), done

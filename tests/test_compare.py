@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from arrows import table_of
 
 from alertgraph_spark import __main__ as command
 from alertgraph_spark.compare import compare_runs, comparison_text
+from alertgraph_spark.io import session
 from alertgraph_spark.schemas import MEMBERS, RESULTS, SUBGRAPHS
 
 Row = dict[str, Any]
@@ -23,24 +26,22 @@ def ranked(*rows: tuple[str, float, bool, dict[str, float]]) -> list[Row]:
         {
             **empty,
             **{"subgraph_id": f"sg-{key}", "site": "plant", "rank": rank, "score": score, "is_shown": shown},
-            **{"n_alerts": 3, "title": f"Title {key}", "contributions": [(t, v, t) for t, v in terms.items()]},
+            **{"n_alerts": 3, "title": f"Title {key}"},
+            "contributions": [{"term": t, "value": v, "fact": t} for t, v in terms.items()],
         }
         for rank, (key, score, shown, terms) in enumerate(rows, 1)
     ]
 
 
-def run(spark: SparkSession, rows: list[Row], alerts: dict[str, str] | None = None) -> dict[str, DataFrame]:
+def run(rows: list[Row], alerts: dict[str, str] | None = None) -> dict[str, pa.Table]:
     """A run's tables; `alerts` says whose alerts a subgraph has, by default its own."""
     whose = {row["subgraph_id"]: row["subgraph_id"][3:] for row in rows} | (alerts or {})
     members = [
-        (key, alert, None, "plant", "0", "core")
+        dict(zip(MEMBERS.names, (key, alert, None, "plant", "0", "core"), strict=True))
         for key, letters in whose.items()
         for alert in (letters.split() if " " in letters else [f"{letters}{i}" for i in (1, 2, 3)])
     ]
-    return {
-        "subgraphs": spark.createDataFrame([tuple(row[n] for n in SUBGRAPHS.names) for row in rows], SUBGRAPHS.ddl),
-        "members": spark.createDataFrame(members, MEMBERS.ddl),
-    }
+    return {"subgraphs": table_of(SUBGRAPHS, rows), "members": table_of(MEMBERS, members)}
 
 
 BEFORE = ranked(
@@ -58,8 +59,8 @@ AFTER = ranked(
 
 
 @pytest.fixture(scope="module")
-def found(spark: SparkSession) -> dict[str, Any]:
-    return compare_runs(run(spark, BEFORE), run(spark, AFTER), 20)
+def found() -> dict[str, Any]:
+    return compare_runs(run(BEFORE), run(AFTER), 20)
 
 
 def ids(changes: list[Row]) -> list[tuple[str | None, str | None]]:
@@ -101,17 +102,16 @@ def test_it_reads_in_a_terminal(found: dict[str, Any]) -> None:
     ]
 
 
-def test_a_run_beside_itself_is_the_same(spark: SparkSession) -> None:
-    one = run(spark, BEFORE)
+def test_a_run_beside_itself_is_the_same() -> None:
+    one = run(BEFORE)
     found = compare_runs(one, one, 20)
     assert (found["entered"], found["left"], found["moved"], found["same"]) == ([], [], [], 4)
 
 
-def test_a_subgraph_that_got_another_id_is_found_by_its_alerts(spark: SparkSession) -> None:
+def test_a_subgraph_that_got_another_id_is_found_by_its_alerts() -> None:
     # `whole` falls apart: two of its three alerts are in `part`, one in `rest`; `gone` and `new` have nothing in common.
-    before = run(spark, ranked(("whole", 0.6, True, {"chain": 0.6}), ("gone", 0.5, True, {"rarity": 0.5})))
+    before = run(ranked(("whole", 0.6, True, {"chain": 0.6}), ("gone", 0.5, True, {"rarity": 0.5})))
     after = run(
-        spark,
         ranked(("new", 0.7, True, {"rarity": 0.7}), ("part", 0.4, False, {"chain": 0.4}), ("rest", 0.1, False, {})),
         {"sg-part": "whole1 whole2", "sg-rest": "whole3 other1"},
     )
@@ -127,10 +127,10 @@ def test_a_subgraph_that_got_another_id_is_found_by_its_alerts(spark: SparkSessi
     assert "       sg-whole is now sg-part: 2 alerts are in both, of 3 and 3" in list(comparison_text(found, 20))
 
 
-def test_one_that_fell_below_the_rows_looked_at_is_still_found(spark: SparkSession) -> None:
+def test_one_that_fell_below_the_rows_looked_at_is_still_found() -> None:
     crowd = [(f"x{i}", 0.5, False, {"rarity": 0.5}) for i in range(9)]
-    before = run(spark, ranked(("top", 0.6, True, {"rarity": 0.6}), *crowd))
-    after = run(spark, ranked(*crowd, ("top", 0.1, False, {"rarity": 0.1})))
+    before = run(ranked(("top", 0.6, True, {"rarity": 0.6}), *crowd))
+    after = run(ranked(*crowd, ("top", 0.1, False, {"rarity": 0.1})))
     (left,) = compare_runs(before, after, 2)["left"]
     assert (left["a"]["rank"], left["b"]["rank"]) == (1, 10)
 
@@ -139,12 +139,13 @@ def test_one_that_fell_below_the_rows_looked_at_is_still_found(spark: SparkSessi
 
 
 @pytest.fixture
-def folders(spark: SparkSession, tmp_path: Path) -> list[str]:
+def folders(tmp_path: Path) -> list[str]:
     made = []
     for name, rows in (("a", BEFORE), ("b", AFTER)):
         folder = tmp_path / name
-        for table, frame in run(spark, rows).items():
-            frame.write.parquet(str(folder / table))
+        for name_of, table in run(rows).items():
+            (folder / name_of).mkdir(parents=True)
+            pq.write_table(table, folder / name_of / "part.parquet")
         window = {"start": "2026-03-02T00:00:00+00:00", "end": "2026-03-05T00:00:00+00:00"}
         record = {"run_id": f"run-{name}", "window": window, "counts": {"subgraphs": 4}}
         (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
@@ -152,6 +153,17 @@ def folders(spark: SparkSession, tmp_path: Path) -> list[str]:
     return made
 
 
+@pytest.fixture
+def no_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Java."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a session was started")
+
+    monkeypatch.setattr(session, "start_session", refuse)
+
+
+@pytest.mark.usefixtures("no_spark")
 def test_the_command_prints_text_and_json(folders: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["compare", *folders]) == 0
     assert "run A     run-a, 2026-03-02T00:00 to 2026-03-05T00:00 UTC, 4 subgraphs" in capsys.readouterr().out
@@ -165,6 +177,44 @@ def test_a_folder_that_is_no_run_is_told_in_one_message(
 ) -> None:
     assert command.main(["compare", folders[0], str(tmp_path / "nowhere")]) == 2
     assert "nowhere holds no run.json" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_spark")
+def test_a_run_of_an_older_version_names_the_column_that_it_lacks(
+    folders: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path(folders[1]) / "subgraphs" / "part.parquet"
+    pq.write_table(pq.read_table(file).drop_columns(["n_alerts", "story"]), file)
+    assert command.main(["compare", *folders]) == 2
+    said = capsys.readouterr().err
+    assert f"{folders[1]} has no column subgraphs.n_alerts: saved by an older version; rank it again" in said
+
+
+@pytest.mark.usefixtures("no_spark")
+@pytest.mark.parametrize("place", ["{}", "{}/", "file://{}", "file:{}"])
+def test_a_page_is_made_without_a_session_from_a_path_or_a_file_url(
+    place: str, folders: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("bokeh")
+    for table in RESULTS:
+        if not (Path(folders[0]) / table.name).exists():
+            (Path(folders[0]) / table.name).mkdir()
+            pq.write_table(table_of(table, []), Path(folders[0]) / table.name / "part.parquet")
+    assert command.main(["report", place.format(folders[0])]) == 0
+    assert "Title top" in (Path(folders[0]) / "report.html").read_text(encoding="utf-8")
+    assert capsys.readouterr().out.startswith("report    ")
+
+
+def test_a_url_of_a_lake_starts_a_session(folders: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def start(*_: Any, **__: Any) -> None:
+        started.append("session")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "start_session", start)
+    assert command.main(["compare", folders[0], "abfss://soc@lake.dfs.core.windows.net/results/b"]) == 1
+    assert started == ["session"]
 
 
 def test_a_report_of_an_older_run_names_the_table_that_it_lacks(

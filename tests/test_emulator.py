@@ -18,19 +18,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from arrows import table_of
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from alertgraph_spark.errors import ConfigError, PublishError, SchemaError
-from alertgraph_spark.io.log_analytics import PostCounts, post_results
+from alertgraph_spark.io.log_analytics import PostCounts, frames, here, post_results, posting
 from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
-from alertgraph_spark.io.log_analytics.frames import sent, written
 from alertgraph_spark.io.log_analytics.ledger import Ledger, MemoryFiles, TablePlan
 from alertgraph_spark.io.log_analytics.rows import RowEncoder, row_id
 from alertgraph_spark.io.log_analytics.streams import STREAMS, Stream
 from alertgraph_spark.io.log_analytics.tasks import Delivery, Edges, send_batches
 from alertgraph_spark.io.log_analytics.transport import Response, ingestion_url, post
+from alertgraph_spark.io.results import LocalFolder
 from alertgraph_spark.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
 from alertgraph_spark.secret import Secret
 from alertgraph_spark.table import table as declared
@@ -190,16 +191,19 @@ def test_a_seed_is_a_plan() -> None:
     assert 30 < len([name for name in drawn(3)[:150] if name]) < 60  # 45 in the mean
 
 
-# --- from executors --------------------------------------------------------------------------------------------------
+# --- what is posted --------------------------------------------------------------------------------------------------
 
 T1, T2 = datetime(2026, 11, 24, 5, 0, 0, 1, tzinfo=UTC), datetime(2026, 11, 24, 6, 30, tzinfo=UTC)
 RUN_TIME = datetime.now(UTC).replace(microsecond=0)
 TEXT = "Büro → Werk\u2028“2” \\ \x01 𝛼"
-WHY = [("rarity", 0.5, "seen 1 of 90 h"), ("severity", float("nan"), None)]
+WHY = [
+    {"term": "rarity", "value": 0.5, "fact": "seen 1 of 90 h"},
+    {"term": "severity", "value": float("nan"), "fact": None},
+]
 
 
 @pytest.fixture(scope="module")
-def tables(spark: SparkSession) -> dict[str, DataFrame]:
+def tables() -> dict[str, pa.Table]:
     nodes = [
         ("sg-2", "plant", "host:web01", "web01", "host", "it", "IT", None, 3, T1, T2),
         ("sg-1", "plant", "ip:10.0.0.5", TEXT, "ip", "ot", "OT", "plc", 2**53 + 1, T1, T1),
@@ -217,22 +221,29 @@ def tables(spark: SparkSession) -> dict[str, DataFrame]:
         "checks": [],
         "path": [],
     }
-    told |= {"story": [("It began.", ["a-0"])], "site": "plant", "first_seen": T1, "last_seen": T2}
+    told |= {
+        "story": [{"sentence": "It began.", "alert_ids": ["a-0"]}],
+        "site": "plant",
+        "first_seen": T1,
+        "last_seen": T2,
+    }
     of_first = ("sg-1", 0.9, 1, True, 5, 2, 3, ["impact"], None, WHY, TEXT)
     of_second = ("sg-2", 0.1, 2, False, 3, 1, 1, [], [], [], None)
     own = ("subgraph_id", "score", "rank", "is_shown", "n_alerts", "n_episodes", "n_hosts", "tactics", "motifs")
     own += ("contributions", "summary")
     both = [told | dict(zip(own, row, strict=True)) for row in (of_first, of_second)]
-    both[0]["counterfactual"] = (0.5, 0.4, [("edr", TEXT, 2, ["a-0", "a-1"])], "without it it would score 0.4")
+    types = [{"source": "edr", "name": TEXT, "n_alerts": 2, "alert_ids": ["a-0", "a-1"]}]
+    both[0]["counterfactual"] = {"cut": 0.5, "score": 0.4, "types": types, "fact": "without it it would score 0.4"}
     both[1]["counterfactual"] = None
     subgraphs: list[tuple[Any, ...]] = [tuple(row[name] for name in SUBGRAPHS.names) for row in both]
     members: list[tuple[Any, ...]] = [
         ("sg-1", f"a-{i}", None if i == 4 else f"i-{i}", "plant", "0" * 16, "core") for i in range(5)
     ]
-    ran = [("spark", "3.5.9")], [("rows_read", 9), ("alerts", 8)], [("torn line", 1)]
+    counts = [{"name": "rows_read", "n": 9}, {"name": "alerts", "n": 8}]
+    ran = [{"name": "spark", "version": "3.5.9"}], counts, [{"name": "torn line", "n": 1}]
     runs: list[tuple[Any, ...]] = [(T1, T2, "0123456789ab", "driver", *ran)]
     return {
-        table.name: spark.createDataFrame(rows, table.ddl)
+        table.name: table_of(table, [dict(zip(table.names, row, strict=True)) for row in rows])
         for table, rows in (
             *((MEMBERS, members), (NODES, nodes), (EDGES, edges)),
             *((SUBGRAPHS, subgraphs), (RUNS, runs)),
@@ -240,7 +251,12 @@ def tables(spark: SparkSession) -> dict[str, DataFrame]:
     }
 
 
-def post_to(emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], **changes: Any) -> dict[str, PostCounts]:
+def frame_of(spark: SparkSession, table: pa.Table, ddl: str) -> DataFrame:
+    """An Arrow table as Spark would read it."""
+    return spark.createDataFrame(table.to_pylist(), ddl)
+
+
+def post_to(emulator: LogsIngestionEmulator, tables: dict[str, pa.Table], **changes: Any) -> dict[str, PostCounts]:
     settings: dict[str, Any] = {
         "mode": "logs_ingestion",
         "run_id": "run-7",
@@ -256,8 +272,8 @@ RUN_TIME_TEXT = RUN_TIME.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
 T1_TEXT, T2_TEXT = "2026-11-24T05:00:00.000001Z", "2026-11-24T06:30:00.000000Z"
 
 
-def test_what_executors_post_is_what_the_tables_hold(
-    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
+def test_what_is_posted_is_what_the_tables_hold(
+    emulator: LogsIngestionEmulator, tables: dict[str, pa.Table], tmp_path: Path
 ) -> None:
     counts = post_to(emulator, tables)
     assert {name: replace(done, n_bytes=0) for name, done in counts.items()} == {
@@ -300,11 +316,38 @@ def test_what_executors_post_is_what_the_tables_hold(
     assert json.loads(ran["Counts"]) == [{"name": "rows_read", "n": 9}, {"name": "alerts", "n": 8}]
 
 
-def test_a_second_post_of_a_run_repeats_rows_order_and_ids_from_the_driver_too(
-    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
+@pytest.mark.parametrize("from_driver", [False, True])
+def test_what_executors_post_is_what_leaves_from_here(
+    from_driver: bool,
+    emulator: LogsIngestionEmulator,
+    tables: dict[str, pa.Table],
+    spark: SparkSession,
+    tmp_path: Path,
+) -> None:
+    post_to(emulator, tables)
+    asked: list[str] = []
+
+    def read_frame(name: str) -> DataFrame:
+        asked.append(name)
+        return frame_of(spark, tables[name], next(s.table.ddl for s in STREAMS if s.table.name == name))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(posting, "SMALL_ROWS", 2)
+        patch.setattr(frames, "n_partitions", lambda frame, limit: 2)
+        large = post_to(emulator, tables, read_frame=read_frame, from_driver=from_driver)
+    assert set(asked) == {"members", "edges"}, "five rows and three; two are small"
+    assert all(done.is_complete for done in large.values())
+    for table in ("AlertGraphMembers_CL", "AlertGraphNodes_CL", "AlertGraphEdges_CL"):
+        rows = stored(tmp_path, table)
+        (of_here, of_spark) = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+        assert sorted(of_spark, key=lambda row: str(row["RowId"])) == sorted(of_here, key=lambda row: str(row["RowId"]))
+
+
+def test_a_second_post_of_a_run_repeats_rows_order_and_ids(
+    emulator: LogsIngestionEmulator, tables: dict[str, pa.Table], tmp_path: Path
 ) -> None:
     first = post_to(emulator, tables)
-    shuffled = {name: frame.orderBy(F.xxhash64(*frame.columns)).repartition(3) for name, frame in tables.items()}
+    shuffled = {name: table.take(list(reversed(range(len(table))))) for name, table in tables.items()}
     assert post_to(emulator, shuffled, from_driver=True) == first
     for table in ("AlertGraphNodes_CL", "AlertGraphEdges_CL", "AlertGraphSubgraphs_CL"):
         rows = stored(tmp_path, table)
@@ -312,9 +355,12 @@ def test_a_second_post_of_a_run_repeats_rows_order_and_ids_from_the_driver_too(
 
 
 def test_a_folder_gets_the_same_rows(
-    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
+    emulator: LogsIngestionEmulator, tables: dict[str, pa.Table], tmp_path: Path
 ) -> None:
-    counts = post_to(emulator, tables, mode="file", folder=f"{tmp_path}/posted/")
+    stale = tmp_path / "posted" / "run-7" / "AlertGraphNodes_CL" / "part-00000-of-spark.txt"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+    counts = post_to(emulator, tables, mode="file", folder=f"{tmp_path}/posted/", open_folder=LocalFolder)
     assert counts["edges"] == PostCounts(n_rows=3, n_sent=3)
     (part,) = (tmp_path / "posted" / "run-7" / "AlertGraphNodes_CL").glob("part-*")
     first, second = (json.loads(line) for line in part.read_bytes().rstrip(b"\n").split(b"\n"))
@@ -329,15 +375,17 @@ def test_a_folder_gets_the_same_rows(
 
 
 def test_a_folder_that_cannot_be_written_is_named(
-    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
+    emulator: LogsIngestionEmulator, tables: dict[str, pa.Table], tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(PublishError, match=r"post\.folder: .*/file/run-7/.* \(ParentNotDirectoryException\)"):
-        post_to(emulator, tables, mode="file", folder=f"{tmp_path}/file")
+    with pytest.raises(
+        PublishError, match=r"post\.folder: cannot write .*/file/run-7/AlertGraphMembers_CL/.*: Not a dir"
+    ):
+        post_to(emulator, tables, mode="file", folder=f"{tmp_path}/file", open_folder=LocalFolder)
 
 
 def test_a_refusal_ends_the_post_with_its_remedy_and_without_a_token(
-    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    emulator: LogsIngestionEmulator, tables: dict[str, pa.Table], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", logger="alertgraph_spark")
     counts = post_to(emulator, tables, dcr_id="dcr-1")
@@ -357,34 +405,36 @@ def test_a_refusal_ends_the_post_with_its_remedy_and_without_a_token(
 
 
 def test_a_table_of_another_shape_is_an_error_before_the_first_byte(
-    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
+    emulator: LogsIngestionEmulator, tables: dict[str, pa.Table], tmp_path: Path
 ) -> None:
     wrong = {
         **tables,
-        "edges": tables["edges"].drop("names"),
-        "subgraphs": tables["subgraphs"].withColumn("rank", F.lit("1")),
+        "edges": tables["edges"].drop_columns(["names"]),
+        "subgraphs": with_column(tables["subgraphs"], "rank", ["1", "2"]),
     }
     with pytest.raises(SchemaError, match=r"names: want array<string>, have no such column.*rank: want bigint"):
         post_to(emulator, wrong)
     assert stored(tmp_path, "AlertGraphNodes_CL") == []
 
 
-def test_many_rows_go_in_batches_below_the_limit_and_a_row_too_large_is_counted(
-    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path, spark: SparkSession
-) -> None:
-    base = tables["nodes"].filter(F.col("subgraph_id") == "sg-1")
-    # 40 rows of 60,000 letters and about 400 bytes more: 16 in 990,000 bytes, so 3 batches.
-    many = spark.range(40).repartition(2).crossJoin(base).withColumn("node_id", F.format_string("ip:%03d", "id"))
-    many = many.drop("id").withColumn("label", F.expr("repeat('x', 60000)"))
+def with_column(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, pa.array(values))
+
+
+def many_nodes(tables: dict[str, pa.Table]) -> pa.Table:
+    """Forty rows of 60,000 letters and about 400 bytes more: 16 in 990,000 bytes, so 3 batches; and one too large."""
+    (base,) = [row for row in tables["nodes"].to_pylist() if row["subgraph_id"] == "sg-1"]
+    many = [{**base, "node_id": f"ip:{i:03d}", "label": "x" * 60_000} for i in reversed(range(40))]
     # Escaped as \u0001 each of its 60,000 bytes becomes 6: 360,000, and three such fields are over 990,000 bytes.
-    control = F.expr("repeat(chr(1), 60000)")
-    huge = base.withColumns({"node_id": F.lit("ip:z"), "label": control, "zone": control, "kind": control})
-    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "7")  # ours span Arrow's
+    huge = {**base, "node_id": "ip:z"} | dict.fromkeys(("label", "zone", "kind"), "\x01" * 60_000)
+    return table_of(NODES, [*many, huge])
+
+
+def test_many_rows_go_in_batches_below_the_limit_and_a_row_too_large_is_counted(
+    emulator: LogsIngestionEmulator, tables: dict[str, pa.Table], tmp_path: Path
+) -> None:
     files = MemoryFiles()
-    try:
-        counts = post_to(emulator, {**tables, "nodes": many.unionByName(huge)}, files=files)
-    finally:
-        spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+    counts = post_to(emulator, {**tables, "nodes": many_nodes(tables)}, files=files)
     sent = counts["nodes"]
     assert (sent.n_rows, sent.n_sent, sent.n_refused, sent.n_batches, sent.is_complete) == (41, 40, 1, 3, False)
     assert counts["runs"].is_complete, "one row too large does not hold up the others"
@@ -400,6 +450,22 @@ def test_many_rows_go_in_batches_below_the_limit_and_a_row_too_large_is_counted(
     assert letter["row"]["NodeId"] == "ip:z"
 
 
+def test_executors_make_the_batches_that_are_made_here(spark: SparkSession, tables: dict[str, pa.Table]) -> None:
+    def answer(url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Response:
+        return Response(204)
+
+    nodes, edges = many_nodes(tables), Edges(lambda *, fresh=False: Secret(TOKEN), answer)
+    delivery = Delivery(RowEncoder(STREAMS[1], "run-7", RUN_TIME), "https://x/", "default", "scope")
+    frame = frame_of(spark, nodes, NODES.ddl).repartition(3)
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "7")  # ours span Arrow's
+    try:
+        by_spark = list(frames.sent(frame, delivery, TablePlan(41, 1), edges))
+    finally:
+        spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
+    assert by_spark == list(here.sent(nodes, delivery, edges))
+    assert [(receipt.n_rows, len(receipt.refused)) for receipt in by_spark] == [(16, 0), (16, 0), (8, 0), (0, 1)]
+
+
 def test_receipts_that_do_not_add_up_are_an_error() -> None:
     receipts = [Receipt("a", n_rows=3, n_fields_cut=1), Receipt("b", refused=("row3",)), Receipt("c", n_known=2)]
 
@@ -411,7 +477,7 @@ def test_receipts_that_do_not_add_up_are_an_error() -> None:
 
 
 def test_a_second_post_with_the_ledger_of_the_first_sends_nothing(
-    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame]
+    emulator: LogsIngestionEmulator, tables: dict[str, pa.Table]
 ) -> None:
     files = MemoryFiles()
     first = post_to(emulator, tables, files=files)
@@ -426,7 +492,7 @@ def test_a_second_post_with_the_ledger_of_the_first_sends_nothing(
 
 
 def test_a_rule_that_lacks_a_column_is_an_error_before_the_first_byte(
-    emulator: LogsIngestionEmulator, tables: dict[str, DataFrame], tmp_path: Path
+    emulator: LogsIngestionEmulator, tables: dict[str, pa.Table], tmp_path: Path
 ) -> None:
     rule = json.loads(RULE.read_text(encoding="utf-8"))
     assert all(done.is_complete for done in post_to(emulator, tables, rule=str(RULE)).values())
@@ -443,14 +509,17 @@ def test_a_rule_that_lacks_a_column_is_an_error_before_the_first_byte(
     assert emulator.traffic[0] == requests
 
 
-def test_what_is_nested_is_one_field_of_json_from_driver_and_executors_alike(
+def test_what_is_nested_is_one_field_of_json_from_here_and_from_executors_alike(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     checks = "array<struct<what:string,at:timestamp,is_met:boolean,value:double,more:array<struct<n:int>>>>"
     columns = [("site", "string", "where"), ("node_id", "string", "what"), ("checks", checks, "how it was judged")]
     stream = Stream(declared("things", "one thing", *columns), ("site", "node_id"))
-    nested = [("é“", T1, True, float("nan"), [(7,)]), (None, None, None, None, None)]
-    frame = spark.createDataFrame([("plant", "b", []), ("plant", "a", nested), ("plant", "c", None)], stream.table.ddl)
+    judged = {"what": "é“", "at": T1, "is_met": True, "value": float("nan"), "more": [{"n": 7}]}
+    nested = [judged, dict.fromkeys(judged)]
+    values = {"b": [], "a": nested, "c": None}
+    things = table_of(stream.table, [{"site": "plant", "node_id": n, "checks": value} for n, value in values.items()])
+    frame = frame_of(spark, things, stream.table.ddl)
     encoder = RowEncoder(stream, "run-7", RUN_TIME)
     head = (
         f'{{"TimeGenerated":"{RUN_TIME_TEXT}","RunId":"run-7","RowId":"%s","Site":"plant","NodeId":"%s","Checks":%s}}'
@@ -469,12 +538,16 @@ def test_what_is_nested_is_one_field_of_json_from_driver_and_executors_alike(
         return Response(204)
 
     edges = Edges(lambda *, fresh=False: Secret(TOKEN), send)
-    (receipt,) = sent(frame, Delivery(encoder, "https://x/", "default", "scope"), TablePlan(3, 1), edges)
-    assert (receipt.n_rows, receipt.refused) == (3, ())
-    assert posted == [f"[{','.join(rows)}]".encode()]
-    written(frame, encoder, str(tmp_path / "things"))
-    (part,) = (tmp_path / "things").glob("part-*")
-    assert part.read_text(encoding="utf-8").splitlines() == rows
+    delivery = Delivery(encoder, "https://x/", "default", "scope")
+    for receipts in (here.sent(things, delivery, edges), frames.sent(frame, delivery, TablePlan(3, 1), edges)):
+        (receipt,) = receipts
+        assert (receipt.n_rows, receipt.refused) == (3, ())
+        assert posted.pop() == f"[{','.join(rows)}]".encode()
+    here.written(things, encoder, LocalFolder(str(tmp_path)), "here")
+    frames.written(frame, encoder, str(tmp_path / "executors"))
+    for folder in ("here", "executors"):
+        (part,) = (tmp_path / folder).glob("part-*")
+        assert part.read_text(encoding="utf-8").splitlines() == rows
 
 
 def test_a_task_carries_the_reference_and_not_the_token() -> None:

@@ -34,8 +34,9 @@ from alertgraph_spark.clean_text import NAME_LIMIT, clean
 from alertgraph_spark.cli import Console, exit_code
 from alertgraph_spark.io.log_analytics.rows import CUT_MARK, RowEncoder
 from alertgraph_spark.io.log_analytics.streams import STREAMS
+from alertgraph_spark.io.results import LocalFolder, read_tables
 from alertgraph_spark.io.safe_csv import csv_text, safe_cell
-from alertgraph_spark.report import write_or_say
+from alertgraph_spark.report import TABLES, write_or_say
 
 REPO = Path(__file__).parent.parent
 NOTEBOOK = REPO / "examples" / "sentinel_notebook.ipynb"
@@ -399,15 +400,15 @@ def test_in_a_browser_it_is_text(ran: Ran, tmp_path: Path) -> None:
 
 
 class _NoFile:
+    place = "runs/r1"
+
     def write(self, name: str, content: bytes) -> None:
         raise OSError("no space\x1b[2J left on device\nposted    2,079")
 
 
 def test_a_page_that_cannot_be_written_is_a_warning(ran: Ran, caplog: pytest.LogCaptureFixture) -> None:
     record = json.loads((ran.folder / "run.json").read_text(encoding="utf-8"))
-    tables = {name: ran.table(name) for name in ("subgraphs", "members", "evidence", "nodes", "edges")}
-
-    told = write_or_say(tables, record, _NoFile(), "runs/r1")
+    told = write_or_say(read_tables(LocalFolder(str(ran.folder)), TABLES), record, _NoFile())
 
     assert told == "not written; see the warning"
     (warning,) = [one for one in caplog.records if one.levelname == "WARNING"]
@@ -460,13 +461,14 @@ def displayed(ran: Ran) -> list[Any]:
     plt.switch_backend("agg")
     imports, table, networks, looks = (
         next(cell for cell in cells() if mark in cell)
-        for mark in ("import networkx", 'tables["subgraphs"].orderBy', "def draw(", "def look_at(")
+        for mark in ("import networkx", "first_subgraphs(tables", "def draw(", "def look_at(")
     )
     lines = [ast.unparse(node) for node in ast.parse(imports).body if isinstance(node, ast.Import | ast.ImportFrom)]
     out: list[Any] = []
     alerts = ran.spark.read.parquet(str(ran.home / "compiled.parquet"))
     space: dict[str, Any] = {
-        "tables": {name: ran.table(name) for name in ("subgraphs", "members", "nodes", "edges")},
+        **{"spark": ran.spark, "folder": LocalFolder(str(ran.folder))},
+        "tables": read_tables(LocalFolder(str(ran.folder)), ("subgraphs", "members", "nodes", "edges")),
         "ranking": type("Ranking", (), {"tables": {"alerts": alerts}}),
     }
     exec("\n".join(lines), space)  # the notebook's own cells

@@ -15,9 +15,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from arrows import table_of
 from faults import FAULTS, T0, FaultPlan, saved_rows
-from pyspark.sql import DataFrame, SparkSession
 
 from alertgraph_spark.errors import ConfigError, PublishError
 from alertgraph_spark.io.log_analytics import PostCounts, post_results
@@ -118,20 +119,14 @@ def test_a_field_is_cut_at_32_kb_with_a_mark() -> None:
     assert encoder.encode(row).n_fields_cut == 0
 
 
-def resulting(spark: SparkSession) -> dict[str, DataFrame]:
+def resulting() -> dict[str, pa.Table]:
     """Tables with rows that are hard, in letters of more than one byte."""
     saved: dict[str, list[Any]] = dict(saved_rows(random.Random(7), 60))
     saved["runs"] = [dict(zip(RUNS.names, (T0, T0, "0", "driver", [], [], []), strict=True))]
-    return {
-        stream.table.name: spark.createDataFrame(
-            [tuple(row[name] for name in stream.table.names) for row in saved.get(stream.table.name, [])],
-            stream.table.ddl,
-        )
-        for stream in STREAMS
-    }
+    return {stream.table.name: table_of(stream.table, saved.get(stream.table.name, [])) for stream in STREAMS}
 
 
-def post_to(service: DataCollectorEmulator, tables: dict[str, DataFrame], key: str) -> dict[str, PostCounts]:
+def post_to(service: DataCollectorEmulator, tables: dict[str, pa.Table], key: str) -> dict[str, PostCounts]:
     return post_results(
         tables,
         **{"mode": "data_collector", "endpoint": service.url, "credential": "env:WORKSPACE_KEY"},
@@ -142,11 +137,11 @@ def post_to(service: DataCollectorEmulator, tables: dict[str, DataFrame], key: s
     )
 
 
-def test_rows_arrive_over_http_signed_as_the_service_works_it_out(spark: SparkSession, tmp_path: Path) -> None:
+def test_rows_arrive_over_http_signed_as_the_service_works_it_out(tmp_path: Path) -> None:
     db = tmp_path / "workspace.sqlite"
     refused = FaultPlan([fault for fault in FAULTS if fault.name in ("503", "answer lost after storing")])
     with DataCollectorEmulator(db, KEY, faults=refused) as service:
-        done = post_to(service, resulting(spark), KEY)
+        done = post_to(service, resulting(), KEY)
         n_requests, _ = service.traffic
 
     assert {name: (c.n_rows, c.n_sent, c.is_complete) for name, c in done.items()} == {
@@ -174,11 +169,11 @@ def test_rows_arrive_over_http_signed_as_the_service_works_it_out(spark: SparkSe
 
 
 def test_a_key_that_is_another_is_refused_with_what_to_do_and_nothing_is_stored(
-    spark: SparkSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", logger="alertgraph_spark")
     with DataCollectorEmulator(tmp_path / "workspace.sqlite", b64encode(b"another").decode()) as service:
-        done = post_to(service, resulting(spark), KEY)
+        done = post_to(service, resulting(), KEY)
 
     said = r"HTTP Data Collector API: 403 \(InvalidAuthorization\): the signature was refused: post\.credential must"
     assert re.match(said, done["nodes"].error)

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import itertools
 import json
+import pathlib
 import pickle
 import re
 import sys
@@ -16,12 +17,17 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
+from arrows import table_of
 
 from alertgraph_spark.errors import ConfigError, PublishError, SchemaError
-from alertgraph_spark.io.log_analytics import post_results, stream_declarations
+from alertgraph_spark.io.log_analytics import frames, here, post_results, posting, stream_declarations
 from alertgraph_spark.io.log_analytics.batches import Receipt, batch_body, batches
 from alertgraph_spark.io.log_analytics.credentials import AzureToken, Secret, StoredToken, token_provider, token_scope
+from alertgraph_spark.io.log_analytics.ledger import MemoryFiles, PostCounts, TablePlan
 from alertgraph_spark.io.log_analytics.rate import RateLimiter
 from alertgraph_spark.io.log_analytics.rows import CUT_MARK, MAX_FIELD_BYTES, EncodedRow, RowEncoder, iso_utc, row_id
 from alertgraph_spark.io.log_analytics.sender import Sender, retry_after_seconds
@@ -233,6 +239,95 @@ def test_rows_of_one_key_stay_two_rows() -> None:
         encode(),
         encode(target="host:plc8"),
     )  # the first of a key has the id that it would have alone
+
+
+# --- tables, in this process -----------------------------------------------------------------------------------------
+
+
+def edge(site: str, subgraph: str, source: str, n_alerts: int = 1) -> dict[str, Any]:
+    times = {"first_seen": RUN_TIME, "last_seen": RUN_TIME + timedelta(microseconds=1)}
+    return EDGE | {"site": site, "subgraph_id": subgraph, "source": source, "n_alerts": n_alerts} | times
+
+
+def test_rows_of_a_table_come_by_key_with_times_in_microseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(here, "_ROWS_AT_A_TIME", 2)  # keys span what is read at a time
+    rows = [
+        edge("b", "1", "x"),
+        edge("a", "2", "é"),
+        edge("a", "2", "z", 5),
+        edge("a", "2", "z", 4),
+        edge("a", "10", "x"),
+    ]
+    tables = [table_of(EDGES.table, rows), table_of(EDGES.table, rows[::-1])]
+    found = [list(here.sorted_rows(table, EDGES)) for table in tables]
+    # As UTF-8, byte by byte: 10 before 2, z before é. Two rows of one key stand in one order whatever came first.
+    assert [(r["site"], r["subgraph_id"], r["source"], r["n_alerts"]) for r in found[0]] == [
+        *(("a", "10", "x", 1), ("a", "2", "z", 4), ("a", "2", "z", 5), ("a", "2", "é", 1), ("b", "1", "x", 1)),
+    ]
+    micros = int(RUN_TIME.timestamp()) * 1_000_000
+    assert {(row["first_seen"], row["last_seen"]) for row in found[0]} == {(micros, micros + 1)}
+    assert repr(found[0]) == repr(found[1])  # not a number is not itself
+
+
+def test_a_saved_table_is_counted_by_its_footer_and_sent_as_one_in_memory(tmp_path: pathlib.Path) -> None:
+    table = table_of(EDGES.table, [edge("a", "1", f"host:{i:04}") for i in range(2500)])
+    pq.write_table(table, tmp_path / "edges.parquet")
+    saved = ds.dataset(tmp_path)
+    assert here.count(saved) == here.count(table) == 2500
+    assert repr(list(here.sorted_rows(saved, EDGES))) == repr(list(here.sorted_rows(table, EDGES)))
+
+
+def test_a_folder_gets_files_of_so_many_lines_and_an_empty_table_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(here, "_ROWS_A_FILE", 2)
+    files = MemoryFiles({"t/part-00007.txt": b"of an earlier attempt"})
+    encoder = RowEncoder(EDGES, "run-7", RUN_TIME)
+    rows = [edge("a", "1", f"host:{i}") for i in range(3)]
+    assert here.written(table_of(EDGES.table, rows), encoder, files, "t") == PostCounts(3, n_sent=3)
+    assert here.written(table_of(EDGES.table, []), encoder, files, "empty") == PostCounts(0)
+    assert sorted(files.content) == ["empty/part-00000.txt", "t/part-00000.txt", "t/part-00001.txt"]
+    lines = b"".join(files.content[f"t/part-0000{n}.txt"] for n in (0, 1)).splitlines()
+    assert [json.loads(line)["Source"] for line in lines] == ["host:0", "host:1", "host:2"]
+    assert files.content["empty/part-00000.txt"] == b""
+
+
+def posted_tables(n_edges: int) -> dict[str, pa.Table]:
+    edges = [edge("a", "1", f"host:{i}") for i in range(n_edges)]
+    return {s.table.name: table_of(s.table, edges if s is EDGES else []) for s in STREAMS}
+
+
+def test_what_is_large_is_measured_and_sent_by_spark_and_all_else_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    by_spark: list[tuple[Any, TablePlan]] = []
+
+    def read_frame(name: str) -> Any:
+        read.append(name)
+        return f"frame of {name}"
+
+    def sent(frame: Any, delivery: Any, plan: TablePlan, edges: Any) -> Iterator[Receipt]:
+        by_spark.append((frame, plan))
+        yield Receipt("b", n_rows=plan.n_rows)
+
+    monkeypatch.setattr(posting, "SMALL_ROWS", 3)
+    monkeypatch.setattr(posting, "conform", lambda frame, table: frame)
+    monkeypatch.setattr(frames, "n_partitions", lambda frame, limit: n_partitions)
+    monkeypatch.setattr(frames, "sent", sent)
+    monkeypatch.setattr(here, "sent", lambda table, *_: iter([Receipt("a", n_rows=here.count(table))]))
+
+    def post(n_edges: int, **changes: Any) -> PostCounts:
+        settings = {"mode": "logs_ingestion", "run_id": "r", "time_generated": RUN_TIME, "read_frame": read_frame}
+        settings |= {"endpoint": ENDPOINT, "dcr_id": DCR} | changes
+        return post_results(posted_tables(n_edges), **settings)["edges"]
+
+    n_partitions = 2
+    assert post(3).n_sent == 3
+    assert (read, by_spark) == ([], [])
+    assert post(4).n_sent == 4
+    assert (set(read), by_spark) == ({"edges"}, [("frame of edges", TablePlan(4, 2))])
+    by_spark.clear()
+    assert post(4, read_frame=None).n_sent == 4, "without Spark all leaves from here"
+    n_partitions = 1  # a few batches: no task is worth it
+    assert post(4).n_sent == 4
+    assert by_spark == []
 
 
 # --- batches ---------------------------------------------------------------------------------------------------------
@@ -629,6 +724,8 @@ def test_all_settings_that_are_wrong_are_named_at_once_and_no_value_that_may_be_
     assert "SECRET" not in message
     with pytest.raises(ConfigError, match=r"post\.folder is missing"):
         post_results({}, mode="file", run_id="run-1", time_generated=RUN_TIME)
+    with pytest.raises(ConfigError, match=r"nothing opens post\.folder"):
+        post_results({}, mode="file", run_id="run-1", time_generated=RUN_TIME, folder="f")
     with pytest.raises(ConfigError, match="'kafka'; allowed: logs_ingestion, data_collector, file, none"):
         post_results({}, mode="kafka", run_id="run-1", time_generated=RUN_TIME)
 
@@ -639,4 +736,11 @@ def test_none_posts_nothing() -> None:
 
 def test_a_missing_table_is_an_error_before_the_first_byte() -> None:
     with pytest.raises(SchemaError, match=r"nodes is missing.*edges is missing.*subgraphs is missing"):
-        post_results({}, mode="file", run_id="run-1", time_generated=RUN_TIME, folder="nowhere")
+        post_results(
+            {},
+            mode="file",
+            run_id="run-1",
+            time_generated=RUN_TIME,
+            folder="nowhere",
+            open_folder=lambda place: MemoryFiles(),
+        )

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import builtins
 import json
+import random
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from arrows import table_of
 from chromium import LAPTOP, asked, browser, load, needs_chromium, said, settle, source
-from incident import at, grouped_frame, told
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from incident import at, told
 
-from alertgraph_spark.columns import episode_id
-from alertgraph_spark.network import draw_edges, draw_nodes, list_evidence
 from alertgraph_spark.report import NAME, write_report
 from alertgraph_spark.report.gather import MAX_EDGES, MAX_EVIDENCE, MAX_HOSTS, MAX_NEXT, gather
 from alertgraph_spark.report.layout import FOLDED, MAX_NODES, along_path, bands, fold
@@ -25,7 +25,7 @@ from alertgraph_spark.report.layout import FOLDED, MAX_NODES, along_path, bands,
 pytest.importorskip("bokeh")
 
 from alertgraph_spark.report.page import render
-from alertgraph_spark.schemas import SUBGRAPHS
+from alertgraph_spark.schemas import EDGES, EVIDENCE, MEMBERS, NODES, SUBGRAPHS
 
 N_FLOOD = 10_000
 HOSTILE = "</script><img src=http://192.0.2.7/x onerror=alert(1)>"
@@ -57,56 +57,94 @@ def subgraph(key: str, rank: int, shown: bool, **more: Any) -> dict[str, Any]:
             "severity": 0.5,
         },
         **{"title": f"Title of {key}", "summary": f"Summary of {key}"},
-        "contributions": [("rarity", 0.7, "one type"), ("planned", -0.1, "10 % of it by a scanner")],
-        "story": [("First it came.", ["0/1"]), ("Then it went.", ["3/1", "3/2"]), ("It ends.", ["4/1"])],
+        "contributions": [
+            {"term": "rarity", "value": 0.7, "fact": "one type"},
+            {"term": "planned", "value": -0.1, "fact": "10 % of it by a scanner"},
+        ],
+        "story": [
+            {"sentence": sentence, "alert_ids": alerts.split()}
+            for sentence, alerts in (("First it came.", "0/1"), ("Then it went.", "3/1 3/2"), ("It ends.", "4/1"))
+        ],
         "unusual": ["never seen"],
         "checks": ["Call the control room."],
     }
     return {**empty, **row, **more}
 
 
+def drawn(episodes: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The nodes and edges of episodes, accounts among them: what each names, and its alerts added up."""
+    nodes: dict[tuple[str, str], dict[str, Any]] = {}
+    edges: dict[tuple[str, str, str], dict[str, Any]] = {}
+
+    def add(found: dict[Any, dict[str, Any]], key: Any, episode: dict[str, Any], **columns: Any) -> None:
+        row = found.setdefault(
+            key,
+            {
+                **{"subgraph_id": episode["subgraph_id"], "site": episode["site"], "n_alerts": 0, **columns},
+                **{"first_seen": episode["started_at"], "last_seen": episode["ended_at"]},
+            },
+        )
+        row["n_alerts"] += episode["n_alerts"]
+        row["first_seen"] = min(row["first_seen"], episode["started_at"])
+        row["last_seen"] = max(row["last_seen"], episode["ended_at"])
+
+    for episode in episodes:
+        subgraph, target = episode["subgraph_id"], episode["target_entity"]
+        source = episode["source_entity"] or target
+        zones = {target: episode["target_zone"], source: episode["source_zone"] or episode["target_zone"]}
+        for node, zone in (zones | dict.fromkeys(episode["accounts"], episode["target_zone"])).items():
+            kind, _, label = node.partition(":")
+            about = {"node_id": node, "label": label, "kind": kind, "zone": zone or "unknown", "role": None}
+            add(nodes, (subgraph, node), episode, **about, domain="OT" if zone == "ot" else "IT")
+        about = {"source": source, "target": target, "names": [episode["name"]], "n_episodes": 1, "max_severity": 0.5}
+        add(edges, (subgraph, source, target), episode, **about)
+    return list(nodes.values()), list(edges.values())
+
+
 @pytest.fixture(scope="module")
-def tables(spark: SparkSession) -> dict[str, DataFrame]:
+def tables() -> dict[str, pa.Table]:
     """An attack, a flood of ten thousand alerts from one host to as many, and two that are beyond the budget."""
+    last = {**told("30 nas/it -> srv/it odd"), "subgraph_id": "sg-last"}
     rows = [
         *({**row, "subgraph_id": "sg-attack"} for row in ATTACK),
         {**told("20 nas/it quiet"), "subgraph_id": "sg-next"},
-        {**told("30 nas/it -> srv/it odd"), "subgraph_id": "sg-last"},
+        last,
     ]
-    few = grouped_frame(spark, [{**row, "episode": n} for n, row in enumerate(rows)])
-    flood = few.filter("subgraph_id = 'sg-last'").crossJoin(spark.range(N_FLOOD).withColumnRenamed("id", "i"))
-    flood = flood.withColumns(
+    few = [{**row, "episode": n} for n, row in enumerate(rows)]
+    flood = [
         {
-            "subgraph_id": F.lit("sg-flood"),
-            "episode": F.col("i") + 100,
-            "source_entity": F.lit("host:scanner"),
-            "target_entity": F.concat(F.lit("host:h"), "i"),
-            "started_at": F.col("started_at") + F.make_dt_interval(secs="i"),
-            "name": F.concat(F.lit("probe "), F.col("i") % 7),
+            **{**last, "subgraph_id": "sg-flood", "episode": i + 100, "name": f"probe {i % 7}"},
+            **{"source_entity": "host:scanner", "target_entity": f"host:h{i}"},
+            "started_at": last["started_at"] + timedelta(seconds=i),
         }
-    ).drop("i")
-    grouped = few.unionByName(flood).persist()
-    alert = F.explode(F.expr("transform(sequence(1, int(n_alerts)), i -> concat(episode, '/', i))")).alias("alert_id")
-    members = grouped.select("subgraph_id", alert, "site", episode_id(F.col("episode")).alias("episode_id"))
+        for i in range(N_FLOOD)
+    ]
+    grouped = [{**row, "episode_id": f"{row['episode']:016x}"} for row in [*few, *flood]]
+    members = [
+        {**row, "alert_id": f"{row['episode']}/{i}", "item_id": None, "role": "core"}
+        for row in grouped
+        for i in range(1, row["n_alerts"] + 1)
+    ]
+    path = {"path": [f"host:{h}" for h in ("ws1", "jump", "ews", "plc")]}
+    without = {"cut": 0.4, "score": 0.3, "types": None, "fact": "without “phish” (2 alerts) it would score 0.30"}
     found = [
-        subgraph(
-            *("sg-attack", 1, True),
-            path=[f"host:{h}" for h in ("ws1", "jump", "ews", "plc")],
-            counterfactual=(0.4, 0.3, None, "without “phish” (2 alerts) it would score 0.30"),
-        ),
+        subgraph("sg-attack", 1, True, counterfactual=without, **path),
         subgraph("sg-flood", 2, True, n_alerts=N_FLOOD, n_episodes=N_FLOOD, title=HOSTILE),
         subgraph("sg-next", 3, False, story=[]),
         subgraph("sg-last", 4, False, story=[]),
     ]
+    nodes, edges = drawn(grouped)
     return {
-        "subgraphs": spark.createDataFrame([tuple(row[n] for n in SUBGRAPHS.names) for row in found], SUBGRAPHS.ddl),
-        **{"members": members, "evidence": list_evidence(grouped)},
-        **{"nodes": draw_nodes(grouped), "edges": draw_edges(grouped)},
+        table.name: table_of(table, rows)
+        for table, rows in (
+            *((SUBGRAPHS, found), (MEMBERS, members), (EVIDENCE, grouped)),
+            *((NODES, nodes), (EDGES, edges)),
+        )
     }
 
 
 @pytest.fixture(scope="module")
-def gathered(tables: dict[str, DataFrame]) -> dict[str, Any]:
+def gathered(tables: dict[str, pa.Table]) -> dict[str, Any]:
     return gather(tables, RECORD)
 
 
@@ -136,19 +174,76 @@ def test_what_is_gathered_is_bounded_and_counted(gathered: dict[str, Any]) -> No
     assert by_zone == {"it": MAX_HOSTS, "dmz": 1, "ot": 3}
 
 
-def test_of_many_accounts_the_first_are_gathered_and_all_are_counted(gathered: dict[str, Any]) -> None:
-    """An alert may name thousands, and a page shows three: the others do not come to the driver."""
+def test_of_many_accounts_the_first_are_gathered_and_all_are_counted(
+    tables: dict[str, pa.Table], gathered: dict[str, Any]
+) -> None:
+    """An alert may name thousands, and a page shows three."""
     accounts = [(e["accounts"], e["n_accounts"]) for e in gathered["subgraphs"][0]["evidence"]]
 
     assert accounts[:3] == [(["account:meyer", "account:a", "account:b"], 5), (["account:svc"], 1), ([], 0)]
+    nobody = table_of(EVIDENCE, [{**ATTACK[0], "subgraph_id": "sg-attack", "episode_id": "e", "accounts": None}])
+    (episode,) = gather({**tables, "evidence": nobody}, RECORD)["subgraphs"][0]["evidence"]
+    assert (episode["accounts"], episode["n_accounts"]) == (None, 0)
 
 
-def test_only_so_many_come_next(tables: dict[str, DataFrame], spark: SparkSession) -> None:
+def test_only_so_many_come_next(tables: dict[str, pa.Table]) -> None:
     more = [subgraph(f"sg-{n}", 10 + n, False, score=0.5) for n in range(MAX_NEXT + 5)]
     more.append(subgraph("sg-nothing", 5, False, score=0.0))  # planned through and through: nobody is asked to read it
-    rows = spark.createDataFrame([tuple(row[n] for n in SUBGRAPHS.names) for row in more], SUBGRAPHS.ddl)
-    found = gather({**tables, "subgraphs": rows}, RECORD)["subgraphs"]
+    found = gather({**tables, "subgraphs": table_of(SUBGRAPHS, more)}, RECORD)["subgraphs"]
     assert [row["subgraph_id"] for row in found] == [f"sg-{n}" for n in range(MAX_NEXT)]
+
+
+def test_what_is_gathered_does_not_depend_on_the_order_of_rows(
+    tables: dict[str, pa.Table], gathered: dict[str, Any]
+) -> None:
+    rng = random.Random(1)
+    shuffled = {name: table.take(rng.sample(range(len(table)), len(table))) for name, table in tables.items()}
+    assert gather(shuffled, RECORD) == gathered
+
+
+def test_of_an_episode_five_alerts_are_named_and_times_are_exact(tables: dict[str, pa.Table]) -> None:
+    times = {"started_at": at(540) + timedelta(microseconds=1_001_999), "ended_at": at(600)}
+    one = {**ATTACK[0], **times, "subgraph_id": "sg-attack", "episode_id": "e"}
+    members = [
+        {
+            "subgraph_id": "sg-attack",
+            "episode_id": "e",
+            "alert_id": f"a{n}",
+            "item_id": None,
+            "site": "s",
+            "role": "core",
+        }
+        for n in (7, 3, 1, 6, 2, 5, 4)
+    ]
+    small = {"evidence": table_of(EVIDENCE, [one]), "members": table_of(MEMBERS, members)}
+    (episode,) = gather({**tables, **small}, RECORD)["subgraphs"][0]["evidence"]
+    assert episode["alert_ids"] == ["a1", "a2", "a3", "a4", "a5"]
+    assert episode["started_at"] == at(540).timestamp() * 1000 + 1001, "whole milliseconds, none rounded up"
+
+
+def test_a_host_of_several_subgraphs_is_one_with_the_zone_that_is_known(tables: dict[str, pa.Table]) -> None:
+    def rows(subgraph: str, zone: str, role: str | None, n_alerts: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        about = {
+            "subgraph_id": subgraph,
+            "site": "plant",
+            "n_alerts": n_alerts,
+            "first_seen": at(0),
+            "last_seen": at(1),
+        }
+        node = {"node_id": "host:x", "label": "x", "kind": "host", "zone": zone, "domain": "IT", "role": role}
+        edge = {"source": "host:x", "target": "host:x", "names": [], "n_episodes": 1, "max_severity": 0.0}
+        return {**about, **node}, {**about, **edge}
+
+    nodes, edges = zip(
+        rows("sg-attack", "unknown", "plc", 3),
+        rows("sg-next", "ot", None, 4),
+        rows("sg-last", "it", None, 1),
+        strict=True,
+    )
+    network = gather({**tables, "nodes": table_of(NODES, nodes), "edges": table_of(EDGES, edges)}, RECORD)["network"]
+    (host,) = network["hosts"]
+    assert (host["zone"], host["role"], host["n_alerts"], host["is_shown"]) == ("ot", "plc", 8, True)
+    assert (network["n_hosts"], network["pairs"]) == (1, []), "a loop is no pair"
 
 
 # --- where things stand ---------------------------------------------------------------------------------------------
@@ -200,7 +295,7 @@ def test_of_an_endless_path_both_ends_are_drawn() -> None:
 
 
 def test_without_bokeh_nothing_is_written_and_nothing_breaks(
-    tables: dict[str, DataFrame], monkeypatch: pytest.MonkeyPatch
+    tables: dict[str, pa.Table], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = builtins.__import__
 

@@ -62,9 +62,9 @@ def start_session(
     ConfigError
         If a GraphFrames jar that is named is not there: Spark would end in the JVM, before any message of ours.
     """
-    is_platform = "PYSPARK_GATEWAY_PORT" in os.environ or SparkSession.getActiveSession() is not None
+    is_given = is_platform()
     builder = SparkSession.builder.appName(app_name)
-    if not is_platform:
+    if not is_given:
         find_java()
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take the first python3 on PATH
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
@@ -80,7 +80,7 @@ def start_session(
     spark = builder.getOrCreate()
     if CHECKPOINTS in conf and spark.sparkContext.getCheckpointDir() is None:
         spark.sparkContext.setCheckpointDir(conf[CHECKPOINTS])
-    if not is_platform:
+    if not is_given:
         spark.sparkContext.setLogLevel("ERROR")
         return spark
     for key, value in RUN_TIME.items():
@@ -91,6 +91,11 @@ def start_session(
         if spark.conf.isModifiable(key):
             spark.conf.set(key, value)
     return spark
+
+
+def is_platform() -> bool:
+    """Tell whether a session is there already, or its JVM: that of a platform."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ or SparkSession.getActiveSession() is not None
 
 
 def keep_files_private() -> None:

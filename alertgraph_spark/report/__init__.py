@@ -6,17 +6,18 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from pyspark.sql import DataFrame
+import pyarrow as pa
 
 from alertgraph_spark.report.gather import gather
+from alertgraph_spark.schemas import EDGES, EVIDENCE, MEMBERS, NODES, SUBGRAPHS
 
 log = logging.getLogger(__name__)
 
 NAME = "report.html"
 """The page's file in the folder of its run."""
 
-TABLES = ("subgraphs", "members", "evidence", "nodes", "edges")
-"""What a page is made of."""
+TABLES = {table.name: table.names for table in (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES)}
+"""What a page is made of: tables of a run and their columns."""
 
 NO_BOKEH = "not written: bokeh is not installed; pip install 'alertgraph-spark[report]', then: alertgraph report"
 
@@ -24,17 +25,19 @@ NO_BOKEH = "not written: bokeh is not installed; pip install 'alertgraph-spark[r
 class Files(Protocol):
     """Where the page is written."""
 
+    place: str
+
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole."""
 
 
-def write_report(tables: Mapping[str, DataFrame], record: Mapping[str, Any], files: Files) -> bool:
+def write_report(tables: Mapping[str, pa.Table], record: Mapping[str, Any], files: Files) -> bool:
     """Write the page of a run beside its tables; False where Bokeh, an extra, is not installed.
 
     Parameters
     ----------
     tables
-        Of the run as it was saved (`schemas.RESULTS`).
+        Of the run as it was saved (`schemas.RESULTS`), as Arrow tables or datasets.
     record
         What its `run.json` holds.
     """
@@ -46,16 +49,18 @@ def write_report(tables: Mapping[str, DataFrame], record: Mapping[str, Any], fil
     return True
 
 
-def write_or_say(tables: Mapping[str, DataFrame], record: Mapping[str, Any], files: Files, folder: str) -> str:
+def write_or_say(tables: Mapping[str, pa.Table], record: Mapping[str, Any], folder: Files) -> str:
     """Write the page of a run that has been saved and posted, and return where it is, or why it is not there.
 
     A page that cannot be made is a warning: it can be made anew from the tables in `folder`, and nothing else is missing.
     """
     try:
-        return f"{folder}/{NAME}" if write_report(tables, record, files) else NO_BOKEH
-    except Exception as error:  # noqa: BLE001  # Spark, Bokeh and the file system each raise their own
+        return f"{folder.place}/{NAME}" if write_report(tables, record, folder) else NO_BOKEH
+    except Exception as error:  # noqa: BLE001  # DuckDB, Bokeh and the file system each raise their own
         reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
         log.warning(
-            "the report is not written: %s; the results are saved; make it anew: alertgraph report %s", reason, folder
+            "the report is not written: %s; the results are saved; make it anew: alertgraph report %s",
+            reason,
+            folder.place,
         )
         return "not written; see the warning"

@@ -1,4 +1,4 @@
-"""What Spark does to deliver a table: cut it into partitions, send them from the executors, or write them to a folder.
+"""What Spark does to deliver a large table: cut it into partitions, send them from the executors, or write them to a folder.
 
 Rows leave from the executors through `mapInArrow`, which returns a receipt for each batch: it works on Spark 3.5, 4.x
 and Connect alike, whereas `foreachPartition` hands nothing back but accumulators, which Connect lacks. The map is lazy
@@ -13,9 +13,9 @@ The plan carries the credential's reference only. The token is resolved in the p
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial, reduce
+from functools import partial
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -23,7 +23,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from alertgraph_spark.errors import PublishError
-from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
+from alertgraph_spark.io.log_analytics.batches import Receipt
 from alertgraph_spark.io.log_analytics.ledger import PostCounts, TablePlan
 from alertgraph_spark.io.log_analytics.rows import EncodedRow, RowEncoder
 from alertgraph_spark.io.log_analytics.streams import Stream
@@ -43,26 +43,13 @@ BATCHES_A_PARTITION = 4
 
 _PARTITIONS_AT_A_TIME = 2
 
-_SMALL_ROWS = 5000
 _ROWS_A_FILE = 50_000
 
 
-def measured(frames: Mapping[str, DataFrame], max_body_bytes: int) -> dict[str, TablePlan]:
-    """Count the rows of all tables, and cut each into partitions of a few batches; a few thousand rows are one.
-
-    Small tables are counted in one job that reads none of their columns; a large one is measured as JSON.
-    """
-    names = [frame.select(F.lit(name).alias("name")) for name, frame in frames.items()]
-    counted = {row["name"]: row["count"] for row in reduce(DataFrame.unionAll, names).groupBy("name").count().collect()}
-    plans = {}
-    for name, frame in frames.items():
-        n_rows = counted.get(name, 0)
-        n_bytes = 0
-        if n_rows > _SMALL_ROWS * max_body_bytes / MAX_BODY_BYTES:
-            size = F.sum(F.length(F.to_json(F.struct(*frame.columns))))
-            n_bytes = frame.agg(size).collect()[0][0]
-        plans[name] = TablePlan(n_rows, 1 + n_bytes // (BATCHES_A_PARTITION * max_body_bytes))
-    return plans
+def n_partitions(frame: DataFrame, max_body_bytes: int) -> int:
+    """Measure a table as JSON, in one job, and return into how many partitions of a few batches it is cut."""
+    n_bytes = frame.agg(F.sum(F.length(F.to_json(F.struct(*frame.columns))))).collect()[0][0]
+    return 1 + int(n_bytes) // (BATCHES_A_PARTITION * max_body_bytes)
 
 
 def _sorted_rows(frame: DataFrame, stream: Stream, n_partitions: int) -> DataFrame:

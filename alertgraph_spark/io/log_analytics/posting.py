@@ -1,4 +1,4 @@
-"""Posts the results tables from Spark, one after the other, and remembers what has arrived."""
+"""Posts the results tables one after the other, small ones from here, large ones by Spark; remembers what has arrived."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from alertgraph_spark.embedded import arrow_differences
 from alertgraph_spark.errors import ConfigError, SchemaError
-from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES
-from alertgraph_spark.io.log_analytics.frames import measured, sent, written
-from alertgraph_spark.io.log_analytics.ledger import Files, Ledger, MemoryFiles, PostCounts
+from alertgraph_spark.io.log_analytics import frames, here
+from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
+from alertgraph_spark.io.log_analytics.ledger import Files, Ledger, MemoryFiles, PostCounts, TablePlan
 from alertgraph_spark.io.log_analytics.rows import RowEncoder
-from alertgraph_spark.io.log_analytics.streams import STREAMS, check_declared
+from alertgraph_spark.io.log_analytics.streams import STREAMS, Stream, check_declared
 from alertgraph_spark.io.log_analytics.target import NETWORK_MODES, Target
+from alertgraph_spark.io.log_analytics.tasks import Delivery, Edges
 from alertgraph_spark.secret import Secret
 from alertgraph_spark.table import conform
 
@@ -27,10 +31,17 @@ logger = logging.getLogger(__name__)
 
 MODES = (*NETWORK_MODES, "file", "none")
 
+SMALL_ROWS = 10_000
+"""A table of so many rows leaves from this process: that takes a second, and to start a task of Spark as long."""
+
+ReadFrame = Callable[[str], DataFrame]
+
 
 def post_results(
-    tables: Mapping[str, DataFrame],
+    tables: Mapping[str, pa.Table],
     *,
+    read_frame: ReadFrame | None = None,
+    open_folder: Callable[[str], Files] | None = None,
     mode: str,
     run_id: str,
     time_generated: datetime,
@@ -48,14 +59,19 @@ def post_results(
 ) -> dict[str, PostCounts]:
     """Post the tables of one run that are in `streams.STREAMS` and return what became of each.
 
-    Give the tables as read back from the saved results: each is evaluated twice (measured, then sent), and a post that
-    failed or was killed is taken up with the same `run_id` and `files`: what the ledger knows is not sent again, and every
-    row has the RowId it had. A table that cannot be delivered ends the post; those after it are counted and not tried.
+    Give the tables as read back from the saved results: a post that failed or was killed is taken up with the same `run_id`
+    and `files`: what the ledger knows is not sent again, and every row has the RowId it had. A table that cannot be
+    delivered ends the post; those after it are counted and not tried.
 
     Parameters
     ----------
     tables
-        Tables by name; others than those of `STREAMS` are left alone.
+        Arrow tables or datasets by name; others than those of `STREAMS` are left alone.
+    read_frame
+        Reads a saved table by name as a DataFrame: one of more than 10,000 rows is sent from the executors. Without it, all
+        leave from this process, which then holds a table whole.
+    open_folder
+        Opens the folder of mode `file`.
     mode
         `logs_ingestion` posts; `data_collector` does so from the driver, to the API that is out of support; `file` writes
         the same rows as JSON lines to `folder/run_id/<Log Analytics table>/` (overwritten by a repetition); `none` does
@@ -68,12 +84,12 @@ def post_results(
     endpoint, dcr_id
         Address of the data collection endpoint (or of the rule itself) and immutable id of the rule.
     credential, tenant_id, client_id
-        With both ids what `resolve` turns into the client secret of that service principal on the driver, which then sends.
-        Without them `default` for azure-identity's DefaultAzureCredential or `env:NAME` for a token in an environment
-        variable, both resolved where the rows are sent; or what `resolve` turns into a token on the driver, which then
-        sends. For `data_collector` what it turns into the workspace's key.
+        With both ids what `resolve` turns into the client secret of that service principal here, and all rows leave from
+        here. Without them `default` for azure-identity's DefaultAzureCredential or `env:NAME` for a token in an environment
+        variable, both resolved where the rows are sent: here, and on the executors; or what `resolve` turns into a token
+        here, and all rows leave from here. For `data_collector` what it turns into the workspace's key.
     folder
-        Folder or URL that Spark can write.
+        Folder or URL that `open_folder` and Spark can write.
     rule
         File that holds the rule as it is deployed, as JSON; without it, that which `schemas` would give.
     from_driver
@@ -97,6 +113,8 @@ def post_results(
         problems.append("time_generated has no time zone")
     if mode == "file" and not folder:
         problems.append("post.folder is missing")
+    elif mode == "file" and open_folder is None:
+        problems.append("post.mode is file, and nothing opens post.folder")
     ids = {"tenant_id": tenant_id, "client_id": client_id}
     target = Target.of(resolve, mode=mode, endpoint=endpoint, dcr_id=dcr_id, credential=credential, **ids)
     problems += target.problems()
@@ -105,21 +123,21 @@ def post_results(
     if mode == "none":
         return {}
     check_declared(_read_rule(rule) if rule else None)
-    frames = _conformed(tables)
-    if mode == "file":
+    _check_shapes(tables)
+    posts = {stream.table.name: _Table(stream, tables[stream.table.name], read_frame) for stream in STREAMS}
+    if mode == "file" and open_folder:
         place = f"{str(folder).rstrip('/')}/{run_id}"
+        files = open_folder(place)
         return {
-            s.table.name: written(
-                frames[s.table.name], RowEncoder(s, run_id, time_generated), f"{place}/{s.table_name}"
-            )
-            for s in STREAMS
+            name: post.written(RowEncoder(post.stream, run_id, time_generated), files, place)
+            for name, post in posts.items()
         }
     edges_of = target.edges(from_driver)
     ledger = Ledger.open(files or MemoryFiles(), target.name)
     ledger.clear_letters()
     planned = ledger.plan()
     if planned is None:
-        planned = time_generated, measured(frames, max_body_bytes)
+        planned = time_generated, {name: post.plan(max_body_bytes) for name, post in posts.items()}
         ledger.save_plan(*planned, run_id=run_id, endpoint=endpoint, dcr_id=dcr_id)
     time_generated, plans = planned
     counts: dict[str, PostCounts] = {}
@@ -131,7 +149,7 @@ def post_results(
         encoder = RowEncoder(stream, run_id, time_generated)
         delivery = target.delivery(encoder, frozenset(ledger.known), frozenset(ledger.split), max_body_bytes)
         started = time.monotonic()
-        receipts = sent(frames[name], delivery, plan, edges_of(stream)) if plan.n_rows else ()
+        receipts = posts[name].sent(delivery, plan, edges_of(stream)) if plan.n_rows else ()
         done = counts[name] = ledger.record_all(name, plan.n_rows, receipts)
         logger.info(
             "post %s: %d of %d rows in %d batches, %d before, %d refused, %d fields cut, %.1f s",
@@ -148,18 +166,50 @@ def _read_rule(file: str) -> Any:
         raise ConfigError(f"post.rule: {file} cannot be read as JSON ({type(error).__name__})") from None
 
 
-def _conformed(tables: Mapping[str, DataFrame]) -> dict[str, DataFrame]:
-    """Return the posted tables with exactly their declared columns, or raise with every difference of all of them."""
-    frames, problems = {}, []
+def _check_shapes(tables: Mapping[str, pa.Table]) -> None:
+    """Raise with every difference of all posted tables."""
+    problems = []
     for stream in STREAMS:
         name = stream.table.name
         if name not in tables:
             problems.append(f"table {name} is missing; given: {', '.join(sorted(tables)) or 'none'}")
-            continue
-        try:
-            frames[name] = conform(tables[name], stream.table)
-        except SchemaError as error:
-            problems.append(str(error))
+        elif wrong := arrow_differences(tables[name].schema, stream.table):
+            problems.append(wrong)
     if problems:
         raise SchemaError(f"nothing was posted: {'; '.join(problems)}")
-    return frames
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One table that is posted: by this process where it is small, else by Spark, which reads it anew."""
+
+    stream: Stream
+    rows: pa.Table
+    read_frame: ReadFrame | None
+
+    def frame(self, is_large: bool) -> DataFrame | None:
+        """The table for Spark, None where it leaves from here."""
+        if self.read_frame is None or not is_large:
+            return None
+        return conform(self.read_frame(self.stream.table.name), self.stream.table)
+
+    def plan(self, max_body_bytes: int) -> TablePlan:
+        """How many rows it has, and into how many partitions it is cut; one leaves from here."""
+        n_rows = here.count(self.rows)
+        frame = self.frame(n_rows > SMALL_ROWS * max_body_bytes / MAX_BODY_BYTES)
+        return TablePlan(n_rows, 1 if frame is None else frames.n_partitions(frame, max_body_bytes))
+
+    def sent(self, delivery: Delivery, plan: TablePlan, edges: Edges | None) -> Iterator[Receipt]:
+        """Send it as it was planned, and yield a receipt for each batch."""
+        frame = self.frame(plan.n_partitions > 1)
+        if frame is None:
+            return here.sent(self.rows, delivery, edges or Edges())
+        return frames.sent(frame, delivery, plan, edges)
+
+    def written(self, encoder: RowEncoder, files: Files, place: str) -> PostCounts:
+        """Write it as JSON lines to the folder of its Log Analytics table in `place`, which `files` is."""
+        folder = self.stream.table_name
+        frame = self.frame(here.count(self.rows) > SMALL_ROWS)
+        if frame is None:
+            return here.written(self.rows, encoder, files, folder)
+        return frames.written(frame, encoder, f"{place}/{folder}")
