@@ -85,6 +85,22 @@ def test_every_link_is_kept_or_cut_and_a_cut_joins_two_subgraphs() -> None:
     assert max(len({session_of[n] for n in part}) for part in subgraphs(found).values()) == TIGHT.max_sessions
 
 
+def test_what_a_stir_absorbs_is_of_its_subgraph_while_there_is_room() -> None:
+    # 20 nats on fs1 in 36 minutes; meanwhile two hosts with 3 nats each, in a time too early to know how rare that is.
+    young = {"history_hours": 3.0}
+    stir = [told(f"{9 * n} fs1/it rare {n}", surprise=4.0, **young) for n in range(5)]
+    rows = story("plant", 1, *stir, *(told(f"20 db{n}/it odd", surprise=3.0, **young) for n in (1, 2)))
+    for most, kept, cut in ((3, [(1, 6), (1, 7)], []), (2, [(1, 6)], [(1, 7)])):
+        _, found = connected(rows, RankingParameters(max_sessions=most))
+        assert [(row["src"], row["dst"], row["kind"]) for row in found.links.to_pylist()] == [
+            (*k, "absorbed") for k in kept
+        ]
+        assert [(row["src"], row["dst"], row["kind"]) for row in found.cuts.to_pylist()] == [
+            (*c, "absorbed") for c in cut
+        ]
+        assert len(subgraphs(found)["sg-0000000000000001"]) == 5 + len(kept)
+
+
 def test_with_room_for_all_nothing_is_cut() -> None:
     assert connected(TOGETHER, LOOSE)[1].cuts.num_rows == 0
 

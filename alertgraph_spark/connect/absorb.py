@@ -81,7 +81,6 @@ def absorb_sessions(engine: Engine, episodes: pa.Table, sessions: pa.Table, p: R
             SELECT taker, b.* FROM begun AS b JOIN days AS d ON b.site = d.site AND b.day = d.day
                 AND b.t0 BETWEEN d.t0 AND d.t1
                 AND site_rate * span_hours <= {p.absorb_span_chance!r}::DOUBLE
-                AND taker <> component
                 AND own_strength < strength * {p.absorb_share!r}::DOUBLE
             QUALIFY row_number() OVER (PARTITION BY session ORDER BY strength DESC, taker) = 1
         ),
