@@ -48,6 +48,11 @@ def is_ingestion_endpoint(url: str) -> bool:
     return is_loopback(host) or (_is_service(parts) and _INGESTION.fullmatch(host) is not None)
 
 
+def is_collector_endpoint(url: str) -> bool:
+    """Tell whether an address is one of the HTTP Data Collector API, or of an emulator on loopback."""
+    return collector_workspace(url) is not None
+
+
 def collector_workspace(url: str) -> str | None:
     """Return the workspace id that an address of the HTTP Data Collector API begins with, None if it is no such address.
 

@@ -17,14 +17,14 @@ from alertgraph_spark.config_keys import key
 from alertgraph_spark.hosts import (
     COLLECTOR_WORDS,
     INGESTION_WORDS,
-    collector_workspace,
+    is_collector_endpoint,
     is_ingestion_endpoint,
     is_storage_account,
 )
 from alertgraph_spark.principal import Principal, conflicts, principal_of
 from alertgraph_spark.secret import REFERENCE, REFERENCE_WORDS
 
-_ID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_ID = {"like": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "like_words": "id as Entra shows it"}
 
 
 @dataclass(frozen=True)
@@ -151,12 +151,9 @@ class Post:
     tenant_id: str | None = key(
         "tenant of the service principal that posts, and logs to `azureml://`; with client_id and credential",
         None,
-        like=_ID,
-        like_words="id as Entra shows it",
+        **_ID,
     )
-    client_id: str | None = key(
-        "application (client) id of that principal", None, like=_ID, like_words="id as Entra shows it"
-    )
+    client_id: str | None = key("application (client) id of that principal", None, **_ID)
     credential: str = key(
         "reference to what signs in, never the secret: azure-identity's default chain, or where a bearer token is kept; "
         "with tenant_id and client_id where the principal's client secret is kept",
@@ -179,13 +176,13 @@ class Post:
         for name in needs.get(self.mode, ()):
             if getattr(self, name) is None:
                 yield name, f"required where post.mode is {self.mode}"
-        is_collector = self.mode == "data_collector"
-        is_known = (collector_workspace if is_collector else is_ingestion_endpoint)(self.endpoint or "")
-        if self.endpoint is not None and not is_known:
-            allowed = COLLECTOR_WORDS if is_collector else INGESTION_WORDS
+        is_known, allowed = is_ingestion_endpoint, INGESTION_WORDS
+        if self.mode == "data_collector":
+            is_known, allowed = is_collector_endpoint, COLLECTOR_WORDS
+        if self.endpoint is not None and not is_known(self.endpoint):
             yield "endpoint", f"found {self.endpoint!r}; allowed: {allowed}"
         yield from conflicts(self.tenant_id, self.client_id, self.credential)
-        if is_collector and self.principal:
+        if self.mode == "data_collector" and self.principal:
             yield "tenant_id", "post.mode data_collector signs with the workspace's key, not as a service principal"
 
 

@@ -310,6 +310,27 @@ def watching(left: Left) -> Iterator[None]:
         logging.getLogger(name).setLevel(level)
 
 
+TENANT = "11111111-2222-3333-4444-555555555555"
+
+
+class Signed:
+    """Stands for azure-identity: Entra gives the emulator's token for a client secret."""
+
+    def __init__(self, tenant_id: str, client_id: str, client_secret: str) -> None:
+        assert (tenant_id, client_id) == (TENANT, TENANT)
+        assert client_secret
+
+    def __enter__(self) -> Signed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def get_token(self, scope: str) -> Any:
+        assert scope == "https://monitor.azure.com/.default"
+        return SimpleNamespace(token=TOKEN, expires_on=4_000_000_000)
+
+
 @pytest.fixture(scope="module")
 def azurite() -> Iterator[Emulated]:
     with running() as emulated:
@@ -337,7 +358,7 @@ def config(home: Path, azurite: Emulated, **credentials: str) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kept", ["environment", "vault and scope"])
+@pytest.mark.parametrize("kept", ["environment", "vault and scope", "service principal"])
 def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
     spark: SparkSession,
     azurite: Emulated,
@@ -346,7 +367,9 @@ def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
     capfd: pytest.CaptureFixture[str],
     kept: str,
 ) -> None:
-    """The whole job: read with an account key, or a SAS; posted by the executors, or by the driver."""
+    """The whole job: read with an account key, or a SAS; posted by the executors, or by the driver with a token, or with one
+    that a service principal is given for its client secret.
+    """
     watched, sas = Left(), azurite.account_sas()
     export, post, secrets = "env:ALERTGRAPH_TEST_EXPORT", f"env:{TOKEN_VARIABLE}", [KEY, TOKEN]
     monkeypatch.setenv("ALERTGRAPH_TEST_EXPORT", azurite.connection_string)
@@ -357,11 +380,18 @@ def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
         module("notebookutils", monkeypatch, credentials=SimpleNamespace(getSecret=lambda *_: sas))
         asked = SimpleNamespace(secrets=SimpleNamespace(get=lambda *_: TOKEN))
         module("pyspark.dbutils", monkeypatch, DBUtils=lambda _: asked)
+    more = ()
+    if kept == "service principal":
+        client_secret = stdlib_secrets.token_urlsafe(30)
+        monkeypatch.setenv("ALERTGRAPH_TEST_CLIENT", client_secret)
+        post, secrets = "env:ALERTGRAPH_TEST_CLIENT", [*secrets, client_secret]
+        monkeypatch.setattr(pytest.importorskip("azure.identity"), "ClientSecretCredential", Signed)
+        more = ("--set", f"post.tenant_id={TENANT}", "--set", f"post.client_id={TENANT}")
     frames: dict[str, DataFrame] = {}
     rank = JOB.rank_subgraphs
 
-    def kept_rank(raw: DataFrame, *arguments: Any, **more: Any) -> Any:
-        ranking = rank(raw, *arguments, **more)
+    def kept_rank(raw: DataFrame, *arguments: Any, **named: Any) -> Any:
+        ranking = rank(raw, *arguments, **named)
         frames.update({"raw": raw, **ranking.tables})
         for frame in frames.values():
             watched.add("plan", plan(frame))
@@ -370,7 +400,7 @@ def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
     monkeypatch.setattr(JOB, "rank_subgraphs", kept_rank)
     with LogsIngestionEmulator(tmp_path / "posted.sqlite", TOKEN) as service, watching(watched):
         file = config(tmp_path, azurite, export=export, post=post)
-        code = exit_code(lambda: JOB.main(["--config", str(file), "--set", f"post.endpoint={service.url}"]))
+        code = exit_code(lambda: JOB.main(["--config", str(file), "--set", f"post.endpoint={service.url}", *more]))
     out, err = capfd.readouterr()
     watched.add("stdout", out)
     watched.add("stderr", err)

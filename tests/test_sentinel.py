@@ -92,7 +92,7 @@ def test_no_text_of_an_alert_is_markdown_or_part_of_a_query() -> None:
     assert all(f"'{table}'" in tables["query"] for table in tables["value"]), "the default is one of the choices"
 
 
-SMALL = {"sites", "freshness", "explanation", "contributions", "hours"}
+SMALL = {"sites", "freshness", "title", "explanation", "contributions", "hours"}
 """One row a site; one row; the words and the parts of one subgraph; its hours."""
 
 
@@ -302,6 +302,7 @@ def test_the_defaults_on_the_page_are_those_of_the_template() -> None:
     template = json.loads((SENTINEL / "azuredeploy.json").read_text(encoding="utf-8"))
     told = dict(re.findall(r"^\| `(\w+)` \| (.+?) \| ", PAGE, re.M))
     words = {"": "none", "true": "true", "AlertGraph": "`AlertGraph`", "alertgraph": "`alertgraph`"}
+    words |= {"Enabled": "`Enabled`", "#DONT_CORR#": "`#DONT_CORR#`"}
     words |= {"ServicePrincipal": "`ServicePrincipal`", "[resourceGroup().location]": "that of the group"}
 
     for name, parameter in template["parameters"].items():
