@@ -390,9 +390,9 @@ def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
     frames: dict[str, DataFrame] = {}
     rank = JOB.rank_subgraphs
 
-    def kept_rank(raw: DataFrame, *arguments: Any, **named: Any) -> Any:
+    def kept_rank(raw: Mapping[str, DataFrame], *arguments: Any, **named: Any) -> Any:
         ranking = rank(raw, *arguments, **named)
-        frames.update({"raw": raw, **ranking.tables})
+        frames.update({**{f"raw {table}": frame for table, frame in raw.items()}, **ranking.tables})
         for frame in frames.values():
             watched.add("plan", plan(frame))
         return ranking
