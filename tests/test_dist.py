@@ -95,7 +95,7 @@ def test_it_requires_nothing_that_a_platform_would_fight(wheel: ZipFile) -> None
     required = [Requirement(text) for text in metadata.get_all("Requires-Dist", [])]
     hard = {r.name for r in required if not (r.marker and "extra" in str(r.marker))}
 
-    assert hard == {"PyYAML"}
+    assert hard == {"PyYAML", "duckdb"}
     assert not hard & NEVER
     assert NEVER & {r.name for r in required} >= {"pyspark", "pandas", "pyarrow"}, "they are there as extras"
     assert metadata["Requires-Python"] == ">=3.10"
