@@ -184,7 +184,8 @@ def _next(tree: list[dict[str, Any]], at: int, *, child: bool = False) -> int:
 
 def tried_on(pattern: str) -> Iterator[tuple[str, str, str]]:
     words = [word for word in re.findall(r"[A-Za-z]{2,}(?::: ?|[.:=] ?)?", pattern) if len(word) < 40]
-    own = [f"{sign}{word}{end}" for word in words for sign in ("", "-", ";") for end in ("", "=", " ", "1")]
+    own = [f"[{word}1] " for word in words]
+    own += [f"{sign}{word}{end}" for word in words for sign in ("", "-", ";") for end in ("", "=", " ", "1")]
     begins = [begin for begin in OWN_BEGINS if any(word in begin for word in words) or "^" in pattern]
     for begin in (*BEGINS, *begins):
         yield from ((begin, pump, end) for pump in (*PUMPS, *own[:48]) for end in ENDS)
