@@ -13,7 +13,7 @@ from incident import Row, told
 
 from alertgraph_spark.describe import describe_subgraphs
 from alertgraph_spark.embedded import Engine, arrow_schema
-from alertgraph_spark.explain import Inputs
+from alertgraph_spark.explain import Inputs, counterfactual
 from alertgraph_spark.explain.counterfactual import with_counterfactual
 from alertgraph_spark.explain.sentences import MAX_IDS
 from alertgraph_spark.match import find_paths, match_motifs
@@ -268,6 +268,11 @@ def test_neither_the_order_of_rows_nor_another_site_matters(answers: dict[str, A
     assert set(again) == {key for key in answers if key.split()[0] in ("crossing", "several", "second")}
     for key, answer in again.items():
         assert answer["counterfactual"] == answers[key]["counterfactual"]
+
+
+def test_a_few_at_a_time_give_the_same(answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counterfactual, "AT_ONCE", 3)
+    assert asked(STORIES) == answers
 
 
 def test_where_nothing_is_shown_nothing_is_scored() -> None:

@@ -18,10 +18,13 @@ from alertgraph_spark.explain.ablations import (
 )
 from alertgraph_spark.explain.answers import with_answers
 from alertgraph_spark.explain.sentences import MAX_IDS
-from alertgraph_spark.explain.variants import Inputs, ablate
+from alertgraph_spark.explain.variants import Inputs, ablate, number_episodes
 
 MAX_ASKED = 1_000
 """Subgraphs of a site that are asked about, by rank; each is scored once for each of `ABLATIONS`."""
+
+AT_ONCE = 40
+"""Subgraphs whose variants are in memory together: of the largest, with a thousand links each, some millions of rows."""
 
 Rescore = Callable[[Inputs], pa.Table]
 """Gives `subgraph_id` and `score`, as the line does."""
@@ -74,12 +77,17 @@ def with_counterfactual(
     cuts = dict(zip(*shown.to_pydict().values(), strict=True))
     of_asked = _of_asked(engine, scored, shown, chains)
     types = _types(engine, of_asked)
-    indexes = _indexes(types)
+    numbered = number_episodes(engine, of_asked.episodes, scored.episodes, _indexes(types))
     scores: dict[str, dict[TypeIndexes, float]] = {key: {} for key in cuts}
-    rescored = rescore(ablate(engine, of_asked, scored.episodes, indexes)).select(["subgraph_id", "score"])
-    for variant, score in zip(*rescored.to_pydict().values(), strict=True):
-        key, _, number = variant.rpartition("#")
-        scores[key][ABLATIONS[int(number)]] = score
+    for begin in range(0, shown.num_rows, AT_ONCE):
+        of_few = engine.query(
+            "SELECT * FROM numbered SEMI JOIN few USING (subgraph_id)",
+            {"numbered": numbered, "few": shown.slice(begin, AT_ONCE)},
+        )
+        rescored = rescore(ablate(engine, of_few, of_asked)).select(["subgraph_id", "score"])
+        for variant, score in zip(*rescored.to_pydict().values(), strict=True):
+            key, _, number = variant.rpartition("#")
+            scores[key][ABLATIONS[int(number)]] = score
     found = {key: smallest_ablation(cut, types[key], scores[key]) for key, cut in cuts.items()}
     ids = _alert_ids(engine, of_asked.episodes, first_alerts)
     told = {

@@ -21,17 +21,30 @@ class Inputs(NamedTuple):
     motif_hits: pa.Table
 
 
-def ablate(engine: Engine, whole: Inputs, of_sites: pa.Table, indexes: pa.Table) -> Inputs:
-    """Make of some subgraphs what is left without each of `ABLATIONS`, under ids and numbers of their own.
+def number_episodes(engine: Engine, asked: pa.Table, of_sites: pa.Table, indexes: pa.Table) -> pa.Table:
+    """Prepare the episodes of the subgraphs that are asked about; one row is one of `asked`, with what `ablate` needs.
 
     Parameters
     ----------
-    whole
-        Episodes, links and hits of the subgraphs that are asked about.
+    asked
+        Episodes of the subgraphs that are asked about.
     of_sites
         All episodes of their sites: what others had heard of a host stays heard.
     indexes
         One row is one alert type of a subgraph: its `bit`, 0 where it is never left out, and in `rest` the bits of all.
+    """
+    return engine.query(_NUMBERED, {"episodes": asked, "of_sites": of_sites, "indexes": indexes})
+
+
+def ablate(engine: Engine, numbered: pa.Table, whole: Inputs) -> Inputs:
+    """Make of some subgraphs what is left without each of `ABLATIONS`, under ids and numbers of their own.
+
+    Parameters
+    ----------
+    numbered
+        Episodes of these subgraphs, as `number_episodes` gives them.
+    whole
+        Episodes, links and hits of them, and of others.
 
     Returns
     -------
@@ -42,8 +55,6 @@ def ablate(engine: Engine, whole: Inputs, of_sites: pa.Table, indexes: pa.Table)
     """
     absent = [sum(1 << index for index in ablation) for ablation in ABLATIONS]
     ablations = pa.table({"variant": pa.array(range(len(absent)), pa.int64()), "absent": pa.array(absent, pa.int64())})
-    tables = {"episodes": whole.episodes, "of_sites": of_sites, "indexes": indexes}
-    numbered = engine.query(_NUMBERED, tables)
     tables = {"links": whole.links, "hits": whole.motif_hits, "numbered": numbered, "ablations": ablations}
     return Inputs(
         engine.query(_EPISODES, tables).select(whole.episodes.column_names),
