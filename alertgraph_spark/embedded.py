@@ -138,6 +138,9 @@ class Engine:
         }
         self._connection = duckdb.connect(":memory:", config=config)
         self._connection.execute("SET timezone = 'UTC'")
+        # What is kept lies below what a query is given: two stages may call two tables by one name.
+        self._connection.execute("CREATE SCHEMA kept")
+        self._connection.execute("SET search_path = 'main,kept'")
 
     def __enter__(self) -> Engine:
         """Return itself."""
@@ -175,7 +178,7 @@ class Engine:
         for given, table in tables.items():
             self._connection.register(given, table)
         try:
-            self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+            self._connection.execute(f"CREATE OR REPLACE TABLE kept.{name} AS {sql}")
         finally:
             for given in tables:
                 self._connection.unregister(given)

@@ -115,9 +115,6 @@ class RankingParameters:
     quiet_prior: float = parameter(
         3.0, "hours added to the past of a host: how quiet a host is of which nothing is known", "[2, 1000]"
     )
-    most_share: float = parameter(
-        0.98, "share of past hours at most, of which a rate is made: what is there always has no rate", "(0, 1)"
-    )
     external_level: float = parameter(
         5.0, "Purdue level of a machine outside that has none of its own", "[0, 5]", PURDUE
     )

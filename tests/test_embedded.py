@@ -37,6 +37,14 @@ def test_what_is_kept_is_there_for_later_queries_and_what_was_given_is_not() -> 
             engine.query("SELECT * FROM given")
 
 
+def test_what_is_given_goes_before_what_another_stage_has_kept_under_its_name() -> None:
+    with Engine() as engine:
+        engine.keep("asked", "SELECT 1 AS a")
+        assert engine.rows("SELECT a FROM asked", {"asked": pa.table({"a": [5]})}) == [(5,)]
+        engine.keep("asked", "SELECT a + 1 AS a FROM asked")
+        assert engine.rows("SELECT a FROM asked") == [(2,)]
+
+
 def test_another_shape_is_refused() -> None:
     links = pa.table({name: pa.array([], arrow_type("string")) for name in LINKS.names[:-1]})
     with pytest.raises(SchemaError, match="no such column: chance"):

@@ -10,6 +10,7 @@ from alertgraph_spark.attack import OT_ACTS, TACTICS
 from alertgraph_spark.describe.rarity import rarity_sql
 from alertgraph_spark.embedded import Engine, conform_arrow
 from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.roles import acts_as_planned
 from alertgraph_spark.schemas import FEATURES
 
 CROSSING = "it_ot_pivot"
@@ -50,7 +51,7 @@ def describe_subgraphs(
     Cost is linear in episodes but for the sort of each subgraph's alert types.
     """
     tables = {
-        "episodes": episodes,
+        "episodes": episodes.append_column("is_planned", acts_as_planned(episodes)),
         "motif_hits": motif_hits,
         "paths": paths,
         "motifs": _motifs(motif_hits, chains),
@@ -77,7 +78,7 @@ def _motifs(motif_hits: pa.Table, chains: Collection[str]) -> pa.Table:
 
 
 def _features_sql(p: RankingParameters) -> str:
-    rate = f"-ln(1 - least({p.most_share}, (heard_hours + 1) / (history_hours + {p.quiet_prior})))"
+    rate = f"-ln(1 - least({p.max_share}, (heard_hours + 1) / (history_hours + {p.quiet_prior})))"
     outer = f"greatest({_outer_level('source', p)}, {_outer_level('target', p)})"
     return f"""
         WITH found AS (
@@ -91,9 +92,7 @@ def _features_sql(p: RankingParameters) -> str:
                 {{'name': target_entity, 'seen_hours': heard_hours, 'history_hours': history_hours}} AS quiet,
                 coalesce(
                     target_zone = 'ot' AND list_has_any(tactics, (SELECT list(tactic) FROM known WHERE is_ot_act)), false
-                ) AS is_ot_act,
-                coalesce(source_role, CASE WHEN source_entity IS NULL THEN target_role END, '')
-                    IN ('scanner', 'maintenance') AS is_planned
+                ) AS is_ot_act
             FROM episodes e LEFT JOIN found USING (subgraph_id)
         ),
         marked AS (

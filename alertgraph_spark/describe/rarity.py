@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from alertgraph_spark.parameters import RankingParameters
-
-_HOUR = 3_600_000_000
+from alertgraph_spark.rates import HOUR
 
 
 def rarity_sql(p: RankingParameters) -> str:
@@ -18,7 +17,7 @@ def rarity_sql(p: RankingParameters) -> str:
     damping = ", ".join(repr(place**-p.damping) for place in range(1, p.rarity_types + 1))
     return f"""
         types AS (
-            SELECT subgraph_id, source, name, max(surprise) AS surprise, min(epoch_us(started_at)) // {_HOUR} AS hour,
+            SELECT subgraph_id, source, name, max(surprise) AS surprise, min(epoch_us(started_at)) // {HOUR} AS hour,
                 -- What the past knew before the first of them.
                 min({{'seen_hours': round(fleet_share * (history_hours + 2) - 1)::BIGINT, 'history_hours': history_hours}})
                     AS past

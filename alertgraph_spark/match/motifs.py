@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine, arrow_schema, conform_arrow
+from alertgraph_spark.embedded import Engine, arrow_schema, conform_arrow, episode_id
 from alertgraph_spark.graph_engines import in_process
 from alertgraph_spark.match.records import FACTS, LINK_FACTS, MOTIFS, Motif
 from alertgraph_spark.match.vertices import list_vertices
@@ -16,9 +16,6 @@ from alertgraph_spark.schemas import MOTIF_HITS
 
 FindMatches = Callable[[str, str, pa.Table, pa.Table], pa.Table]
 """Pattern, condition, vertices and edges to the ids of each match, as `graph_engines.in_process.find_matches` gives them."""
-
-_EPISODE_ID = "lpad(lower(to_hex({id})), 16, '0')"
-"""A bigint loses its last digits in JSON readers."""
 
 
 def match_motifs(
@@ -71,7 +68,7 @@ def _chain_sql(motif: Motif) -> str:
     # A host that is named twice in a row (an alert about itself) is one stop of the path.
     new = [f"CASE WHEN {stop} <> {before} THEN {stop} END" for before, stop in pairwise(stops)]
     joins = [f"JOIN vertices AS {name} ON {name}.id = found.{name}" for name in motif.chain]
-    ids = ", ".join(_EPISODE_ID.format(id=f"{name}.id") for name in motif.chain)
+    ids = ", ".join(episode_id(f"{name}.id") for name in motif.chain)
     return f"""
         WITH stopped AS (
             SELECT {first}.subgraph_id, [{ids}] AS episodes, [{", ".join([stops[0], *new])}] AS stops,
@@ -115,7 +112,7 @@ def _hub_sql(motif: Motif, schema: pa.Schema) -> str:
         ),
         hits AS (
             SELECT hub, any_value(subgraph_id) AS subgraph_id,
-                list({_EPISODE_ID.format(id="id")} ORDER BY t0, id) AS episodes,
+                list({episode_id("id")} ORDER BY t0, id) AS episodes,
                 list_sort(list_distinct(list(origin))) AS origins,
                 list_sort(list_distinct(list(destination))) AS destinations,
                 min(started_at) AS started_at, max(started_at) AS ended_at

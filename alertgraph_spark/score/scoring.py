@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from alertgraph_spark.embedded import Engine, conform_arrow
 from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.rates import DAY
 from alertgraph_spark.schemas import SUBGRAPHS
 from alertgraph_spark.score import words
-from alertgraph_spark.score.shown import BEST_FIRST, DAY, shown_sql
+from alertgraph_spark.score.shown import BEST_FIRST, shown_sql
 from alertgraph_spark.score.terms import TERMS, Term
 
 _NOT_ASKED = """{'cut': cut, 'score': NULL::DOUBLE,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from alertgraph_spark.parameters import RankingParameters
-
-DAY = 86_400_000_000
+from alertgraph_spark.rates import DAY
 
 BEST_FIRST = "score DESC, first_seen, subgraph_id"
 """The total order of subgraphs."""
@@ -31,7 +30,7 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
     is_told = "true" if since is None else f"epoch_us(last_seen) >= {round(since.timestamp() * 1e6)}"
 
     def is_too_many(n_days: str) -> str:
-        return f"-ln(1 - least({p.most_share}, ({n_days} + 0.5) / (days + 1))) > {p.show_exceedance}"
+        return f"-ln(1 - least({p.max_share}, ({n_days} + 0.5) / (days + 1))) > {p.show_exceedance}"
 
     return f"""
         placed AS (

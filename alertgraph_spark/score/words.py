@@ -44,7 +44,7 @@ def half_up(number: str, places: int) -> str:
     Examples
     --------
     >>> half_up("severity", 2)
-    'round(severity::VARCHAR::DECIMAL(38, 30), 2)::DOUBLE'
+    'round((severity)::VARCHAR::DECIMAL(38, 30), 2)::DOUBLE'
     """
     return f"round(({number})::VARCHAR::DECIMAL(38, 30), {places})::DOUBLE"
 
