@@ -32,7 +32,8 @@ from pyspark.sql import functions as F
 from alertgraph_spark.__main__ import main as command
 from alertgraph_spark.clean_text import NAME_LIMIT, clean
 from alertgraph_spark.cli import Console, exit_code
-from alertgraph_spark.io.log_analytics.rows import CUT_MARK, RowEncoder
+from alertgraph_spark.io.log_analytics.fields import CUT_MARK
+from alertgraph_spark.io.log_analytics.rows import RowEncoder
 from alertgraph_spark.io.log_analytics.streams import STREAMS
 from alertgraph_spark.io.results import LocalFolder, read_tables
 from alertgraph_spark.io.safe_csv import csv_text, safe_cell

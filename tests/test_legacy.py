@@ -22,8 +22,9 @@ from faults import FAULTS, T0, FaultPlan, saved_rows
 
 from alertgraph_spark.errors import ConfigError, PublishError
 from alertgraph_spark.io.log_analytics import PostCounts, post_results
+from alertgraph_spark.io.log_analytics.fields import CUT_MARK
 from alertgraph_spark.io.log_analytics.legacy import LegacyTransport, legacy_url, signature, workspace_of
-from alertgraph_spark.io.log_analytics.rows import CUT_MARK, RowEncoder
+from alertgraph_spark.io.log_analytics.rows import RowEncoder
 from alertgraph_spark.io.log_analytics.streams import STREAMS
 from alertgraph_spark.io.log_analytics.target import Target
 from alertgraph_spark.io.log_analytics.transport import Response, post

@@ -27,9 +27,10 @@ from alertgraph_spark.errors import ConfigError, PublishError, SchemaError
 from alertgraph_spark.io.log_analytics import frames, here, post_results, posting, stream_declarations
 from alertgraph_spark.io.log_analytics.batches import Receipt, batch_body, batches
 from alertgraph_spark.io.log_analytics.credentials import AzureToken, Secret, StoredToken, token_provider, token_scope
+from alertgraph_spark.io.log_analytics.fields import CUT_MARK, MAX_FIELD_BYTES, iso_utc
 from alertgraph_spark.io.log_analytics.ledger import MemoryFiles, PostCounts, TablePlan
 from alertgraph_spark.io.log_analytics.rate import RateLimiter
-from alertgraph_spark.io.log_analytics.rows import CUT_MARK, MAX_FIELD_BYTES, EncodedRow, RowEncoder, iso_utc, row_id
+from alertgraph_spark.io.log_analytics.rows import EncodedRow, RowEncoder, row_id
 from alertgraph_spark.io.log_analytics.sender import Sender, retry_after_seconds
 from alertgraph_spark.io.log_analytics.streams import STREAMS, Stream, check_declared, column_name, column_type
 from alertgraph_spark.io.log_analytics.transport import Response, ingestion_url
@@ -176,6 +177,34 @@ def test_not_a_number_is_null_inside_a_dynamic_field_too() -> None:
         {"value": None, "fact": "a\u2028b"},
         {"value": 0.5, "fact": None},
     ]
+
+
+def test_of_a_record_that_is_too_long_the_short_fields_stay_whole() -> None:
+    """A counterfactual with its score and fact, and the ids of sixteen types: of these only what fits."""
+    ids = [f"{n:03}" + "i" * 1000 for n in range(100)]
+    record = {"score": 0.25, "ids": ids, "fact": "without “scan” it would not be shown"}
+
+    row = encode(names=record)
+
+    kept = json.loads(row.body)["Names"]
+    assert list(kept) == list(record) and row.n_fields_cut == 1
+    assert (kept["score"], kept["fact"]) == (record["score"], record["fact"])
+    assert (kept["ids"][:-1], kept["ids"][-1]) == (ids[: len(kept["ids"]) - 1], CUT_MARK)
+    assert (
+        MAX_FIELD_BYTES - 1100
+        < len(json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode())
+        <= MAX_FIELD_BYTES
+    )
+
+
+def test_of_a_first_sentence_that_is_too_long_its_words_stay() -> None:
+    row = encode(
+        names=[{"sentence": "First it came.", "ids": ["i" * 1000] * 100}, {"sentence": "Then it went.", "ids": []}]
+    )
+
+    first, second, mark = json.loads(row.body)["Names"]
+    assert (first["sentence"], second["sentence"], mark) == ("First it came.", "Then it went.", CUT_MARK)
+    assert 60 < len(first["ids"]) <= 66
 
 
 def test_text_of_64_kb_stays_and_one_byte_more_is_cut_at_a_character() -> None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from alertgraph_spark.io.log_analytics.batches import Receipt
-from alertgraph_spark.io.log_analytics.rows import iso_utc
+from alertgraph_spark.io.log_analytics.fields import iso_utc
 
 logger = logging.getLogger(__name__)
 

@@ -7,20 +7,14 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from functools import cached_property, lru_cache
+from datetime import datetime
+from functools import cached_property
 from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 from alertgraph_spark.errors import SchemaError
+from alertgraph_spark.io.log_analytics.fields import JSON, MAX_FIELD_BYTES, cut, in_utf8, iso_utc, nested
 from alertgraph_spark.io.log_analytics.streams import Stream
-
-# The service truncates a longer field, which leaves a dynamic one as broken JSON: cut it ourselves, with a mark.
-MAX_FIELD_BYTES = 64 * 1024
-CUT_MARK = "…[cut]"
-
-_EPOCH = datetime(1970, 1, 1)
-_SECONDS = tuple(f":{second:02}." for second in range(60))
 
 
 class EncodedRow(NamedTuple):
@@ -41,33 +35,11 @@ def row_id(run_id: str, table: str, keys: list[Any]) -> str:
     A repeated post of a run gives the same ids, so `arg_max(TimeGenerated, *) by RowId` folds doubled rows. The parts
     are hashed as one JSON array: joined by a bare separator, keys that contain it could collide.
     """
-    return _hash(map(_JSON.encode, (run_id, table, *keys)))
+    return _hash(map(JSON.encode, (run_id, table, *keys)))
 
 
 def _hash(parts: Iterable[str]) -> str:
-    return hashlib.sha256(_bytes(f"[{','.join(parts)}]")).hexdigest()
-
-
-def iso_utc(value: datetime | int) -> str:
-    """Return an aware datetime, or microseconds since 1970 UTC, as ISO 8601 in UTC with microseconds and a `Z`.
-
-    Raises
-    ------
-    ValueError
-        For a naive datetime: its zone would be a guess.
-    """
-    if isinstance(value, int):
-        minutes, micros = divmod(value, 60_000_000)
-        return f"{_minute(minutes)}{_SECONDS[micros // 1_000_000]}{micros % 1_000_000:06}Z"
-    if value.tzinfo is None:
-        raise ValueError("a datetime without a time zone cannot be posted")
-    return value.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-@lru_cache(maxsize=20_000)
-def _minute(minutes: int) -> str:
-    """Return the minute so many after 1970 began: the times of a run share few, and `datetime` is slow to ask."""
-    return (_EPOCH + timedelta(minutes=minutes)).isoformat(timespec="minutes")
+    return hashlib.sha256(in_utf8(f"[{','.join(parts)}]")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -98,7 +70,7 @@ class RowEncoder:
             except SchemaError as error:
                 key = row_id(self.run_id, self.stream.table.name, [*keys, repeat] if repeat else keys)
                 text = json.dumps(dict(row), ensure_ascii=False, default=str)
-                yield EncodedRow(key, _bytes(text), refusal=str(error))
+                yield EncodedRow(key, in_utf8(text), refusal=str(error))
 
     def encode(self, row: Mapping[str, Any], repeat: int = 0) -> EncodedRow:
         """Return `row`, keyed by the names in `schemas`, as one JSON object of the stream's columns in their order.
@@ -118,13 +90,13 @@ class RowEncoder:
         key = _hash([*parts, str(repeat)] if repeat else parts)
         text = form % (key, *fields)
         if 4 * len(text) <= self.max_field_bytes:  # no character has more than 4 bytes: no field can be too long
-            return EncodedRow(key, _bytes(text))
+            return EncodedRow(key, in_utf8(text))
         whole = fields.copy()
         for i, (source, _, kind) in enumerate(self.stream.columns):
             if kind in ("string", "dynamic"):
-                fields[i] = _cut(row[source], whole[i], self.max_field_bytes)
+                fields[i] = cut(row[source], whole[i], self.max_field_bytes)
         n_cut = sum(field is not before for field, before in zip(fields, whole, strict=True))
-        return EncodedRow(key, _bytes(form % (key, *fields)), n_cut)
+        return EncodedRow(key, in_utf8(form % (key, *fields)), n_cut)
 
     def _misfit(self, row: Mapping[str, Any]) -> str:
         """Say which of the row's values is the first that is not of its column's type."""
@@ -145,25 +117,11 @@ class RowEncoder:
         """
         run = {"TimeGenerated": iso_utc(self.time_generated), "RunId": self.run_id, "RowId": "%s"}
         gaps = {name: "%s" for _, name, _ in self.stream.columns}
-        form = _JSON.encode(run)[:-1] + "," + _JSON.encode(gaps)[1:].replace('"%s"', "%s")
+        form = JSON.encode(run)[:-1] + "," + JSON.encode(gaps)[1:].replace('"%s"', "%s")
         sources = [source for source, _, _ in self.stream.columns]
         columns = tuple((source, _WRITERS[kind]) for source, _, kind in self.stream.columns)
-        head = (_JSON.encode(self.run_id), _JSON.encode(self.stream.table.name))
+        head = (JSON.encode(self.run_id), JSON.encode(self.stream.table.name))
         return form, columns, tuple(map(sources.index, self.stream.keys)), head
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "replace")  # half of a surrogate pair is no UTF-8
-
-
-def _known(value: Any) -> Any:
-    """Return what JSON can hold of a nested value that `json` does not know."""
-    if isinstance(value, datetime):
-        return iso_utc(value)
-    raise TypeError
-
-
-_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_known)
 
 
 def _int(value: Any) -> str:
@@ -199,7 +157,7 @@ def _datetime(value: Any) -> str:
 def _dynamic(value: Any) -> str:
     if not isinstance(value, (list, tuple, Mapping, str, int, float)):
         raise TypeError
-    return _nested(value)
+    return nested(value)
 
 
 _WRITERS: Mapping[str, Callable[[Any], str]] = {
@@ -214,37 +172,3 @@ _WRITERS: Mapping[str, Callable[[Any], str]] = {
 """What turns a value that is not null into JSON; of another type, it raises one of `_MISFITS`."""
 
 _MISFITS = (TypeError, ValueError, OverflowError)
-
-
-def _nested(value: Any) -> str:
-    try:
-        return _JSON.encode(value)
-    except ValueError:  # something in it is not a number
-        return _JSON.encode(_finite(value))
-
-
-def _finite(value: Any) -> Any:
-    """Return a nested value with null for each NaN and infinity in it."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {name: _finite(inner) for name, inner in value.items()}
-    return [_finite(inner) for inner in value] if isinstance(value, (list, tuple)) else value
-
-
-def _cut(value: Any, field: str, limit: int) -> str:
-    """Return `field`, the JSON of `value`, or what of it fits: the text's bytes count, and all those of a dynamic field."""
-    counted = value if isinstance(value, str) else field
-    if len(_bytes(counted)) <= limit:
-        return field
-    if isinstance(value, str):
-        return encode_basestring(_bytes(value)[: limit - len(_bytes(CUT_MARK))].decode("utf-8", "ignore") + CUT_MARK)
-    kept: list[str] = []
-    size = len(_bytes(_JSON.encode([CUT_MARK])))
-    for element in value if isinstance(value, (list, tuple)) else []:
-        kept.append(_nested(element))
-        size += len(_bytes(kept[-1])) + 1  # the comma
-        if size > limit:
-            kept.pop()
-            break
-    return f"[{','.join([*kept, _JSON.encode(CUT_MARK)])}]"
