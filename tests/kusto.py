@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +138,15 @@ class Workspace:
         if values:
             self.connection.executemany(f'INSERT INTO "{table}" VALUES ({marks})', values)
 
-    def add_posted(self, db: Path) -> None:
-        """Add what an emulator was posted."""
+    def add_posted(self, db: Path) -> datetime:
+        """Add what an emulator was posted by one run, as arrived when it was posted; returns that time."""
         with closing(sqlite3.connect(db)) as posted:
             posted.row_factory = sqlite3.Row
+            (time,) = posted.execute(f"SELECT DISTINCT TimeGenerated FROM {STREAMS[-1].table_name}").fetchone()
             for stream in STREAMS:
-                self.add(stream.table_name, [dict(r) for r in posted.execute(f"SELECT * FROM {stream.table_name}")])
+                rows = [dict(row) for row in posted.execute(f"SELECT * FROM {stream.table_name}")]
+                self.add(stream.table_name, rows, arrived=_stored(time, "datetime"))
+        return datetime.fromisoformat(time.replace("Z", "+00:00"))
 
     def ask(self, text: str, now: str | None = None, **choices: str) -> list[dict[str, Any]]:
         """The rows that a query gives; with `now`, at that time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from pyspark.sql import SparkSession
 from alertgraph_spark.__main__ import main
 from alertgraph_spark.alerts import normalise_alerts
 from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.format_expressions import with_expressions
 from alertgraph_spark.format_functions import FUNCTIONS, forbidden
 from alertgraph_spark.io.format_files import load_format
 from alertgraph_spark.source_format import Format
@@ -73,8 +75,6 @@ ATTACKS = {
     "first(RawData) ignore nulls": f"first() {LISTED}",
     "*": "UnresolvedStar is not among what an expression may do",
     "lowr(RawData)": f"lowr() {LISTED}; did you mean lower?",
-    "1; drop table alerts": "[PARSE_SYNTAX_ERROR]",
-    "1) as x, reflect('a', 'b'": "[PARSE_SYNTAX_ERROR]",
 }
 
 # What only looks like it.
@@ -107,6 +107,14 @@ def test_the_attacks_are_refused_with_key_expression_and_function(spark: SparkSe
     for n, (text, problem) in enumerate(ATTACKS.items()):
         of_this = [line for line in told if line.startswith(f"mine.yaml: let.n{n}: {text}: ")]
         assert any(line.removeprefix(f"mine.yaml: let.n{n}: {text}: ").startswith(problem) for line in of_this), text
+
+
+@pytest.mark.parametrize("text", ["1; drop table alerts", "1) as x, reflect('a', 'b'"])
+def test_what_is_no_sql_is_refused_with_all_else_that_is_wrong(spark: SparkSession, text: str) -> None:
+    lines = raw_tables(spark, [{"RawData": "a"}], MINE.reads)["Alerts_CL"]
+
+    with pytest.raises(ConfigError, match=re.escape(f"let.n: {text}: [PARSE_SYNTAX_ERROR]")):
+        with_expressions(lines, replace(MINE, let={"n": text}))
 
 
 def test_what_only_looks_like_one_is_taken(spark: SparkSession) -> None:
