@@ -12,6 +12,7 @@ import pytest
 WANTS = (
     (r"Chromium", "Chromium", "apt-get install chromium chromium-driver"),
     (r"Azurite|Kusto", "npm packages", "Node 20 and a way to the npm registry, then `make test`"),
+    (r"no node", "Node", "apt-get install nodejs"),
     (r"GraphFrames'", "GraphFrames' classes", "ALERTGRAPH_GRAPHFRAMES_JARS=JAR,JAR"),
     (r"real alert sets", "the real alert sets", "benchmarks/README.md"),
     (r"no other MLflow", "other versions of MLflow", "ALERTGRAPH_MLFLOW_PYTHONS=PYTHON:PYTHON"),
