@@ -381,7 +381,7 @@ def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
         asked = SimpleNamespace(secrets=SimpleNamespace(get=lambda *_: TOKEN))
         module("pyspark.dbutils", monkeypatch, DBUtils=lambda _: asked)
     if kept == "environment":  # rows so many that the executors send them
-        monkeypatch.setattr("alertgraph_spark.io.log_analytics.posting.SMALL_ROWS", 0)
+        monkeypatch.setattr("alertgraph_spark.io.log_analytics.posting.SMALL_ROWS", 1)
         monkeypatch.setattr("alertgraph_spark.io.log_analytics.frames.n_partitions", lambda *_: 2)
     more = ()
     if kept == "service principal":
