@@ -32,15 +32,13 @@ def frame_of(spark: SparkSession, table: pa.Table, ddl: str) -> DataFrame:
     before = spark.conf.get(_ARROW, "false")
     spark.conf.set(_ARROW, "true")
     try:
-        return spark.createDataFrame(table.to_pandas(types_mapper=_TYPES.get), ddl)
+        return spark.createDataFrame(table.to_pandas(types_mapper=_nullable_types().get), ddl)
     finally:
         spark.conf.set(_ARROW, str(before))
 
 
-def _nullable() -> dict[pa.DataType, Any]:
+def _nullable_types() -> dict[pa.DataType, Any]:
+    """Pandas types that hold a null beside whole numbers and truth values, by their Arrow type."""
     import pandas as pd  # noqa: PLC0415 - slow to load, and Spark needs it here alone
 
     return {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
-
-
-_TYPES = _nullable()

@@ -13,11 +13,11 @@ from alertgraph_spark.embedded import Engine, conform_arrow
 from alertgraph_spark.fold.names import keep_aliases, keep_hosts
 from alertgraph_spark.interim_schemas import BIN_KEY, EPISODES_FOLDED
 from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.rates import HOUR
 
 MOST_ACCOUNTS = 50
 """Accounts that an episode keeps, as many as an alert."""
 
-_HOUR = 3_600_000_000
 _FACTS = (
     *("source_zone", "target_zone", "source_level", "target_level", "source_role", "target_role"),
     *("tactics", "techniques"),
@@ -145,7 +145,7 @@ def _with_past(engine: Engine, calendar: pa.Table, p: RankingParameters) -> pa.T
     engine.keep(
         "asked",
         f"""
-        SELECT *, t0 // {_HOUR} AS hour, coalesce(source_entity, target_entity) AS machine,
+        SELECT *, t0 // {HOUR} AS hour, coalesce(source_entity, target_entity) AS machine,
             coalesce(
                 CASE WHEN CASE WHEN source_entity IS NULL THEN target_zone ELSE source_zone END = 'external'
                 THEN 'external' ELSE coalesce(source_entity, target_entity) END, ''
@@ -155,7 +155,7 @@ def _with_past(engine: Engine, calendar: pa.Table, p: RankingParameters) -> pa.T
     )
     engine.keep(
         "hourly",
-        f"SELECT DISTINCT {types}, actor, unnest(range(t0 // {_HOUR}, t1 // {_HOUR} + 1)) AS hour FROM asked",
+        f"SELECT DISTINCT {types}, actor, unnest(range(t0 // {HOUR}, t1 // {HOUR} + 1)) AS hour FROM asked",
     )
 
     def counted(key: str, moment: str, rows: str) -> str:

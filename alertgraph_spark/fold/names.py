@@ -8,6 +8,7 @@ what was said agrees. One that says otherwise proves nothing, two in a row do.
 from __future__ import annotations
 
 from alertgraph_spark.embedded import Engine
+from alertgraph_spark.rates import HOUR
 
 VALID_HOURS = 24
 """How long a row's word on an address holds. Shorter than a usual lease, since a machine that raises an alert a day is
@@ -15,8 +16,6 @@ named a day later, while a wrong name joins two machines."""
 
 MOST_HOSTS = 4
 """Hosts that an address is given in one hour; where they are more, it is shared, or a flood, and the hour names nobody."""
-
-_HOUR = 3_600_000_000
 
 
 def keep_aliases(engine: Engine) -> None:
@@ -45,8 +44,8 @@ def keep_aliases(engine: Engine) -> None:
         f"""
         WITH said AS (SELECT site, t0, unnest(named) AS said FROM seen_bins),
         hourly AS (
-            SELECT site, said.address AS address, t0 // {_HOUR} AS hour, said.host AS host, min(t0) AS valid_from
-            FROM said GROUP BY site, said.address, said.host, t0 // {_HOUR}
+            SELECT site, said.address AS address, t0 // {HOUR} AS hour, said.host AS host, min(t0) AS valid_from
+            FROM said GROUP BY site, said.address, said.host, t0 // {HOUR}
         ),
         counted AS (
             SELECT *, count(*) OVER of_hour AS n_hosts, min(valid_from) OVER of_hour AS first_from
@@ -72,9 +71,9 @@ def keep_aliases(engine: Engine) -> None:
             FROM heard
         )
         SELECT site, address, holder.host AS host, valid_from,
-            least(holder.valid_from + {VALID_HOURS * _HOUR}, next_from) AS valid_until
+            least(holder.valid_from + {VALID_HOURS * HOUR}, next_from) AS valid_until
         FROM held
-        WHERE holder IS NOT NULL AND valid_from < least(holder.valid_from + {VALID_HOURS * _HOUR}, next_from)
+        WHERE holder IS NOT NULL AND valid_from < least(holder.valid_from + {VALID_HOURS * HOUR}, next_from)
         """,
     )
 
