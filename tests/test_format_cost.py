@@ -325,7 +325,7 @@ def test_the_reader_is_linear(spark: SparkSession, tmp_path: Path) -> None:
         put_lines(root, "Alerts_CL", "2026-03-10T04:57", [*lines, *(line + "} {" for line in lines)])
         days = export.list_days(spark, root.as_uri(), {"Alerts_CL": None})
         start = datetime(2026, 3, 10, tzinfo=timezone.utc)
-        raw = export.read_export(spark, days, {"Alerts_CL": ["RawData"]}, start, start + timedelta(days=1))
+        raw = export.read_export(spark, days, {"Alerts_CL": ["RawData"]}, start, start + timedelta(days=1))["Alerts_CL"]
         begin = time.perf_counter()
         raw.write.format("noop").mode("overwrite").save()
         return time.perf_counter() - begin
