@@ -30,7 +30,7 @@ setup(
         "alertgraph_spark",
         "alertgraph_spark.connect",
         "alertgraph_spark.fold",
-        "alertgraph_spark.graph_engines",
+        "alertgraph_spark.graph",
         "alertgraph_spark.describe",
         "alertgraph_spark.explain",
         "alertgraph_spark.score",

@@ -37,7 +37,8 @@ class Rule:
             return True
         low, high = (float(bound) for bound in self.within[1:-1].split(","))
         is_above = low < value if self.within.startswith("(") else low <= value
-        return bool(is_above and value <= high)
+        is_below = value < high if self.within.endswith(")") else value <= high
+        return bool(is_above and is_below)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ _TYPES = {
     "int": pa.int32(),
     "double": pa.float64(),
     "boolean": pa.bool_(),
+    "binary": pa.binary(),
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
 

@@ -61,6 +61,12 @@ class RankingParameters:
     other_link_share: float = parameter(0.9, "share of its kind's weight that every other link has at most", "(0, 1]")
     instant_hours: float = parameter(1 / 60, "shortest gap that is asked about: busy hosts are never still", "(0, 1]")
     nearest_links: int = parameter(3, "earlier episodes tried for each later one and kind", "[1, 100]", CHOSEN)
+    most_by_account: int = parameter(
+        9, "earlier episodes to which accounts alone link an episode, at most: as many as a pivot may try", "[1, 1000]"
+    )
+    busy_account: int = parameter(
+        60, "episodes an hour that name an account from which it links nothing: one a minute", "[1, 100000]"
+    )
     severity_grades: int = parameter(4, "grades of severity by which the nearest as severe is sought", "[1, 100]")
     max_share: float = parameter(
         0.98, "share of past hours above which nothing is more frequent: a rate of 3.9 an hour", "(0, 1)"

@@ -1,57 +1,58 @@
-"""The straight line, in order: normalise, fold, link, connect, match, describe, score. A frame in, named tables out.
+"""The straight line, in order: normalise, fold, link, connect, match, describe, score, explain.
 
-Nothing here reads, writes, or knows a configuration, so the analysis runs from rows written in a test. The order of the
-stages exists here alone; so does caching: what is used twice is persisted, and released when the tables have been saved.
+Frames of exported lines in, named tables out. Spark reads, normalises and folds the lines; all later stages are functions
+from Arrow tables to Arrow tables. Nothing here reads, writes, or knows a configuration. The order exists here alone.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from typing import NamedTuple
 
+import pyarrow as pa
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from alertgraph_spark.absorb import absorb_sessions
-from alertgraph_spark.alerts import (
-    find_repeats,
-    find_unfinished,
-    normalise_alerts,
-    rejected_lines,
-    with_status,
-)
-from alertgraph_spark.aliases import find_aliases, with_hosts
-from alertgraph_spark.balance import count_lines
-from alertgraph_spark.columns import episode_id
-from alertgraph_spark.components import (
-    check_invariant,
-    divide_links,
-    find_subgraphs,
-    session_links,
-    still_apart,
-    unite_parts,
-    with_component,
-    with_subgraph,
-)
-from alertgraph_spark.counterfactual import Pieces, with_counterfactual
-from alertgraph_spark.episodes import episode_of_bin, fold_bins, fold_episodes, with_bin, with_episode
-from alertgraph_spark.features import describe_subgraphs, with_heard_hours
-from alertgraph_spark.graph import AlertGraph, choose_engine
-from alertgraph_spark.link_limit import LinkLimit
-from alertgraph_spark.links import find_links
-from alertgraph_spark.maintenance import with_announced
+from alertgraph_spark.arrow_frames import collect_arrow
+from alertgraph_spark.connect import connect_episodes
+from alertgraph_spark.describe import describe_subgraphs
+from alertgraph_spark.embedded import Engine, conform_arrow, episode_id
+from alertgraph_spark.explain import Inputs, draw_network, explain_subgraphs
+from alertgraph_spark.explain.sentences import MAX_IDS
+from alertgraph_spark.fold import fold_episodes
+from alertgraph_spark.graph.choice import Answers, GraphOptions
+from alertgraph_spark.interim_schemas import BINS
+from alertgraph_spark.limit import links_of_sites
+from alertgraph_spark.lines import Lines, read_lines
+from alertgraph_spark.link import link_episodes
+from alertgraph_spark.maintenance import calendar_of
+from alertgraph_spark.match import find_paths, match_motifs
 from alertgraph_spark.match.records import CHAINS, MOTIFS
-from alertgraph_spark.motifs import match_motifs, motif_vertices
-from alertgraph_spark.network import draw_edges, draw_nodes, list_evidence
-from alertgraph_spark.paths import find_paths
-from alertgraph_spark.ranking import Knobs, Line, OnStage, Ranking
-from alertgraph_spark.schemas import CUTS, MEMBERS, TORN
-from alertgraph_spark.scoring import count_crowded, score_subgraphs, with_score
-from alertgraph_spark.sessions import describe_sessions, link_sessions, with_session
+from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.ranking import OnStage, Ranking, Stages
+from alertgraph_spark.score import count_crowded, score_subgraphs, with_score
+from alertgraph_spark.score import rank_subgraphs as rank_over_sites
+from alertgraph_spark.sites import WORKER_BINS, rank_on_workers
 from alertgraph_spark.source_format import Asset, Format, MaintenanceWindow
-from alertgraph_spark.story import with_story
-from alertgraph_spark.table import conform
+
+
+class Found(NamedTuple):
+    """What is found of some sites before it is explained.
+
+    The key of each bin with its episode (`bin_keys`); episodes with their subgraph, the past that is not told again among
+    them; the links that were kept, motif hits, features, subgraphs, cuts; the `stages` that ran, and the graph's engine.
+    """
+
+    bin_keys: pa.Table
+    episodes: pa.Table
+    links: pa.Table
+    motif_hits: pa.Table
+    features: pa.Table
+    subgraphs: pa.Table
+    cuts: pa.Table
+    stages: pa.Table
+    engine: str = "driver"
 
 
 def rank_subgraphs(
@@ -62,7 +63,8 @@ def rank_subgraphs(
     *,
     assets: Sequence[Asset] = (),
     windows: Sequence[MaintenanceWindow] = (),
-    knobs: Knobs | None = None,
+    parameters: RankingParameters | None = None,
+    graph: GraphOptions | None = None,
     told_since: datetime | None = None,
     on_stage: OnStage = lambda stage, rows, seconds: None,
 ) -> Ranking:
@@ -85,135 +87,141 @@ def rank_subgraphs(
     Returns
     -------
     Ranking
-        Tables by name, those of `schemas.RESULTS`, lazy over persisted frames; the window's `alerts`, lazy over the lines
-        themselves; and counts with `rows_read = alerts + duplicates + out_of_window + rejected`.
+        The tables of `schemas.RESULTS`, and the window's `alerts`; counts with
+        `rows_read = alerts + duplicates + out_of_window + rejected`.
 
     Notes
     -----
-    Of alerts only a number each is shuffled, to find repeats; the rest works on bins and episodes, of which there are a few
-    thousand a site and day. Each stage is materialised once, so that its time is its own.
+    Spark sees the lines; a million alerts are a few thousand bins, and these come to this process. From
+    `sites.WORKER_BINS` on whole sites are ranked on the workers, and the seconds of a stage are summed over them.
     """
-    knobs = knobs or Knobs()
-    ranking = Ranking()
-    line = Line(ranking, on_stage)
-
-    begin = time.perf_counter()
-    normalised = with_status(normalise_alerts(raw_alerts, formats, assets), start, end)
-    lines = line.hold(with_bin(normalised, knobs.episode_gap_seconds))
-    repeats = line.cut(find_repeats(lines))
-    ranking.balance = count_lines(lines, repeats, formats)
-    unfinished = lines.select("row").limit(0)
-    if ranking.balance.rejected_by_reason.get(TORN):
-        unfinished = line.cut(find_unfinished(lines))
-        ranking.balance.tell_unfinished(unfinished.count())
-    valid = lines.filter(F.col("status").isin("alert", "history"))
-    alerts = valid.join(F.broadcast(repeats.select("row")), on="row", how="left_anti")
-    line.done("normalise", ranking.counts["alerts"], begin)
-
-    bins = fold_bins(alerts)
-    if any(format_.names_addresses for format_ in formats.values()):
-        bins = with_hosts(bins, line.cut(find_aliases(alerts)))
-    bins = line.cut(with_episode(bins, knobs.episode_gap_seconds))
-    episodes, _ = line.run("fold", fold_episodes(bins, alerts, knobs.chronic_share, knobs.warm_up_hours))
-    active = line.cut(with_session(episodes, knobs.session_gap_seconds))
-    sessions = line.cut(describe_sessions(active))
-    by_entity = find_links(
-        active, knobs.pivot_gap_minutes, knobs.session_gap_seconds, knobs.coincidence, knobs.max_gap_hours
+    p, graph, stages = parameters or RankingParameters(), graph or GraphOptions(), Stages(on_stage)
+    since = told_since or start
+    with stages("normalise") as stage:
+        lines = read_lines(raw_alerts, formats, start, end, assets=assets, gap_seconds=p.episode_gap_seconds)
+        stage.rows = lines.balance.counts["alerts"]
+    spark = lines.slim.sparkSession
+    calendar = calendar_of(spark, windows, assets)
+    if lines.balance.n_bins < WORKER_BINS or graph.engine == "graphframes":
+        ask = partial(graph.answers, spark)
+        found = rank_sites(collect_arrow(lines.bins), calendar, p, since, stages=stages, ask=ask)
+    else:
+        found = Found(**rank_on_workers(lines.bins, partial(_rank_alone, calendar=calendar, p=p, since=since)))
+        stages.add(found.stages)
+    with Engine() as engine:
+        with stages("explain") as stage:
+            subgraphs = _explain(engine, found, p, lines)
+            stage.rows = subgraphs.num_rows
+        n_crowded = count_crowded(engine, subgraphs, p)
+        tables = _tables(engine, found, subgraphs, lines)
+    lines.balance.counts.update(
+        links=stages.rows("link"),
+        links_left_out=stages.left_out,
+        episodes=stages.rows("connect"),
+        subgraphs=subgraphs.num_rows,
+        crowded=n_crowded,
     )
-    links, ranking.counts["links"] = line.run("link", by_entity.unionByName(link_sessions(sessions)))
-
-    ranking.engine = choose_engine(knobs.engine, ranking.counts["links"], lines.sparkSession, knobs.crossover_links)
-    begin = time.perf_counter()
-    connected, left, cuts = _connect(line, active, sessions, links, knobs)
-    grouped = line.cut(with_announced(with_heard_hours(connected), windows, assets))
-    ranking.counts["episodes"] = grouped.count()
-    check_invariant(left, grouped)
-    line.done("connect", ranking.counts["episodes"], begin)
-
-    motif_hits, _ = line.run("match", match_motifs(_graph(line, grouped, left, knobs)))
-    features, _ = line.run("describe", _described(line, Pieces(grouped, left, motif_hits), knobs))
-    titles = {motif.id: motif.title for motif in MOTIFS}
-    asks = {motif.id: motif.check for motif in MOTIFS}
-    begin, since = time.perf_counter(), told_since or start
-    scored = line.cut(
-        score_subgraphs(features, knobs.budget_per_day, knobs.show_exceedance, titles, asks=asks, since=since)
-    )
-    members = line.cut(_members(alerts, bins, _shown(grouped, scored)))
-    whole = Pieces(grouped, left, motif_hits.filter(F.col("motif").isin(*CHAINS)))
-    asked = with_counterfactual(
-        scored, whole, members, lambda left: with_score(_described(line, left, knobs)), line.cut
-    )
-    subgraphs = line.cut(with_story(asked, grouped, members))
-    ranking.counts.update(subgraphs=subgraphs.count(), crowded=count_crowded(subgraphs))
-    line.done("score", ranking.counts["subgraphs"], begin)
-    if ranking.counts["history"]:
-        # What ended before the window has taught what is usual; it is not told again.
-        told = F.broadcast(subgraphs.select("subgraph_id"))
-        grouped, motif_hits, features = (
-            line.cut(frame.join(told, on="subgraph_id", how="left_semi")) for frame in (grouped, motif_hits, features)
-        )
-        ends = F.broadcast(grouped.select(F.col("episode").alias("src")))
-        cuts = conform(cuts.join(ends, on="src", how="left_semi"), CUTS)
-    ranking.tables = {
-        # Read anew when asked for: only the columns that later stages use are held.
-        "alerts": normalised.filter("status = 'alert'").join(
-            F.broadcast(repeats.select("row")), on="row", how="left_anti"
-        ),
-        "subgraphs": subgraphs,
-        "members": _members(alerts, bins, grouped),
-        "evidence": list_evidence(grouped),
-        "nodes": draw_nodes(grouped),
-        "edges": draw_edges(grouped),
-        "motif_hits": motif_hits,
-        "cuts": cuts,
-        "rejected": rejected_lines(lines, unfinished),
-        "features": features,
-        "episodes": grouped,
-    }
-    return ranking
+    return Ranking(lines.balance, found.engine, stages.seconds, tables, lines.held)
 
 
-def _connect(
-    line: Line, episodes: DataFrame, sessions: DataFrame, links: DataFrame, knobs: Knobs
-) -> tuple[DataFrame, DataFrame, DataFrame]:
-    """Episodes with their subgraph; the links that were kept, those by which strong groups absorb among them; those cut."""
-    limit, counts = LinkLimit(knobs.driver_max_links), line.ranking.counts
-    if line.ranking.engine == "driver" and counts["links"] > limit.most:
-        links = line.cut(limit.by_site(links))
-    pairs = line.cut(session_links(links, episodes))
-    ends = pairs.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
-    graph = AlertGraph(ends, pairs, line.ranking.engine, knobs.driver_max_links)
-    components, refused = find_subgraphs(graph, knobs.max_sessions, knobs.chance_links, limit)
-    cores = line.cut(with_component(episodes, components))
-    absorbing = line.cut(absorb_sessions(cores, sessions))
-    # Weaker than every other link, so they come last, and what was refused without them stays so.
-    whole = unite_parts(cores, absorbing, knobs.max_sessions, limit)
-    counts["links_left_out"] = limit.n_left_out
-    core = cores.select("episode", F.col("component").alias("core"))
-    named = with_subgraph(whole.join(core, on="episode", how="inner"), absorbing, knobs.warm_up_hours)
-    apart = still_apart(whole, refused.union(absorbing.select("src", "dst")))
-    kept, cuts = divide_links(links.unionByName(absorbing.drop("core")), episodes, apart)
-    return named, line.cut(kept), cuts  # each term of a motif reads the kept
+def rank_sites(
+    bins: pa.Table,
+    calendar: pa.Table,
+    p: RankingParameters,
+    since: datetime,
+    *,
+    stages: Stages,
+    ask: Callable[[int], Answers] = lambda n_links: Answers(),
+) -> Found:
+    """Fold the bins of whole sites, and find and score their subgraphs.
+
+    Parameters
+    ----------
+    bins, calendar
+        `interim_schemas.BINS` and `interim_schemas.CALENDAR`.
+    since
+        Subgraphs that ended before it are not told again.
+    ask
+        Gives who answers of a graph of so many links.
+    """
+    with Engine() as engine:
+        with stages("fold") as stage:
+            bin_keys, folded = fold_episodes(engine, conform_arrow(bins, BINS), calendar, p)
+            stage.rows = folded.num_rows
+        with stages("link") as stage:
+            linked = link_episodes(engine, folded, p)
+            stage.rows = linked.links.num_rows
+        with stages("connect") as stage:
+            answers = ask(linked.links.num_rows)
+            held, n_left_out = links_of_sites(engine, linked.links, answers.most_links)
+            connected = connect_episodes(engine, linked._replace(links=held), p, answers.components, answers.max_links)
+            stage.rows, stage.left_out = connected.episodes.num_rows, n_left_out + connected.n_left_out
+        episodes, links, cuts, _ = connected
+        with stages("match") as stage:
+            hits = match_motifs(engine, episodes, links, MOTIFS, answers.find_matches)
+            stage.rows = hits.num_rows
+        with stages("describe") as stage:
+            features = _describe(engine, p, Inputs(episodes, links, hits))
+            stage.rows = features.num_rows
+        with stages("score") as stage:
+            titles, checks = ({motif.id: getattr(motif, name) for motif in MOTIFS} for name in ("title", "check"))
+            subgraphs = score_subgraphs(engine, features, p, since, titles=titles, checks=checks)
+            stage.rows = subgraphs.num_rows
+    return Found(bin_keys, episodes, links, hits, features, subgraphs, cuts, stages.table, answers.engine)
 
 
-def _graph(line: Line, grouped: DataFrame, links: DataFrame, knobs: Knobs) -> AlertGraph:
-    return AlertGraph(motif_vertices(grouped), links, line.ranking.engine, knobs.driver_max_links)
+def _rank_alone(bins: pa.Table, calendar: pa.Table, p: RankingParameters, since: datetime) -> dict[str, pa.Table]:
+    """The tables of `Found`, on a worker."""
+    found = rank_sites(bins, calendar, p, since, stages=Stages())._asdict()
+    del found["engine"]
+    return found
 
 
-def _described(line: Line, pieces: Pieces, knobs: Knobs) -> DataFrame:
+def _describe(engine: Engine, p: RankingParameters, inputs: Inputs) -> pa.Table:
     """The features of subgraphs, those of the run and those of which something was left out."""
-    paths = find_paths(_graph(line, pieces.episodes, pieces.links, knobs))
-    return describe_subgraphs(pieces.episodes, pieces.motif_hits, paths, CHAINS, knobs.warm_up_hours)
+    paths = find_paths(engine, inputs.episodes, inputs.links, p)
+    return describe_subgraphs(engine, inputs.episodes, inputs.motif_hits, paths, p, chains=CHAINS)
 
 
-def _shown(grouped: DataFrame, subgraphs: DataFrame) -> DataFrame:
-    """The episodes of subgraphs that are shown."""
-    shown = subgraphs.filter("is_shown").select("subgraph_id")
-    return grouped.join(F.broadcast(shown), on="subgraph_id", how="left_semi")
+def _explain(engine: Engine, found: Found, p: RankingParameters, lines: Lines) -> pa.Table:
+    """The subgraphs of all sites by rank, those that are shown with their story and counterfactual."""
+    subgraphs = rank_over_sites(engine, found.subgraphs)
+    shown = engine.query(
+        """
+        SELECT bin_keys.* FROM bin_keys JOIN episodes USING (episode)
+            SEMI JOIN (SELECT subgraph_id FROM subgraphs WHERE is_shown) shown USING (subgraph_id)
+        """,
+        {"bin_keys": found.bin_keys, "episodes": found.episodes, "subgraphs": subgraphs},
+    )
+
+    def rescore(left: Inputs) -> pa.Table:
+        return with_score(engine, _describe(engine, p, left), p)
+
+    inputs = Inputs(found.episodes, found.links, found.motif_hits)
+    return explain_subgraphs(engine, subgraphs, inputs, lines.first_alerts(shown, MAX_IDS), rescore, chains=CHAINS)
 
 
-def _members(alerts: DataFrame, bins: DataFrame, grouped: DataFrame) -> DataFrame:
-    """Alerts of the subgraphs; one row is one alert, of the window or of the history that led to it."""
-    subgraph_of = episode_of_bin(bins).join(grouped.select("episode", "subgraph_id", "role"), on="episode", how="inner")
-    members = alerts.join(F.broadcast(subgraph_of), on=["fold_key", "bin"], how="inner")
-    return conform(members.withColumn("episode_id", episode_id(F.col("episode"))), MEMBERS)
+def _tables(engine: Engine, found: Found, subgraphs: pa.Table, lines: Lines) -> dict[str, DataFrame | pa.Table]:
+    """The tables of a run. What ended before the window has taught what is usual; it is not told again."""
+    rows = found._asdict() | {"subgraphs": subgraphs}
+    del rows["engine"]
+    episodes, hits, features = (
+        engine.query(f"SELECT * FROM {name} SEMI JOIN subgraphs USING (subgraph_id)", rows)
+        for name in ("episodes", "motif_hits", "features")
+    )
+    rows["episodes"] = episodes
+    members = f"""
+        SELECT bin_keys.*, subgraph_id, role, {episode_id("episode")} AS episode_id
+        FROM bin_keys JOIN episodes USING (episode)
+        """
+    return {
+        "alerts": lines.alerts,
+        "subgraphs": subgraphs,
+        "members": lines.members(engine.query(members, rows)),
+        **draw_network(engine, episodes)._asdict(),
+        "motif_hits": hits,
+        "cuts": engine.query("SELECT * FROM cuts SEMI JOIN episodes ON src = episode", rows),
+        "rejected": lines.rejected,
+        "features": features,
+        "episodes": episodes,
+    }

@@ -1,49 +1,93 @@
-"""What a run of the line knows and leaves: its knobs, its result, and how stages are run one after the other."""
+"""What a run leaves: its result, and the stages that it went through."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pyspark import StorageLevel
+import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from alertgraph_spark.balance import Balance
-from alertgraph_spark.graph import CROSSOVER_LINKS
 
 OnStage = Callable[[str, int, float], None]
 """Told of each stage: name, rows, seconds."""
 
 
-@dataclass(frozen=True)
-class Knobs:
-    """What an operator may turn: see `conf/README.md` for meaning and range of each."""
+@dataclass
+class Done:
+    """A stage that ran: its name, its rows, its seconds, and how many rows were left out for a limit."""
 
-    budget_per_day: int = 1
-    warm_up_hours: float = 24
-    episode_gap_seconds: int = 300
-    chronic_share: float = 0.2
-    session_gap_seconds: float = 600
-    pivot_gap_minutes: float = 30
-    max_gap_hours: float = 336
-    coincidence: float = 0.3
-    max_sessions: int = 80
-    chance_links: float = 12
-    show_exceedance: float = 1.0
-    engine: str = "auto"
-    driver_max_links: int = 5_000_000
-    crossover_links: int = CROSSOVER_LINKS
+    stage: str
+    rows: int = 0
+    seconds: float = 0.0
+    left_out: int = 0
+
+
+class Stages:
+    """The stages of a run, each with its rows and its own seconds, told to a listener as they end."""
+
+    def __init__(self, on_stage: OnStage = lambda stage, rows, seconds: None) -> None:
+        """Tell `on_stage`."""
+        self.done: list[Done] = []
+        self._on_stage = on_stage
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[Done]:
+        """Time a stage; the block sets `rows`."""
+        begin = time.perf_counter()
+        done = Done(stage)
+        yield done
+        done.seconds = time.perf_counter() - begin
+        self._tell(done)
+
+    @property
+    def table(self) -> pa.Table:
+        """The stages that have ended, as a worker gives them back; one row is one stage."""
+        return pa.Table.from_pylist([vars(done) for done in self.done])
+
+    def add(self, of_workers: pa.Table) -> None:
+        """Note the stages that workers ran, each with the sum of what it took and gave on all of them."""
+        total: dict[str, Done] = {}
+        for row in of_workers.to_pylist():
+            done = total.setdefault(row["stage"], Done(row["stage"]))
+            done.rows, done.seconds = done.rows + row["rows"], done.seconds + row["seconds"]
+            done.left_out += row["left_out"]
+        for done in total.values():
+            self._tell(done)
+
+    def _tell(self, done: Done) -> None:
+        self.done.append(done)
+        self._on_stage(done.stage, done.rows, round(done.seconds, 3))
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds by stage, in order."""
+        return {done.stage: round(done.seconds, 3) for done in self.done}
+
+    def rows(self, stage: str) -> int:
+        """The rows of a stage that has ended."""
+        return sum(done.rows for done in self.done if done.stage == stage)
+
+    @property
+    def left_out(self) -> int:
+        """How many links were left out for a limit."""
+        return sum(done.left_out for done in self.done)
 
 
 @dataclass
 class Ranking:
-    """What a run found: tables by name, counts that balance, the engine that was taken, and seconds a stage."""
+    """What a run found: tables by name, counts that balance, the engine that was taken, and seconds a stage.
 
-    tables: dict[str, DataFrame] = field(default_factory=dict)
-    balance: Balance = field(default_factory=Balance)
-    engine: str = ""
-    seconds: dict[str, float] = field(default_factory=dict)
+    Small tables are Arrow tables; those of alert size are frames over lines that are held until `release`.
+    """
+
+    balance: Balance
+    engine: str
+    seconds: dict[str, float]
+    tables: dict[str, DataFrame | pa.Table] = field(default_factory=dict)
     _held: list[DataFrame] = field(default_factory=list)
 
     @property
@@ -51,45 +95,14 @@ class Ranking:
         """What became of the lines, and how much was found in them."""
         return self.balance.counts
 
+    def arrow(self, name: str) -> pa.Table:
+        """One of the small tables."""
+        table = self.tables[name]
+        if not isinstance(table, pa.Table):
+            raise TypeError(f"{name} is a frame, since it has the size of the alerts")
+        return table
+
     def release(self) -> None:
         """Give back what was persisted; call it when the tables have been saved."""
         while self._held:
             self._held.pop().unpersist()
-
-
-class Line:
-    """Runs stages: materialises a stage's frame, counts it, times it and tells the listener.
-
-    The small frames after the fold are checkpointed, not cached: a cache keeps its plan, plans of nested caches repeat each
-    other, and by the sixth stage Spark spends minutes on printing them. Without a checkpoint folder the checkpoint is local:
-    lost with an executor, and the run is then repeated.
-    """
-
-    def __init__(self, ranking: Ranking, on_stage: OnStage) -> None:
-        """Run for `ranking`, and tell `on_stage`."""
-        self.ranking = ranking
-        self.on_stage = on_stage
-
-    def hold(self, frame: DataFrame) -> DataFrame:
-        """Keep what is used more than once until the tables have been saved."""
-        held = frame.persist(StorageLevel.MEMORY_AND_DISK)
-        self.ranking._held.append(held)
-        return held
-
-    def cut(self, frame: DataFrame) -> DataFrame:
-        """Checkpoint a frame: its rows stay, its plan does not."""
-        has_folder = frame.sparkSession.sparkContext.getCheckpointDir() is not None
-        return frame.checkpoint() if has_folder else frame.localCheckpoint()
-
-    def run(self, stage: str, frame: DataFrame) -> tuple[DataFrame, int]:
-        """Make a stage's frame; return it cut, and its rows."""
-        begin = time.perf_counter()
-        cut = self.cut(frame)
-        rows = cut.count()
-        self.done(stage, rows, begin)
-        return cut, rows
-
-    def done(self, stage: str, rows: int, begin: float) -> None:
-        """Note a stage that began at `begin`, and tell the listener."""
-        self.ranking.seconds[stage] = round(time.perf_counter() - begin, 3)
-        self.on_stage(stage, rows, self.ranking.seconds[stage])

@@ -13,9 +13,10 @@ import pyarrow as pa
 from alertgraph_spark import __version__
 from alertgraph_spark.embedded import Engine, arrow_schema
 from alertgraph_spark.io.safe_csv import csv_text
+from alertgraph_spark.parameters import RankingParameters
 from alertgraph_spark.ranking import Ranking
 from alertgraph_spark.schemas import RUNS
-from alertgraph_spark.scoring import TERMS, scorer_weights
+from alertgraph_spark.score import TERMS, scorer_weights
 
 _CSV_COLUMNS = ("rank", "subgraph_id", "site", "score", "is_shown", "first_seen", "last_seen", "n_alerts", "summary")
 
@@ -97,7 +98,7 @@ def tracked_run(
             **{f"seconds_{stage}": s for stage, s in record["seconds"].items()},
         },
         "files": {"run.json": json.dumps(record, indent=2, default=str), "top_subgraphs.csv": _csv(top)},
-        "weights": dict(scorer_weights()),
+        "weights": dict(scorer_weights(RankingParameters(**settings["ranking"]))),
         "examples": examples,
     }
 

@@ -21,6 +21,7 @@ from alertgraph_spark.hosts import (
     is_ingestion_endpoint,
     is_storage_account,
 )
+from alertgraph_spark.parameters import RankingParameters
 from alertgraph_spark.principal import Principal, conflicts, principal_of
 from alertgraph_spark.secret import REFERENCE, REFERENCE_WORDS
 
@@ -101,31 +102,6 @@ class Graph:
     driver_max_links: int = key("links that the driver holds; the rest is left out", 5_000_000, within="[1, 100000000]")
     crossover_links: int = key("links above which `auto` takes graphframes", 1_000_000, within="[0, 100000000]")
     jars: tuple[str, ...] = key("GraphFrames jar files, where the platform brings none", ())
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """What is linked, what is noise and how much is shown."""
-
-    budget_per_day: int = key("subgraphs shown a site and day", 1, within="[1, 1000]")
-    warm_up_hours: float = key("history that a site needs before anything of it is shown", 24.0, within="[0, 8760]")
-    episode_gap_seconds: int = key("pause that ends an episode", 300, within="(0, 86400]")
-    chronic_share: float = key("share of past hours from which a type is everyday noise", 0.20, within="(0, 1]")
-    session_gap_seconds: float = key("pause that ends a session of a host", 600.0, within="(0, 86400]")
-    pivot_gap_minutes: float = key("longest wait between reaching a host and acting from it", 30.0, within="(0, 10080]")
-    max_gap_hours: float = key("longest gap that any link may bridge", 336.0, within="(0, 8760]")
-    coincidence: float = key("other episodes expected in the gap of a patient link, at most", 0.3, within="(0, 1]")
-    max_sessions: int = key(
-        "size cap of a subgraph, a session counting once; above it a day's weakest links go", 80, within="[2, 100000]"
-    )
-    chance_links: float = key(
-        "links of such chance expected in a subgraph, at most: a larger one needs surer links",
-        12.0,
-        within="(0, 100000]",
-    )
-    show_exceedance: float = key(
-        "rate a day of earlier subgraphs that scored as high, at most, to be shown", 1.0, within="(0, 1000]"
-    )
 
 
 @dataclass(frozen=True)
@@ -212,7 +188,7 @@ class Settings:
     assets: str | None = key("CSV of known assets, looked up like a format", None)
     maintenance: str | None = key("CSV of announced maintenance windows, looked up like a format", None)
     graph: Graph = field(default_factory=Graph)
-    ranking: Ranking = field(default_factory=Ranking)
+    ranking: RankingParameters = field(default_factory=RankingParameters)
     tracking: Tracking = field(default_factory=Tracking)
     post: Post = field(default_factory=Post)
     spark: Spark = field(default_factory=Spark)

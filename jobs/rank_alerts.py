@@ -21,6 +21,7 @@ from alertgraph_spark import principal
 from alertgraph_spark.cli import Console, arguments, check_posted, exit_code, posted_words, remarks
 from alertgraph_spark.config import load_settings
 from alertgraph_spark.export_layout import window_of
+from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.io import (
     assets,
     blob_mirror,
@@ -34,7 +35,6 @@ from alertgraph_spark.io import (
 )
 from alertgraph_spark.io.secrets import resolve
 from alertgraph_spark.pipeline import rank_subgraphs
-from alertgraph_spark.ranking import Knobs
 from alertgraph_spark.report import TABLES, write_or_say
 from alertgraph_spark.run_record import first_subgraphs, run_record, run_table, tracked_run
 from alertgraph_spark.settings import Settings
@@ -67,8 +67,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = results.make_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
     if args.compile:
         compiled.make_room(spark, args.compile)
-    engine = {key: value for key, value in asdict(settings.graph).items() if key != "jars"}
-    knobs = Knobs(**asdict(settings.ranking), **engine)
 
     def on_stage(stage: str, rows: int, seconds: float) -> None:
         console.on_stage(stage, rows, seconds)
@@ -76,9 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             tracker.open()  # the stages after it are short and leave a core idle
 
     told_since = start - timedelta(hours=settings.export.look_back_hours)
-    ranking = rank_subgraphs(
-        raw, formats, start, end, assets=known, windows=planned, knobs=knobs, told_since=told_since, on_stage=on_stage
-    )
+    graph = GraphOptions(settings.graph.engine, settings.graph.driver_max_links, settings.graph.crossover_links)
+    method: dict[str, Any] = {"assets": known, "windows": planned, "parameters": settings.ranking, "graph": graph}
+    ranking = rank_subgraphs(raw, formats, start, end, **method, told_since=told_since, on_stage=on_stage)
     with console.stage("save"):
         results.save_tables(ranking.tables, folder)
         saved = results.read_tables(folder, LOOKED_AT)

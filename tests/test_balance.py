@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from pyspark.sql import SparkSession
+from typing import Any
+
+import pyarrow as pa
 
 from alertgraph_spark.balance import count_lines
 
-LINES = [
-    # number, table, status, reason, unknown, entities left out
-    (1, "Ids_CL", "alert", None, [], 0),
-    (2, "Ids_CL", "alert", None, ["tactic: Theft"], 7),
-    (3, "Ids_CL", "history", None, [], 9),
-    (4, "Ids_CL", "rejected", "torn line", [], 0),
-    (5, "Edr_CL", "history", None, [], 0),
-    (6, "Edr_CL", "history", None, [], 0),
-    (7, "Edr_CL", "out_of_window", None, [], 0),  # after the window: it says nothing of now
-    (8, "Mail_CL", "rejected", "torn line", [], 0),
-    (9, "Mail_CL", "rejected", "no TimeGenerated", [], 0),
+# table, status, reason, lines, unknown words, entities left out, bins
+GROUPS: list[tuple[Any, ...]] = [
+    ("Ids_CL", "alert", None, 1, 0, 0, 1),
+    ("Ids_CL", "repeat of alert", None, 1, 1, 7, 1),
+    ("Ids_CL", "history", None, 1, 0, 9, 1),
+    ("Ids_CL", "rejected", "torn line", 1, 0, 0, 1),
+    ("Edr_CL", "history", None, 1, 0, 0, 1),
+    ("Edr_CL", "repeat of history", None, 1, 0, 0, 1),
+    ("Edr_CL", "out_of_window", None, 1, 0, 0, 1),  # after the window: it says nothing of now
+    ("Mail_CL", "rejected", "torn line", 1, 3, 0, 1),
+    ("Mail_CL", "rejected", "no TimeGenerated", 1, 0, 0, 1),
 ]
+NAMES = ["table", "status", "reason", "n_alerts", "n_unknown", "n_left_out", "n_bins"]
 
 
-def test_lines_are_counted_by_what_became_of_them_and_by_table(spark: SparkSession) -> None:
-    lines = spark.createDataFrame(
-        LINES, "row long, table string, status string, reason string, unknown array<string>, n_left_out int"
-    )
-    repeats = spark.createDataFrame([(2, "alert"), (6, "history")], "row long, status string")
+def test_lines_are_counted_by_what_became_of_them_and_by_table() -> None:
+    groups = pa.Table.from_pylist([dict(zip(NAMES, row, strict=True)) for row in GROUPS])
 
-    found = count_lines(lines, repeats, ["Ids_CL", "Edr_CL", "Mail_CL", "Dns_CL"])
+    found = count_lines(groups, ["Ids_CL", "Edr_CL", "Mail_CL", "Dns_CL"])
 
     assert found.counts == {
         **{"rows_read": 9, "alerts": 1, "duplicates": 1, "out_of_window": 4, "rejected": 3, "history": 2},
@@ -34,6 +34,14 @@ def test_lines_are_counted_by_what_became_of_them_and_by_table(spark: SparkSessi
         **{"rows_Ids_CL": 3, "rows_Edr_CL": 0, "rows_Mail_CL": 2, "rows_Dns_CL": 0},
     }
     assert found.rejected_by_reason == {"no TimeGenerated": 1, "torn line": 2}, "one reason, two tables"
-    assert found.unknown_words == {"tactic: Theft": 1}
+    assert found.n_unknown == 1, "what a refused line says is not asked"
+    assert found.n_bins == 3, "those of alerts and of history; a repeat makes none"
     # Edr_CL spoke before the window and is silent now; Dns_CL never spoke; Mail_CL speaks, though nothing of it is usable.
     assert found.silent == {"Edr_CL": 3 - 1, "Dns_CL": 0}
+
+
+def test_torn_lines_that_are_still_being_written_are_told_apart() -> None:
+    found = count_lines(pa.Table.from_pylist([dict(zip(NAMES, row, strict=True)) for row in GROUPS]))
+    found.tell_unfinished(2)
+    assert sorted(found.rejected_by_reason.values()) == [1, 2]
+    assert "torn line" not in found.rejected_by_reason

@@ -17,9 +17,9 @@ import alertgraph_spark
 from alertgraph_spark.config import load_settings
 from alertgraph_spark.config_keys import all_keys, keys_table
 from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.principal import Principal
-from alertgraph_spark.ranking import Knobs
-from alertgraph_spark.settings import Graph, Ranking, Settings
+from alertgraph_spark.settings import Graph, Settings
 
 PACKAGE = Path(alertgraph_spark.__file__).parent
 CONF = PACKAGE.parent / "conf"
@@ -124,16 +124,8 @@ RANGES: list[tuple[str, list[float], list[float]]] = [
     ("graph.driver_max_links", [1, 100_000_000], [0, 100_000_001]),
     ("graph.crossover_links", [0, 100_000_000], [-1, 100_000_001]),
     ("ranking.budget_per_day", [1, 1000], [0, 1001]),
-    ("ranking.warm_up_hours", [0, 8760], [-1, 8761]),
-    ("ranking.episode_gap_seconds", [1, 86400], [0, 86401]),
     ("ranking.chronic_share", [0.001, 1], [0, 1.001]),
-    ("ranking.session_gap_seconds", [0.5, 86400], [0, 86401]),
-    ("ranking.pivot_gap_minutes", [0.5, 10080], [0, 10081]),
-    ("ranking.max_gap_hours", [0.5, 8760], [0, 8761]),
-    ("ranking.coincidence", [0.01, 1], [0, 1.01]),
-    ("ranking.max_sessions", [2, 100_000], [1, 100_001]),
-    ("ranking.chance_links", [0.1, 100_000], [0, 100_001]),
-    ("ranking.show_exceedance", [0.01, 1000], [0, 1001]),
+    ("ranking.planned_weight", [-1000, 1000], [-1000.1, 1000.1]),
 ]
 
 
@@ -148,8 +140,30 @@ def test_bounds(tmp_path: Path, key: str, inside: list[float], outside: list[flo
         assert f"--set {key}: found " in refusal(file, f"{key}={wrong}")
 
 
-def test_every_key_with_bounds_is_tested_at_them() -> None:
-    assert {name for name, key in all_keys(Settings) if key.rule.within} == {key for key, _, _ in RANGES}
+NUMBERS = {name: key for name, key in all_keys(Settings) if key.rule.within}
+
+
+def test_every_key_of_a_section_that_is_no_number_of_the_method_is_tested_at_its_bounds() -> None:
+    assert {name for name in NUMBERS if not name.startswith("ranking.")} == {
+        key for key, _, _ in RANGES if not key.startswith("ranking.")
+    }
+
+
+def bounds(within: str) -> tuple[float, float]:
+    low, high = within[1:-1].split(",")
+    return float(low), float(high)
+
+
+@pytest.mark.parametrize("name", [name for name in NUMBERS if name.startswith("ranking.")])
+def test_every_number_of_the_method_is_held_to_its_range(name: str) -> None:
+    """As text such as `(0, 1]` says it: a bracket lets the bound in, a parenthesis does not; the default lies inside."""
+    key = NUMBERS[name]
+    low, high = bounds(key.rule.within)
+    assert low <= key.default <= high
+    assert key.rule.allows(key.default)
+    assert [key.rule.allows(bound) for bound in (low, high)] == [key.rule.within[0] == "[", key.rule.within[-1] == "]"]
+    assert not key.rule.allows(low - 0.001)
+    assert not key.rule.allows(high + 0.001)
 
 
 @pytest.mark.parametrize(
@@ -577,4 +591,4 @@ def test_settings_load_without_spark_and_out_of_a_zip(tmp_path: Path) -> None:
 
 def test_the_analysis_by_itself_has_the_defaults_of_the_file() -> None:
     graph = {key: value for key, value in asdict(Graph()).items() if key != "jars"}
-    assert asdict(Knobs()) == asdict(Ranking()) | graph
+    assert asdict(GraphOptions()) == graph

@@ -15,8 +15,8 @@ from random_graphs import GRAPHS, LITTLE, MATCHES, SIZES, Loops, edge_table, exp
 
 from alertgraph_spark.embedded import Engine
 from alertgraph_spark.errors import ConfigError, GraphEngineError, GraphInvariantError
-from alertgraph_spark.graph_engines.in_process import _smallest_members, find_components, find_matches
-from alertgraph_spark.graph_engines.pattern import read_pattern
+from alertgraph_spark.graph.in_process import _smallest_members, find_components, find_matches
+from alertgraph_spark.graph.pattern import read_pattern
 
 # Drawn once, read by most tests:
 #

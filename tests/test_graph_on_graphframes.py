@@ -19,8 +19,8 @@ from test_match_motifs import told_graph
 
 from alertgraph_spark.embedded import Engine
 from alertgraph_spark.errors import ConfigError, GraphEngineError, GraphInvariantError, SchemaError
-from alertgraph_spark.graph_engines import choice, in_process, on_graphframes
-from alertgraph_spark.graph_engines.choice import choose_engine
+from alertgraph_spark.graph import choice, in_process, on_graphframes
+from alertgraph_spark.graph.choice import choose_engine
 from alertgraph_spark.match import match_motifs
 from alertgraph_spark.match.records import FACTS, LINK_FACTS, MOTIFS, Motif
 
@@ -176,7 +176,7 @@ def test_auto_takes_this_process_up_to_the_crossover(
 ) -> None:
     for module in (choice, on_graphframes):
         monkeypatch.setattr(module, "graphframes_available", lambda _: is_installed)
-    with caplog.at_level(logging.INFO, logger="alertgraph_spark.graph_engines.choice"):
+    with caplog.at_level(logging.INFO, logger="alertgraph_spark.graph.choice"):
         assert choose_engine("auto", n_links, spark) == engine
     assert caplog.messages == [f"graph engine {engine} for {n_links:,} links: {reason}"]
 

@@ -501,10 +501,10 @@ RANDOM_SITES = [random_site(seed) for seed in range(24)]
 # --- one call for all -----------------------------------------------------------------------------------------------
 
 
-def linked_of(rows: Iterable[Row]) -> pa.Table:
+def linked_of(rows: Iterable[Row], **parameters: Any) -> pa.Table:
     """The links through entities; those by time are tested with the sessions."""
     with Engine() as engine:
-        links = link_episodes(engine, episode_table(rows), RankingParameters()).links
+        links = link_episodes(engine, episode_table(rows), RankingParameters(**parameters)).links
     assert links.schema == arrow_schema(LINKS)
     return links.filter(pc.not_equal(links["kind"], "coincidence"))
 
@@ -605,3 +605,53 @@ def test_accounts_of_equal_weight_are_told_apart_by_name() -> None:
         "plant", 1, *fresh("0 ws1/it logon", "5 fs1/it logon", accounts=["account:b", "account:c", "account:a"])
     )
     assert [link["entity"] for link in linked_of(rows).to_pylist()] == ["account:c"]
+
+
+# --- a flood of accounts --------------------------------------------------------------------------------------------
+
+P = RankingParameters()
+BESIDE = ("0 ws1/it -> fs1/it smb", "10 fs1/it -> dc1/it rdp", "12 nas/it x @c7 @meyer", "15 web/it y @meyer")
+
+
+def flood(n: int, n_accounts: int) -> list[Row]:
+    """Two-ended alerts within five minutes, each between two hosts of its own and of as many accounts by chance."""
+    chance = random.Random(n)
+    accounts = [f"account:c{i}" for i in range(1000)]
+    return [
+        told(f"{5 * i / n} a{i}/it -> b{i}/it x{i}", accounts=chance.sample(accounts, n_accounts), **FRESH)
+        for i in range(n)
+    ]
+
+
+def test_a_flood_of_accounts_makes_no_more_links_than_a_line_of_alerts_can() -> None:
+    """Each alert names sixty of a thousand accounts: nearly every pair of them has one in common."""
+    rows = [*story("flooded", 1, *flood(300, 60)), *story("beside", 1001, *fresh(*BESIDE))]
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in linked_of(rows).to_pylist():
+        found[row["site"]].append(row)
+    by_episode: dict[int, int] = defaultdict(int)
+    for row in found["flooded"]:
+        by_episode[row["dst"]] += 1
+    assert set(by_episode.values()) <= set(range(1, P.most_by_account + 1))
+    assert len(by_episode) > 250, "those that come first have few before them, all others their share"
+    alone = linked_of(story("beside", 1001, *fresh(*BESIDE))).to_pylist()
+    assert sorted(found["beside"], key=by_ends) == sorted(alone, key=by_ends)
+    assert len(alone) == 2
+
+
+def test_of_many_by_account_the_strongest_stay() -> None:
+    # Ten alerts name an account each that the last one names too; all but one a moment ago, that one an hour ago.
+    before = [
+        told(f"{0 if i == 0 else 58 + i / 10} h{i}/it x{i}", accounts=[f"account:c{i}"], **FRESH) for i in range(10)
+    ]
+    last = told("60 pc/it y", accounts=[f"account:c{i}" for i in range(10)], **FRESH)
+    found = linked_of(story("plant", 1, *before, last), coincidence=1.0).to_pylist()
+    assert sorted(map(by_ends, found)) == [(n, 11) for n in range(2, 11)]
+
+
+@pytest.mark.parametrize("n_an_hour", [P.busy_account, 2 * P.busy_account])
+def test_an_account_that_is_everywhere_is_no_glue(n_an_hour: int) -> None:
+    # Each on a host of its own; from the second on an episode is linked, from the 61st of the hour on no more.
+    rows = [told(f"{59 * i / n_an_hour} h{i}/it x{i}", accounts=["account:svc"], **FRESH) for i in range(n_an_hour)]
+    found = linked_of(story("plant", 1, *rows)).to_pylist()
+    assert len({row["dst"] for row in found}) == P.busy_account - 1

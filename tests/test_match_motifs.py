@@ -22,7 +22,7 @@ from incident import Row, story, told
 from alertgraph_spark.connect import connect_episodes
 from alertgraph_spark.embedded import Engine
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.graph_engines.pattern import read_pattern
+from alertgraph_spark.graph.pattern import read_pattern
 from alertgraph_spark.link import link_episodes
 from alertgraph_spark.match import find_paths, match_motifs
 from alertgraph_spark.match.records import FACTS, LINK_FACTS, MOTIFS, Motif

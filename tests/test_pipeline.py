@@ -12,13 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 import pytest
-from incident import at
-from pyspark.sql import Row, SparkSession
+from exported import raw_tables
+from incident import DAY, at
+from pyspark.sql import SparkSession
 
+from alertgraph_spark import pipeline
+from alertgraph_spark.embedded import conform_arrow
+from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.pipeline import rank_subgraphs
-from alertgraph_spark.ranking import Knobs, Ranking
+from alertgraph_spark.ranking import OnStage, Ranking
+from alertgraph_spark.schemas import RESULTS
 from alertgraph_spark.source_format import Format
+
+Row = dict[str, Any]
 
 MIDNIGHT = 1440  # minutes of a day, and from `incident.DAY` to the beginning of the window
 
@@ -148,19 +156,33 @@ class Found:
         return sorted(m["item_id"] for m in self.tables["members"][site] if m["subgraph_id"] == wanted)
 
 
-def run(spark: SparkSession, rows: list[RawRow], told_since: datetime | None = None) -> Found:
+def silent(stage: str, rows: int, seconds: float) -> None:
+    """Nobody listens."""
+
+
+def rows_of(ranking: Ranking, name: str) -> list[Row]:
+    table = ranking.tables[name]
+    return table.to_pylist() if isinstance(table, pa.Table) else [row.asDict(True) for row in table.collect()]
+
+
+def run(
+    spark: SparkSession, rows: list[RawRow], told_since: datetime | None = None, on_stage: OnStage = silent
+) -> Found:
     raw = {"Edr_CL": spark.createDataFrame([tuple(row.values()) for row in rows], RAW)}
     window = at(MIDNIGHT), at(3 * MIDNIGHT)
-    ranking = rank_subgraphs(raw, {"Edr_CL": FORMAT}, *window, knobs=Knobs(engine="driver"), told_since=told_since)
+    asked: dict[str, Any] = {"graph": GraphOptions("driver"), "told_since": told_since, "on_stage": on_stage}
+    ranking = rank_subgraphs(raw, {"Edr_CL": FORMAT}, *window, **asked)
     tables: dict[str, dict[str, list[Row]]] = {}
     for name in ("subgraphs", "members", "nodes", "edges", "features", "episodes", "rejected"):
         by_site: dict[str, list[Row]] = {site: [] for site in SITES}
-        for row in ranking.tables[name].collect():
+        for row in rows_of(ranking, name):
             by_site[row["site"]].append(row)
         tables[name] = {site: sorted(found, key=str) for site, found in by_site.items()}
-    hits = ranking.tables["motif_hits"].collect()
+    hits = rows_of(ranking, "motif_hits")
     sites = {s["subgraph_id"]: site for site, found in tables["subgraphs"].items() for s in found}
-    tables["motif_hits"] = {site: sorted((h for h in hits if sites[h[0]] == site), key=str) for site in SITES}
+    tables["motif_hits"] = {
+        site: sorted((h for h in hits if sites[h["subgraph_id"]] == site), key=str) for site in SITES
+    }
     ranking.release()
     return Found(ranking, tables)
 
@@ -176,7 +198,7 @@ def other(spark: SparkSession) -> Found:
 
 
 def facts(rows: list[Row], *without: str) -> list[dict[str, Any]]:
-    return sorted(({k: v for k, v in row.asDict(True).items() if k not in without} for row in rows), key=str)
+    return sorted(({k: v for k, v in row.items() if k not in without} for row in rows), key=str)
 
 
 # --- what is found --------------------------------------------------------------------------------------------------
@@ -353,3 +375,74 @@ def test_history_teaches_which_hosts_speak(usual: Found, other: Found) -> None:
     # Without day 0 it is hour 8 of a site that has not heard of it: -ln(1 - 1/11) = 0.0953, 2.351 nats.
     assert quiet(other) == pytest.approx(2.3507, abs=1e-4)
     assert quiet(usual) == pytest.approx(2.8330, abs=1e-4)
+
+
+def test_an_attack_that_two_products_name_differently_is_one_subgraph(spark: SparkSession) -> None:
+    """The sensor names hosts, the firewall addresses. One row with both joins them; without it they stay apart."""
+    both = Format(
+        name="both",
+        path="both.yaml",
+        reads=("Name", "From", "FromIp", "To", "ToIp"),
+        columns={"name": "Name", "severity": "'0.6'"},
+        source={"host": "From", "ip": "FromIp"},
+        target={"host": "To", "ip": "ToIp"},
+    )
+    story: list[dict[str, str]] = [
+        {"TimeGenerated": "2026-03-02T10:00:00Z", "Name": "office starts a shell", "To": "ws-17", "ToIp": "10.1.0.17"},
+        {"TimeGenerated": "2026-03-02T10:11:00Z", "Name": "smb sweep", "FromIp": "10.1.0.17", "To": "fs01"},
+    ]
+    rows = [{**row, "site": "told", "_ItemId": f"told-{n}"} for n, row in enumerate(story)]
+    rows += [{**row, "site": "untold", "ToIp": "", "_ItemId": f"untold-{n}"} for n, row in enumerate(story)]
+
+    ranking = rank_subgraphs(raw_tables(spark, rows, both.reads), {"Alerts_CL": both}, DAY, at(24 * 60))
+    found: dict[str, set[str]] = {}
+    for member in rows_of(ranking, "members"):
+        found.setdefault(member["subgraph_id"], set()).add(member["item_id"])
+    edges = [row for row in rows_of(ranking, "edges") if row["site"] == "told" and row["names"][0] == "smb sweep"]
+    ranking.release()
+
+    assert sorted(map(sorted, found.values())) == [["told-0", "told-1"], ["untold-0"], ["untold-1"]]
+    assert [(edge["source"], edge["target"]) for edge in edges] == [("host:ws-17", "host:fs01")]
+
+
+# --- who ranks ------------------------------------------------------------------------------------------------------
+
+
+def test_the_workers_give_the_rows_of_this_process(
+    spark: SparkSession, usual: Found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "WORKER_BINS", 1)
+    stages: list[tuple[str, int]] = []
+    found = run(spark, [row for site in SITES for row in plant(site)], on_stage=lambda *done: stages.append(done[:2]))
+
+    assert found.tables == usual.tables
+    assert found.ranking.counts == usual.ranking.counts
+    assert found.ranking.balance == usual.ranking.balance
+    counts = found.ranking.counts
+    # Each stage is told once, with the rows of all sites.
+    assert [stage for stage, _ in stages] == list(usual.ranking.seconds)
+    assert {"link": counts["links"], "score": counts["subgraphs"]}.items() <= dict(stages).items()
+
+
+def test_a_run_takes_few_spark_jobs(spark: SparkSession) -> None:
+    """Counted, not timed: what is small never comes back to Spark, and each line is parsed once."""
+    tracker = spark.sparkContext.statusTracker()
+    spark.sparkContext.setJobGroup("counted", "one run")
+    ranking = run(spark, plant("cut")).ranking
+    spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+
+    jobs = tracker.getJobIdsForGroup("counted")
+    assert 3 <= len(jobs) <= 12
+    assert ranking.seconds.keys() == {
+        *("normalise", "fold", "link", "connect", "match", "describe", "score", "explain"),
+    }
+
+
+def test_a_window_without_a_line_has_every_table(spark: SparkSession) -> None:
+    ranking = run(spark, []).ranking
+    assert ranking.counts["rows_read"] == ranking.counts["subgraphs"] == 0
+    assert set(ranking.tables) == {table.name for table in RESULTS} | {"alerts", "episodes"}
+    for table in RESULTS:
+        found = ranking.tables[table.name]
+        if isinstance(found, pa.Table):
+            assert conform_arrow(found, table).num_rows == 0

@@ -22,8 +22,9 @@ from alertgraph_spark.config_keys import keys_table
 from alertgraph_spark.io.assets import HEADER
 from alertgraph_spark.io.format_files import load_format
 from alertgraph_spark.match.records import MOTIFS
+from alertgraph_spark.parameters import RankingParameters
 from alertgraph_spark.schemas import FEATURES, RESULTS, SUBGRAPHS
-from alertgraph_spark.scoring import HALF_SCORE, TERMS
+from alertgraph_spark.score import TERMS
 from alertgraph_spark.settings import Settings
 
 REPO = Path(__file__).parent.parent
@@ -158,8 +159,10 @@ def test_keys_are_as_the_code_declares_them() -> None:
 def test_terms_are_those_of_the_score() -> None:
     meaning = {column.name: column.meaning for column in FEATURES.columns}
 
-    assert table("term") == [[f"`{t.name}`", f"{t.weight:g}", f"`{t.column}`: {meaning[t.column]}"] for t in TERMS]
-    assert f"`score = z / (z + {HALF_SCORE:g})`" in TEXT
+    p = RankingParameters()
+
+    assert table("term") == [[f"`{t.name}`", f"{t.weight(p):g}", f"`{t.column}`: {meaning[t.column]}"] for t in TERMS]
+    assert f"`score = z / (z + {p.half_score:g})`" in TEXT
 
 
 def test_the_asset_list_has_the_header_that_is_read() -> None:

@@ -15,8 +15,9 @@ mlflow = pytest.importorskip("mlflow")
 pytest.importorskip("sqlalchemy")  # mlflow-skinny has no store of its own
 
 from alertgraph_spark.io import tracking  # noqa: E402  # after the skips
+from alertgraph_spark.parameters import RankingParameters  # noqa: E402
 from alertgraph_spark.schemas import FEATURES, SUBGRAPHS  # noqa: E402
-from alertgraph_spark.scoring import scorer_weights  # noqa: E402
+from alertgraph_spark.score import scorer_weights  # noqa: E402
 
 REPO = Path(__file__).parent.parent
 
@@ -142,5 +143,5 @@ def test_what_attackers_wrote_runs_nowhere(run: list[str], tmp_path: Path, capsy
 
 
 def test_the_columns_that_it_takes_are_those_that_a_run_saves() -> None:
-    assert {term["column"] for term in scorer_weights()["terms"]} <= set(FEATURES.names)
+    assert {term["column"] for term in scorer_weights(RankingParameters())["terms"]} <= set(FEATURES.names)
     assert {"subgraph_id", "score"} <= set(SUBGRAPHS.names)

@@ -395,7 +395,8 @@ def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
 
     def kept_rank(raw: Mapping[str, DataFrame], *arguments: Any, **named: Any) -> Any:
         ranking = rank(raw, *arguments, **named)
-        frames.update({**{f"raw {table}": frame for table, frame in raw.items()}, **ranking.tables})
+        frames.update({f"raw {table}": frame for table, frame in raw.items()})
+        frames.update({name: table for name, table in ranking.tables.items() if isinstance(table, DataFrame)})
         for frame in frames.values():
             watched.add("plan", plan(frame))
         return ranking

@@ -17,7 +17,7 @@ from alertgraph_spark.connect.groups import (
 )
 from alertgraph_spark.connect.subgraphs import check_invariant, divide_links, with_heard_hours, with_subgraph
 from alertgraph_spark.embedded import Engine
-from alertgraph_spark.graph_engines.in_process import MAX_LINKS, find_components
+from alertgraph_spark.graph.in_process import MAX_LINKS, find_components
 from alertgraph_spark.parameters import RankingParameters
 
 
@@ -41,12 +41,13 @@ class Linked(Protocol):
 
 class Connected(NamedTuple):
     """The `episodes` with `subgraph_id`, `is_linked`, `role` and `heard_hours`; the `links` that were kept (`schemas.LINKS`),
-    those by which strong groups absorb among them; and the `cuts` (`schemas.CUTS`).
+    those by which strong groups absorb among them; the `cuts` (`schemas.CUTS`); and how many links the limit left out.
     """
 
     episodes: pa.Table
     links: pa.Table
     cuts: pa.Table
+    n_left_out: int = 0
 
 
 def connect_episodes(
@@ -65,12 +66,13 @@ def connect_episodes(
     components
         Finds connected components; another graph engine may answer.
     max_links
-        Links of what is too large or too doubtful and is taken apart, at most.
+        Links of what is too large or too doubtful and is taken apart, at most; of more, the weakest of the largest are left
+        out.
 
     Raises
     ------
     GraphEngineError
-        If the graph is too large for `components`, or for `max_links`.
+        If the graph is too large for `components`.
     GraphInvariantError
         If a link that is kept joins two subgraphs: a defect of the graph engine.
 
@@ -80,17 +82,17 @@ def connect_episodes(
     refused, unless both ends have met.
     """
     pairs = session_links(engine, linked.links, linked.episodes)
-    groups, refused = find_groups(engine, pairs, p, components, max_links)
+    groups, refused, n_left_out = find_groups(engine, pairs, p, components, max_links)
     cores = with_component(linked.episodes, groups)
     absorbing = absorb_sessions(engine, cores, linked.sessions, p)
-    whole = unite_groups(engine, cores, absorbing, p, max_links)
+    whole, n_apart = unite_groups(engine, cores, absorbing, p, max_links)
     asked = pa.concat_tables([refused, absorbing.select(["src", "dst"]).cast(refused.schema)])
     links = pa.concat_tables([linked.links, absorbing.select(linked.links.column_names).cast(linked.links.schema)])
     kept, cuts = divide_links(engine, links, linked.episodes, still_apart(engine, whole, asked))
     named = with_subgraph(engine, whole.append_column("core", cores["component"]), absorbing.select(["core"]), p)
     episodes = with_heard_hours(engine, named)
     check_invariant(engine, kept, episodes)
-    return Connected(episodes, kept, cuts)
+    return Connected(episodes, kept, cuts, n_left_out + n_apart)
 
 
 __all__ = ["Connected", "connect_episodes"]

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from alertgraph_spark.connect.merge import merge_components
 from alertgraph_spark.embedded import Engine
-from alertgraph_spark.errors import GraphEngineError
+from alertgraph_spark.limit import keep_fairly
 from alertgraph_spark.parameters import RankingParameters
 from alertgraph_spark.rates import DAY
 
@@ -25,10 +25,20 @@ its component, out."""
 
 
 class Grouped(NamedTuple):
-    """The `groups`, one row a linked session (`id`, `component`), and the links `refused`, one row a pair (`src`, `dst`)."""
+    """The `groups`, one row a linked session (`id`, `component`); the links `refused`, one row a pair (`src`, `dst`), those
+    that were left out for the limit among them; and how many of these there are.
+    """
 
     groups: pa.Table
     refused: pa.Table
+    n_left_out: int
+
+
+class United(NamedTuple):
+    """The `episodes` with `component` of the whole, and how many links were left out for the limit."""
+
+    episodes: pa.Table
+    n_left_out: int
 
 
 def session_links(engine: Engine, links: pa.Table, episodes: pa.Table) -> pa.Table:
@@ -79,12 +89,7 @@ def find_groups(
         the surer a link must be, and two small ones may still meet after days. Where each session finds one by chance alone,
         what is unrelated hangs together without end (Erdős and Rényi, On the evolution of random graphs, 1960).
     max_links
-        Links of groups that are taken apart, at most.
-
-    Raises
-    ------
-    GraphEngineError
-        If there are more than `max_links`.
+        Links of groups that are taken apart, at most: of the largest groups the weakest are left out.
     """
     vertices = engine.query("SELECT DISTINCT unnest([src, dst]) AS id FROM pairs ORDER BY id", {"pairs": pairs})
     found = components(vertices, pairs.select(["src", "dst"])).sort_by("id")
@@ -96,63 +101,58 @@ def find_groups(
             SELECT component FROM inside JOIN sized USING (component) GROUP BY component, size
             HAVING size > {p.max_sessions} OR size * max(chance) > {p.chance_links!r}::DOUBLE
         )
-        SELECT merge_round, src, dst, weight, chance FROM inside SEMI JOIN judged USING (component)
+        SELECT merge_round, src, dst, weight, chance, component FROM inside SEMI JOIN judged USING (component)
         """,
         {"found": found, "pairs": pairs},
     )
-    _refuse_too_many(doubtful, p, max_links)
-    parts, refused = merge_components(doubtful, p.max_sessions, p.chance_links)
-    return Grouped(_renamed(found, found["id"], parts), refused)
+    held = keep_fairly(engine, doubtful, max_links, "component", "weight DESC, src, dst")
+    merged = merge_components(held.rows, p.max_sessions, p.chance_links)
+    if not held.n_left_out:
+        return Grouped(_renamed(found, found["id"], merged.parts), merged.refused, 0)
+    # A session all of whose links were left out is by itself.
+    alone = engine.query(
+        "SELECT DISTINCT id, id AS component FROM (SELECT unnest([src, dst]) AS id FROM doubtful) ORDER BY id",
+        {"doubtful": doubtful},
+    )
+    parts = _renamed(_renamed(found, found["id"], alone), found["id"], merged.parts)
+    return Grouped(parts, doubtful.select(["src", "dst"]), held.n_left_out)
 
 
-def unite_groups(engine: Engine, episodes: pa.Table, links: pa.Table, p: RankingParameters, max_links: int) -> pa.Table:
+def unite_groups(engine: Engine, episodes: pa.Table, links: pa.Table, p: RankingParameters, max_links: int) -> United:
     """Unite groups along links between their sessions that are not left to chance, strongest first.
 
     Parameters
     ----------
     episodes
-        One row is one episode with its `session` and `component`.
+        One row is one episode with its `site`, `session` and `component`.
     links
         One row is one link (`src`, `dst`, `weight`) between two sessions: those by which strong groups absorb, at most one a
         session of a host.
-
-    Returns
-    -------
-    pa.Table
-        The episodes, those of a group that was united with `component` of the whole.
-
-    Raises
-    ------
-    GraphEngineError
-        If the links are more than `max_links`.
+    max_links
+        Links, at most: of the sites with most the weakest are left out.
     """
     between = engine.query(
         """
         WITH sized AS (SELECT component, count(DISTINCT session) AS size FROM episodes GROUP BY component),
-        parts AS (SELECT DISTINCT session, component, size FROM episodes JOIN sized USING (component))
+        parts AS (SELECT DISTINCT site, session, component, size FROM episodes JOIN sized USING (component))
         SELECT a.component AS src, b.component AS dst, weight, 0 AS merge_round, 0::DOUBLE AS chance,
-            a.size AS src_size, b.size AS dst_size
+            a.size AS src_size, b.size AS dst_size, a.site AS site
         FROM links JOIN parts AS a ON a.session = src JOIN parts AS b ON b.session = dst
         WHERE a.component <> b.component
         """,
-        {"episodes": episodes.select(["session", "component"]), "links": links.select(["src", "dst", "weight"])},
+        {
+            "episodes": episodes.select(["site", "session", "component"]),
+            "links": links.select(["src", "dst", "weight"]),
+        },
     )
-    _refuse_too_many(between, p, max_links)
+    between, n_left_out = keep_fairly(engine, between, max_links, "site", "weight DESC, src, dst")
     sizes = {
         part: size
         for end in ("src", "dst")
         for part, size in zip(between[end].to_pylist(), between[f"{end}_size"].to_pylist(), strict=True)
     }
     whole, _ = merge_components(between, p.max_sessions, 0, sizes)
-    return _renamed(episodes, episodes["component"], whole)
-
-
-def _refuse_too_many(links: pa.Table, p: RankingParameters, max_links: int) -> None:
-    if len(links) > max_links:
-        raise GraphEngineError(
-            f"subgraphs above {p.max_sessions:,} sessions, or held by chance, have more than {max_links:,} links: too many"
-            " to cut in one process. Raise graph.driver_max_links, or ranking.max_sessions, or lower ranking.coincidence"
-        )
+    return United(_renamed(episodes, episodes["component"], whole), n_left_out)
 
 
 def with_component(episodes: pa.Table, groups: pa.Table) -> pa.Table:

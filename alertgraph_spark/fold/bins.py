@@ -8,9 +8,10 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from alertgraph_spark.columns import hour_of
+from alertgraph_spark.balance import AGAIN
 from alertgraph_spark.fold.episodes import MOST_ACCOUNTS
 from alertgraph_spark.interim_schemas import BIN_KEY, BINS
+from alertgraph_spark.rates import HOUR
 
 _MEASURES = ("accounts", "started_at", "ended_at", "n_alerts", "severity")
 _SHARED = tuple(name for name in BINS.names if name not in _MEASURES)
@@ -50,9 +51,9 @@ def fold_lines(lines: DataFrame, repeats: DataFrame) -> DataFrame:
     def of_alerts(name: str) -> Column:
         return F.when(is_seen, F.col(name)).alias(name)
 
-    status = F.when(F.col("is_repeat"), F.concat(F.lit("repeat of "), "status")).otherwise(F.col("status"))
+    status = F.when(F.col("is_repeat"), F.concat(F.lit(AGAIN), "status")).otherwise(F.col("status"))
     # A host is named for an hour: bins longer than that are parted.
-    hour = F.when(is_seen & (F.size("named") > 0), hour_of(F.unix_micros("observed_at")))
+    hour = F.when(is_seen & (F.size("named") > 0), F.floor(F.unix_micros("observed_at") / HOUR))
     return (
         marked.withColumns({"own_status": status, "named_hour": hour, "is_seen": is_seen})
         .groupBy("table", F.col("own_status").alias("status"), "reason", "named_hour", *map(of_alerts, _SHARED))

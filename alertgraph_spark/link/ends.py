@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from alertgraph_spark.link.earlier import Flags, Ids, number_rows
 from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.rates import HOUR, micros
 from alertgraph_spark.roles import acts_as_planned
 
 MINUTES, SECONDS = 60, 3600
@@ -108,7 +109,9 @@ def link_kinds(episodes: pa.Table, p: RankingParameters) -> Iterator[LinkKind]:
         return (Asked(ends, ends),), ends, tuple(column.take(pa.array(order)) for column in columns)
 
     n_accounts = pc.fill_null(pc.list_value_length(episodes["accounts"]), 0).to_numpy()
-    by_account = alike(np.repeat(every, n_accounts), pc.list_flatten(episodes["accounts"]))
+    naming, accounts = np.repeat(every, n_accounts), pc.list_flatten(episodes["accounts"])
+    is_quiet = ~_is_busy(episodes, naming, accounts, p.busy_account)
+    by_account = alike(naming[is_quiet], accounts.filter(pa.array(is_quiet)))
     yield LinkKind("account", p.account_weight, session_hours, *by_account)
 
     two_ends, at = episodes.filter(pa.array(has_source)), every[has_source]
@@ -117,3 +120,13 @@ def link_kinds(episodes: pa.Table, p: RankingParameters) -> Iterator[LinkKind]:
 
     by_type = alike(at, two_ends["source_entity"], two_ends["source"], two_ends["name"])
     yield LinkKind("same_source", p.source_weight, session_hours / 2, *by_type, " ! ", is_patient=False)
+
+
+def _is_busy(episodes: pa.Table, at: Ids, names: pa.ChunkedArray, most: int) -> Flags:
+    """Whether more than `most` episodes of a site named a name in the hour before one that does (`at`, its place in time)."""
+    key = number_rows(episodes["site"].take(pa.array(at)), names)
+    order = np.argsort(key, kind="stable")
+    key, t0 = key[order], micros(episodes["started_at"])[at[order]]
+    is_busy = np.zeros(len(at), dtype=bool)
+    is_busy[order[most:]] = (key[most:] == key[:-most]) & (t0[most:] - t0[:-most] <= HOUR)
+    return is_busy

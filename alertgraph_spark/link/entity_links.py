@@ -81,10 +81,14 @@ def find_links(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa.T
     from the nearest arrival within the gap that is always allowed. An episode that a pivot as surprising explains within
     that gap is linked to no older one. For each episode and kind the `p.nearest_links` nearest are tried, for a pivot as many
     of those at least as surprising and of those at least as severe. O(n log n) for each whole nat of surprise.
+
+    The number of links is linear in that of episodes, whatever they say: by accounts alone an episode has at most
+    `p.most_by_account`, the strongest, and an account that more than `p.busy_account` episodes named in the hour before links
+    nothing.
     """
     line = _timeline(episodes, p)
     linked = [_linked(line, kind, p) for kind in link_kinds(episodes, p)]
-    return _by_pair(engine, episodes, pa.concat_tables(linked))
+    return _by_pair(engine, episodes, pa.concat_tables(linked), p)
 
 
 def _timeline(episodes: pa.Table, p: RankingParameters) -> Timeline:
@@ -203,17 +207,24 @@ def _entity(kind: LinkKind, key: Ids) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(*parts, kind.between, null_handling="skip")
 
 
-def _by_pair(engine: Engine, episodes: pa.Table, linked: pa.Table) -> pa.Table:
+def _by_pair(engine: Engine, episodes: pa.Table, linked: pa.Table, p: RankingParameters) -> pa.Table:
     """One row a pair. Where several kinds hold, the most telling names the link, the strongest weighs it, the least of chance
     speaks for it.
     """
     pairs = engine.query(
-        """
-        SELECT earlier, later, max(strength) AS weight, min(chance) AS chance, arg_max(
-            {'kind': kind, 'entity': entity, 'gap_minutes': gap_minutes},
-            {'kind_weight': kind_weight, 'strength': strength, 'kind': kind, 'entity': entity}
-        ) AS named
-        FROM linked GROUP BY earlier, later ORDER BY later, earlier
+        f"""
+        WITH pairs AS (
+            SELECT earlier, later, max(strength) AS weight, min(chance) AS chance, arg_max(
+                {{'kind': kind, 'entity': entity, 'gap_minutes': gap_minutes}},
+                {{'kind_weight': kind_weight, 'strength': strength, 'kind': kind, 'entity': entity}}
+            ) AS named
+            FROM linked GROUP BY earlier, later
+        )
+        SELECT * FROM pairs
+        QUALIFY named.kind <> 'account' OR row_number() OVER (
+            PARTITION BY later, named.kind = 'account' ORDER BY weight DESC, earlier DESC
+        ) <= {p.most_by_account}
+        ORDER BY later, earlier
         """,
         {"linked": linked},
     )

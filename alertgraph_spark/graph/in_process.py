@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from alertgraph_spark.embedded import Engine
 from alertgraph_spark.errors import ConfigError, GraphEngineError, GraphInvariantError
-from alertgraph_spark.graph_engines.pattern import read_pattern
+from alertgraph_spark.graph.pattern import read_pattern
 
 MAX_LINKS = 5_000_000
 """Links above which components are refused, about 200 bytes of memory each."""
