@@ -76,14 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     told_since = start - timedelta(hours=settings.export.look_back_hours)
     graph = GraphOptions(settings.graph.engine, settings.graph.driver_max_links, settings.graph.crossover_links)
     method: dict[str, Any] = {"assets": known, "windows": planned, "parameters": settings.ranking, "graph": graph}
-    ranking = rank_subgraphs(raw, formats, start, end, **method, told_since=told_since, on_stage=on_stage)
-    with console.stage("save"):
-        results.save_tables(ranking.tables, folder)
-        saved = results.read_tables(folder, LOOKED_AT)
     copies = {}
-    if args.compile:
-        with console.stage("compile"):
-            copies = {"compiled": compiled.write_compiled(ranking.tables["alerts"], args.compile)}
+    with session.tuned(spark, export.bytes_of(raw.values()), settings.spark.conf):
+        ranking = rank_subgraphs(raw, formats, start, end, **method, told_since=told_since, on_stage=on_stage)
+        with console.stage("save"):
+            results.save_tables(ranking.tables, folder)
+            saved = results.read_tables(folder, LOOKED_AT)
+        if args.compile:
+            with console.stage("compile"):
+                copies = {"compiled": compiled.write_compiled(ranking.tables["alerts"], args.compile)}
     top = first_subgraphs(saved["subgraphs"], console.ROWS)
     record = run_record(run_id, settings.digest, (start, end), ranking, spark.version) | copies
     results.save_run(folder, record)
