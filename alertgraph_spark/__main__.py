@@ -11,28 +11,25 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
-from alertgraph_spark.alerts import normalise_alerts
+from alertgraph_spark.access import session
 from alertgraph_spark.clean_text import printed
-from alertgraph_spark.cli import exit_code
-from alertgraph_spark.compare import COMPARED, compare_runs, comparison_text
+from alertgraph_spark.commands import samples
+from alertgraph_spark.commands.cli import exit_code
+from alertgraph_spark.commands.format_check import check_rows, lines_of
+from alertgraph_spark.commands.format_report import columns_text, rows_text, samples_text, summary_text
+from alertgraph_spark.commands.trial import check_samples, laid_out, told_as_the_formats
+from alertgraph_spark.config import format_files
+from alertgraph_spark.config.shipped import shipped_formats
 from alertgraph_spark.errors import ConfigError, ResultsError
-from alertgraph_spark.format_check import check_rows, lines_of, sample_differences
-from alertgraph_spark.format_report import columns_text, rows_text, samples_text, summary_text
-from alertgraph_spark.io import export, format_files, results, samples, session
-from alertgraph_spark.report import NAME, NO_BOKEH, TABLES, write_report
-from alertgraph_spark.shipped import shipped_formats
-from alertgraph_spark.source_format import Format
+from alertgraph_spark.publish import results
+from alertgraph_spark.publish.compare import COMPARED, compare_runs, comparison_text
+from alertgraph_spark.publish.report import NAME, NO_BOKEH, TABLES, write_report
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -116,7 +113,7 @@ def check_format(args: argparse.Namespace) -> int:
     format_ = format_files.load_format(format_files.find_format(args.format))
     spark = _small_session()
     shape = samples.Shape(args.wrap, args.records)
-    with laid_out(spark, format_, args.sample, shape) as (sample, raw), _told_as_the_formats(spark, format_):
+    with laid_out(spark, format_, args.sample, shape) as (sample, raw), told_as_the_formats(spark, format_):
         check = check_rows(lines_of(raw, format_, shape.table, sample.received), args.rows)
         differences = check_samples(spark, format_)
     for line in _report_head(args, sample):
@@ -186,21 +183,6 @@ def _saved(folder: results.RunFolder, wanted: Mapping[str, Sequence[str]]) -> di
     return tables
 
 
-@contextmanager
-def _told_as_the_formats(spark: SparkSession, format_: Format) -> Iterator[None]:
-    """What Spark cannot compute over these rows (a cast, an index) is for the author of the format, without its stack."""
-    try:
-        spark.sparkContext.setLogLevel("OFF")
-        yield
-    except (PySparkException, Py4JJavaError) as error:
-        # Behind Spark's message of the job comes that of the task, then its stack.
-        job, _, task = str(error).partition("executor driver): ")
-        reason = (task or job).strip().splitlines()[0]
-        raise ConfigError(f"{format_.path}: an expression fails on these rows: {reason}") from error
-    finally:
-        spark.sparkContext.setLogLevel("ERROR")
-
-
 def _say(line: str) -> None:
     sys.stdout.write(printed(line) + "\n")
 
@@ -215,29 +197,6 @@ def _report_head(args: argparse.Namespace, sample: samples.Sample) -> Iterator[s
         yield f"          {sample.n_portal_times:,} times written as the portal does, taken as UTC"
     if sample.n_without_time:
         yield f"          {sample.n_without_time:,} without TimeGenerated, shown at the time that the format gives them"
-
-
-@contextmanager
-def laid_out(
-    spark: SparkSession, format_: Format, files: Sequence[Path], shape: samples.Shape
-) -> Iterator[tuple[samples.Sample, dict[str, DataFrame]]]:
-    """Lay files out as an export and read it as the job does; one row is one exported line. The copy is removed after."""
-    with TemporaryDirectory(prefix="alertgraph-") as root:
-        sample = samples.lay_out(files, format_.reads, Path(root), shape)
-        days = export.list_days(spark, Path(root).as_uri(), {shape.table: None})
-        end = samples.DAY + timedelta(days=1)
-        yield sample, export.read_export(spark, days, {shape.table: format_.reads}, samples.DAY, end)
-
-
-def check_samples(spark: SparkSession, format_: Format) -> list[list[str]]:
-    """Run a format's own samples; for each, what is not as it promises."""
-    if not format_.samples:
-        return []
-    with TemporaryDirectory(prefix="alertgraph-") as folder:
-        file = Path(folder) / "samples.jsonl"
-        samples.write_samples(file, format_.samples)
-        with laid_out(spark, format_, [file], samples.Shape("rows")) as (_, raw):
-            return sample_differences(normalise_alerts(raw, {samples.TABLE: format_}), format_.samples)
 
 
 def cli() -> None:

@@ -15,14 +15,19 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from alertgraph_spark.alerts import find_repeats, find_unfinished, normalise_alerts, rejected_lines, with_status
-from alertgraph_spark.arrow_frames import collect_arrow, frame_of
-from alertgraph_spark.balance import MOST_UNKNOWN, Balance, count_lines
+from alertgraph_spark.config.source_format import Asset, Format
 from alertgraph_spark.fold.bins import fold_lines, members_of, with_bin
-from alertgraph_spark.interim_schemas import BIN_KEY, BINS
-from alertgraph_spark.schemas import MEMBERS, TORN
-from alertgraph_spark.source_format import Asset, Format
-from alertgraph_spark.table import conform
+from alertgraph_spark.normalise.alerts import (
+    find_repeats,
+    find_unfinished,
+    normalise_alerts,
+    rejected_lines,
+    with_status,
+)
+from alertgraph_spark.normalise.balance import MOST_UNKNOWN, Balance, count_lines
+from alertgraph_spark.tables.frames import collect_arrow, conform, frame_of
+from alertgraph_spark.tables.interim_schemas import BIN_KEY, BINS
+from alertgraph_spark.tables.schemas import MEMBERS, TORN
 
 _TYPES = {column.name: column.type for column in BINS.columns}
 _BIN_KEY_DDL = ", ".join(f"`{name}` {_TYPES[name]}" for name in BIN_KEY)

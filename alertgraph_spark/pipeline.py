@@ -14,27 +14,27 @@ from typing import NamedTuple
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from alertgraph_spark.arrow_frames import collect_arrow
+from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.config.source_format import Asset, Format, MaintenanceWindow
 from alertgraph_spark.connect import connect_episodes
 from alertgraph_spark.describe import describe_subgraphs
-from alertgraph_spark.embedded import Engine, conform_arrow, episode_id
 from alertgraph_spark.explain import Inputs, draw_network, explain_subgraphs
 from alertgraph_spark.explain.sentences import MAX_IDS
 from alertgraph_spark.fold import fold_episodes
 from alertgraph_spark.graph.choice import Answers, GraphOptions
-from alertgraph_spark.interim_schemas import BINS
-from alertgraph_spark.limit import links_of_sites
+from alertgraph_spark.graph.limit import links_of_sites
 from alertgraph_spark.lines import Lines, read_lines
 from alertgraph_spark.link import link_episodes
-from alertgraph_spark.maintenance import calendar_of
 from alertgraph_spark.match import find_paths, match_motifs
 from alertgraph_spark.match.records import CHAINS, MOTIFS
-from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.normalise.maintenance import calendar_of
 from alertgraph_spark.ranking import OnStage, Ranking, Stages
 from alertgraph_spark.score import count_crowded, score_subgraphs, with_score
 from alertgraph_spark.score import rank_subgraphs as rank_over_sites
 from alertgraph_spark.sites import WORKER_BINS, rank_on_workers
-from alertgraph_spark.source_format import Asset, Format, MaintenanceWindow
+from alertgraph_spark.tables.embedded import Engine, conform_arrow, episode_id
+from alertgraph_spark.tables.frames import collect_arrow
+from alertgraph_spark.tables.interim_schemas import BINS
 
 
 class Found(NamedTuple):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from alertgraph_spark.balance import Balance
+from alertgraph_spark.normalise.balance import Balance
 
 OnStage = Callable[[str, int, float], None]
 """Told of each stage: name, rows, seconds."""

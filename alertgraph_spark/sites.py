@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
-from alertgraph_spark.arrow_frames import collect_arrow
+from alertgraph_spark.tables.frames import collect_arrow
 
 Tables = Mapping[str, pa.Table]
 

@@ -26,11 +26,11 @@ from typing import Any, NamedTuple
 REPO = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPO / "examples"))  # the examples are no part of the wheel
 
-from alertgraph_spark.io.log_analytics.rows import RowEncoder  # noqa: E402 - beside the line above
-from alertgraph_spark.io.log_analytics.sender import Sender  # noqa: E402
-from alertgraph_spark.io.log_analytics.streams import STREAMS  # noqa: E402
-from alertgraph_spark.io.log_analytics.transport import ingestion_url  # noqa: E402
-from alertgraph_spark.secret import Secret  # noqa: E402
+from alertgraph_spark.access.secret import Secret  # noqa: E402
+from alertgraph_spark.publish.log_analytics.rows import RowEncoder  # noqa: E402 - beside the line above
+from alertgraph_spark.publish.log_analytics.sender import Sender  # noqa: E402
+from alertgraph_spark.publish.log_analytics.streams import STREAMS  # noqa: E402
+from alertgraph_spark.publish.log_analytics.transport import ingestion_url  # noqa: E402
 
 TOKEN = "of-an-emulator"
 NODES = STREAMS[1]

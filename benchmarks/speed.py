@@ -64,10 +64,12 @@ def bare_scan(lake: str, master: str, driver_memory: str) -> None:
 
 def read_and_normalise(lake: str, sources: Sequence[str], master: str, driver_memory: str) -> None:
     """The first two stages of the job, and a count by status that forces them."""
-    from alertgraph_spark.alerts import normalise_alerts, with_status  # noqa: PLC0415  # only this child needs it
-    from alertgraph_spark.config import load_settings  # noqa: PLC0415
-    from alertgraph_spark.export_layout import window_of  # noqa: PLC0415
-    from alertgraph_spark.io import export, format_files, session  # noqa: PLC0415
+    from alertgraph_spark.access import session  # noqa: PLC0415
+    from alertgraph_spark.config import format_files  # noqa: PLC0415
+    from alertgraph_spark.config.loading import load_settings  # noqa: PLC0415
+    from alertgraph_spark.normalise.alerts import normalise_alerts, with_status  # noqa: PLC0415  # only this child needs it
+    from alertgraph_spark.read import export  # noqa: PLC0415
+    from alertgraph_spark.read.export_layout import window_of  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(write_config(Path(folder), Path(lake), sources), ())

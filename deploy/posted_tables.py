@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from alertgraph_spark.io.log_analytics.streams import RUN_COLUMNS, STREAMS, Stream, stream_declarations
+from alertgraph_spark.publish.log_analytics.streams import RUN_COLUMNS, STREAMS, Stream, stream_declarations
 
 Resource = dict[str, Any]
 

@@ -16,12 +16,12 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from alertgraph_spark import __main__ as command
-from alertgraph_spark.format_functions import FUNCTIONS
-from alertgraph_spark.io import format_files
-from alertgraph_spark.io.format_files import find_format, load_format
+from alertgraph_spark.config import format_files
+from alertgraph_spark.config.format_files import find_format, load_format
+from alertgraph_spark.config.shipped import shipped_formats
+from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.match.records import FACTS, LINK_FACTS, MOTIFS, Motif
-from alertgraph_spark.shipped import shipped_formats
-from alertgraph_spark.source_format import Format
+from alertgraph_spark.normalise.format_functions import FUNCTIONS
 
 DOCS = Path(__file__).resolve().parent
 REPO = DOCS.parent

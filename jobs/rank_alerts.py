@@ -17,28 +17,20 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from alertgraph_spark import principal
-from alertgraph_spark.cli import Console, arguments, check_posted, exit_code, posted_words, remarks
-from alertgraph_spark.config import load_settings
-from alertgraph_spark.export_layout import window_of
+from alertgraph_spark.access import principal, session
+from alertgraph_spark.access.secrets import resolve
+from alertgraph_spark.commands.cli import Console, arguments, check_posted, exit_code, posted_words, remarks
+from alertgraph_spark.config import format_files
+from alertgraph_spark.config.loading import load_settings
+from alertgraph_spark.config.settings import Settings
+from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.graph.choice import GraphOptions
-from alertgraph_spark.io import (
-    assets,
-    blob_mirror,
-    compiled,
-    export,
-    format_files,
-    log_analytics,
-    results,
-    session,
-    tracking,
-)
-from alertgraph_spark.io.secrets import resolve
 from alertgraph_spark.pipeline import rank_subgraphs
-from alertgraph_spark.report import TABLES, write_or_say
-from alertgraph_spark.run_record import first_subgraphs, run_record, run_table, tracked_run
-from alertgraph_spark.settings import Settings
-from alertgraph_spark.source_format import Format
+from alertgraph_spark.publish import compiled, log_analytics, results, tracking
+from alertgraph_spark.publish.report import TABLES, write_or_say
+from alertgraph_spark.publish.run_record import first_subgraphs, run_record, run_table, tracked_run
+from alertgraph_spark.read import assets, blob_mirror, export
+from alertgraph_spark.read.export_layout import window_of
 
 APP = "alertgraph-spark"
 

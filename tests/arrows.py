@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import arrow_schema, arrow_type
-from alertgraph_spark.interim_schemas import BINS
-from alertgraph_spark.schemas import EPISODES, LINKS
-from alertgraph_spark.table import Table
+from alertgraph_spark.tables.embedded import arrow_schema, arrow_type
+from alertgraph_spark.tables.interim_schemas import BINS
+from alertgraph_spark.tables.schemas import EPISODES, LINKS
+from alertgraph_spark.tables.table import Table
 
 Row = Mapping[str, Any]
 

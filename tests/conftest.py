@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 from wants import pytest_terminal_summary
 
-from alertgraph_spark.io.session import find_java
+from alertgraph_spark.access.session import find_java
 
 __all__ = ["pytest_terminal_summary"]  # for pytest to find it
 

@@ -41,13 +41,13 @@ sys.path.insert(0, str(REPO / "examples"))  # the examples are no part of the wh
 from emulator.faults import FAULTS, KILLS, Fault, FaultPlan  # noqa: E402 - needs the line above
 from emulator.server import DCR_ID, LogsIngestionEmulator  # noqa: E402 - the same
 
-from alertgraph_spark.io.log_analytics.credentials import EnvironmentToken  # noqa: E402
-from alertgraph_spark.io.log_analytics.ledger import Ledger, PostCounts, TablePlan  # noqa: E402
-from alertgraph_spark.io.log_analytics.rate import RateLimiter  # noqa: E402
-from alertgraph_spark.io.log_analytics.rows import RowEncoder  # noqa: E402
-from alertgraph_spark.io.log_analytics.sender import Sender  # noqa: E402
-from alertgraph_spark.io.log_analytics.streams import STREAMS, Stream  # noqa: E402
-from alertgraph_spark.io.log_analytics.transport import ingestion_url  # noqa: E402
+from alertgraph_spark.publish.log_analytics.credentials import EnvironmentToken  # noqa: E402
+from alertgraph_spark.publish.log_analytics.ledger import Ledger, PostCounts, TablePlan  # noqa: E402
+from alertgraph_spark.publish.log_analytics.rate import RateLimiter  # noqa: E402
+from alertgraph_spark.publish.log_analytics.rows import RowEncoder  # noqa: E402
+from alertgraph_spark.publish.log_analytics.sender import Sender  # noqa: E402
+from alertgraph_spark.publish.log_analytics.streams import STREAMS, Stream  # noqa: E402
+from alertgraph_spark.publish.log_analytics.transport import ingestion_url  # noqa: E402
 
 TOKEN_VARIABLE = "ALERTGRAPH_TEST_FAULTS_TOKEN"
 TOKEN = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_hex(16))
@@ -316,7 +316,7 @@ SPARK_RUN = "20261124T050000-00000000"
 
 
 def spark_session() -> Any:
-    from alertgraph_spark.io.session import start_session  # noqa: PLC0415 - the other posters need no Spark
+    from alertgraph_spark.access.session import start_session  # noqa: PLC0415 - the other posters need no Spark
 
     few = {"spark.sql.shuffle.partitions": "2", "spark.ui.enabled": "false", "spark.log.level": "OFF"}
     return start_session("alertgraph-faults", jars=(), master="local[2]", driver_memory="1g", conf=few)
@@ -326,8 +326,8 @@ def save_run(folder: Path) -> None:
     """Save a run as the job does, with rows in two of its tables."""
     from arrows import table_of  # noqa: PLC0415 - the other posters need no Arrow
 
-    from alertgraph_spark.io.results import LocalFolder, save_tables  # noqa: PLC0415 - as above
-    from alertgraph_spark.schemas import RESULTS  # noqa: PLC0415
+    from alertgraph_spark.publish.results import LocalFolder, save_tables  # noqa: PLC0415 - as above
+    from alertgraph_spark.tables.schemas import RESULTS  # noqa: PLC0415
 
     saved = saved_rows(random.Random(0), SPARK_ROWS)
     save_tables({t.name: table_of(t, saved.get(t.name, [])) for t in RESULTS}, LocalFolder(str(folder)))
@@ -337,9 +337,9 @@ def post_with_spark(place: Path, url: str) -> int:
     """Be a driver that posts a saved run from its executors, as `--post-only` does."""
     from arrows import table_of  # noqa: PLC0415 - as above
 
-    from alertgraph_spark.io import results  # noqa: PLC0415
-    from alertgraph_spark.io.log_analytics import POSTED, post_results  # noqa: PLC0415
-    from alertgraph_spark.schemas import RUNS  # noqa: PLC0415
+    from alertgraph_spark.publish import results  # noqa: PLC0415
+    from alertgraph_spark.publish.log_analytics import POSTED, post_results  # noqa: PLC0415
+    from alertgraph_spark.tables.schemas import RUNS  # noqa: PLC0415
 
     spark = spark_session()
     folder = results.open_folder(str(place), spark)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from alertgraph_spark.schemas import EPISODES
+from alertgraph_spark.tables.schemas import EPISODES
 
 DAY = datetime(2026, 3, 2, tzinfo=timezone.utc)
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from alertgraph_spark.io.log_analytics.streams import RUN_COLUMNS, STREAMS
+from alertgraph_spark.publish.log_analytics.streams import RUN_COLUMNS, STREAMS
 
 REPO = Path(__file__).parent.parent
 sys.path.insert(0, str(REPO / "deploy"))  # a folder of scripts, no part of the wheel

@@ -14,7 +14,9 @@ from exported import raw_tables
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.alerts import (
+from alertgraph_spark.clean_text import NAME_LIMIT, clean
+from alertgraph_spark.config.source_format import Asset, Format
+from alertgraph_spark.normalise.alerts import (
     LINE_LIMIT,
     find_repeats,
     find_unfinished,
@@ -22,9 +24,7 @@ from alertgraph_spark.alerts import (
     rejected_lines,
     with_status,
 )
-from alertgraph_spark.clean_text import NAME_LIMIT, clean
-from alertgraph_spark.schemas import REJECTED, TORN, UNFINISHED
-from alertgraph_spark.source_format import Asset, Format
+from alertgraph_spark.tables.schemas import REJECTED, TORN, UNFINISHED
 
 PLAIN = Format(
     name="plain",

@@ -14,7 +14,7 @@ from kusto import TABLES, rule_yaml, texts
 from one_step import PUBLISHER, TEXT_LOGS
 from posted_tables import functions
 
-from alertgraph_spark.io.log_analytics.streams import STREAMS, check_declared
+from alertgraph_spark.publish.log_analytics.streams import STREAMS, check_declared
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 WORKSPACE = f"{GROUP}/providers/Microsoft.OperationalInsights/workspaces/soc-ws"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.io.assets import load_assets, load_maintenance
-from alertgraph_spark.source_format import Asset, MaintenanceWindow
+from alertgraph_spark.read.assets import load_assets, load_maintenance
 
 HEADER = "asset,name,zone,purdue_level,criticality,role"
 

@@ -18,11 +18,11 @@ from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.policies import RetryPolicy
 from azure.monitor.ingestion import LogsIngestionClient
 
-from alertgraph_spark.io.log_analytics.rate import RateLimiter
-from alertgraph_spark.io.log_analytics.rows import EncodedRow
-from alertgraph_spark.io.log_analytics.sender import Sender
-from alertgraph_spark.io.log_analytics.transport import ingestion_url
-from alertgraph_spark.secret import Secret
+from alertgraph_spark.access.secret import Secret
+from alertgraph_spark.publish.log_analytics.rate import RateLimiter
+from alertgraph_spark.publish.log_analytics.rows import EncodedRow
+from alertgraph_spark.publish.log_analytics.sender import Sender
+from alertgraph_spark.publish.log_analytics.transport import ingestion_url
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))  # the examples are no part of the wheel
 

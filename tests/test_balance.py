@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from alertgraph_spark.balance import count_lines
+from alertgraph_spark.normalise.balance import count_lines
 
 # table, status, reason, lines, unknown words, entities left out, bins
 GROUPS: list[tuple[Any, ...]] = [

@@ -20,12 +20,12 @@ from exported import put_lines, row_line, workspace
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from alertgraph_spark.access.secret import Secret
 from alertgraph_spark.errors import ConfigError, SourceError
-from alertgraph_spark.io.blob_mirror import Mirror, copies, mirror_export
-from alertgraph_spark.io.blob_mirror.account import Account, open_account
-from alertgraph_spark.io.blob_mirror.mirror import MANIFEST
-from alertgraph_spark.io.export import list_days, read_export
-from alertgraph_spark.secret import Secret
+from alertgraph_spark.read.blob_mirror import Mirror, copies, mirror_export
+from alertgraph_spark.read.blob_mirror.account import Account, open_account
+from alertgraph_spark.read.blob_mirror.mirror import MANIFEST
+from alertgraph_spark.read.export import list_days, read_export
 
 ALERTS, FLOWS = "SecurityAlert", "SuricataEve_CL"
 CONTAINER = "am-securityalert"
@@ -557,7 +557,7 @@ def test_what_was_fetched_before_a_failure_is_not_fetched_again(
             raise SourceError("export.root: gone dark")
         return whole(client, blob, file, known)
 
-    monkeypatch.setattr("alertgraph_spark.io.blob_mirror.mirror.fetch", fails_late)
+    monkeypatch.setattr("alertgraph_spark.read.blob_mirror.mirror.fetch", fails_late)
     with pytest.raises(SourceError, match="gone dark"):
         mirror_export(account, tmp_path, {ALERTS: None})
     monkeypatch.undo()

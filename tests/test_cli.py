@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alertgraph_spark.cli import Console, arguments, check_posted, exit_code, posted_words, remarks
+from alertgraph_spark.commands.cli import EDGES, Console, arguments, check_posted, exit_code, posted_words, remarks
 from alertgraph_spark.errors import (
     AlertGraphError,
     ConfigError,
@@ -20,10 +20,10 @@ from alertgraph_spark.errors import (
     SourceError,
     TrackingError,
 )
-from alertgraph_spark.io.log_analytics import PostCounts
+from alertgraph_spark.publish.log_analytics import PostCounts
 
 UTC = timezone.utc
-LOGGERS = ("alertgraph_spark", "alertgraph_spark.io", "py4j")
+LOGGERS = ("alertgraph_spark", *EDGES, "py4j")
 
 
 @pytest.fixture(autouse=True)

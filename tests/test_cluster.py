@@ -31,7 +31,7 @@ from faults import (
     watch_batches,
 )
 
-from alertgraph_spark.io.session import find_java
+from alertgraph_spark.access.session import find_java
 
 REPO = Path(__file__).parent.parent
 N_ROWS = 400
@@ -45,9 +45,9 @@ from pathlib import Path
 import pyarrow as pa
 from pyspark.sql import SparkSession
 import alertgraph_spark
-from alertgraph_spark.embedded import arrow_schema
-from alertgraph_spark.io.log_analytics import post_results
-from alertgraph_spark.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
+from alertgraph_spark.tables.embedded import arrow_schema
+from alertgraph_spark.publish.log_analytics import post_results
+from alertgraph_spark.tables.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
 
 assert ".zip" in alertgraph_spark.__file__, alertgraph_spark.__file__
 spark = SparkSession.builder.getOrCreate()

@@ -12,9 +12,9 @@ import pytest
 from arrows import table_of
 
 from alertgraph_spark import __main__ as command
-from alertgraph_spark.compare import compare_runs, comparison_text
-from alertgraph_spark.io import session
-from alertgraph_spark.schemas import MEMBERS, RESULTS, SUBGRAPHS
+from alertgraph_spark.access import session
+from alertgraph_spark.publish.compare import compare_runs, comparison_text
+from alertgraph_spark.tables.schemas import MEMBERS, RESULTS, SUBGRAPHS
 
 Row = dict[str, Any]
 

@@ -19,10 +19,10 @@ from exported import put_lines, row_line
 from pyspark.sql import DataFrame, SparkSession
 from test_job import JOB, write_config
 
-from alertgraph_spark.cli import exit_code
+from alertgraph_spark.commands.cli import exit_code
 from alertgraph_spark.errors import ResultsError
-from alertgraph_spark.io.compiled import files_of, make_room, write_compiled
-from alertgraph_spark.schemas import ALERTS
+from alertgraph_spark.publish.compiled import files_of, make_room, write_compiled
+from alertgraph_spark.tables.schemas import ALERTS
 
 REPO = Path(__file__).parent.parent
 EXAMPLE = REPO / "examples" / "compiled_with_pandas.py"

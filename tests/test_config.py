@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 import alertgraph_spark
-from alertgraph_spark.config import load_settings
-from alertgraph_spark.config_keys import all_keys, keys_table
+from alertgraph_spark.access.principal import Principal
+from alertgraph_spark.config.keys import all_keys, keys_table
+from alertgraph_spark.config.loading import load_settings
+from alertgraph_spark.config.settings import Graph, Settings
 from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.graph.choice import GraphOptions
-from alertgraph_spark.principal import Principal
-from alertgraph_spark.settings import Graph, Settings
 
 PACKAGE = Path(alertgraph_spark.__file__).parent
 CONF = PACKAGE.parent / "conf"
@@ -569,11 +569,11 @@ def test_what_only_looks_like_a_secret_is_allowed(tmp_path: Path, key: str, valu
 def test_settings_load_without_spark_and_out_of_a_zip(tmp_path: Path) -> None:
     archive = tmp_path / "alertgraph_spark.zip"
     with zipfile.ZipFile(archive, "w") as zipped:
-        for file in [*PACKAGE.glob("*.py"), *PACKAGE.glob("formats/*.yaml")]:
+        for file in [*PACKAGE.rglob("*.py"), *PACKAGE.glob("formats/*.yaml")]:
             zipped.write(file, Path("alertgraph_spark") / file.relative_to(PACKAGE))
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from alertgraph_spark import config\n"
+        "from alertgraph_spark.config import loading as config\n"
         "source = config.load_settings(sys.argv[2]).sources[0]\n"
         "assert '.zip' in config.__file__, config.__file__\n"
         "assert source.file.read_text(encoding='utf-8').strip(), source.file\n"

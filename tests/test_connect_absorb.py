@@ -9,11 +9,11 @@ import pytest
 from arrows import episode_table, table_of
 from incident import Row, at, told
 
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.connect.absorb import absorb_sessions, group_strengths
-from alertgraph_spark.embedded import Engine
-from alertgraph_spark.interim_schemas import SESSIONS
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.schemas import LINKS
+from alertgraph_spark.tables.embedded import Engine
+from alertgraph_spark.tables.interim_schemas import SESSIONS
+from alertgraph_spark.tables.schemas import LINKS
 
 RATE = 0.2
 

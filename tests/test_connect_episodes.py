@@ -12,12 +12,12 @@ import pytest
 from arrows import episode_table
 from incident import Row, story, told
 
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.connect import Connected, connect_episodes
-from alertgraph_spark.embedded import Engine, arrow_schema
 from alertgraph_spark.errors import GraphInvariantError
 from alertgraph_spark.link import Linked, link_episodes
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.schemas import CUTS, LINKS
+from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.schemas import CUTS, LINKS
 
 LOOSE = RankingParameters(max_sessions=100_000, chance_links=100_000.0)
 TIGHT = RankingParameters(max_sessions=6, chance_links=2.0)

@@ -7,10 +7,10 @@ import pytest
 from arrows import episode_table, link_table
 from incident import at, story
 
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.connect.groups import find_groups, session_links, still_apart, unite_groups
-from alertgraph_spark.embedded import Engine
 from alertgraph_spark.graph.in_process import find_components
-from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.tables.embedded import Engine
 
 Links = list[tuple[int, int, float]]
 

@@ -10,11 +10,11 @@ import pytest
 from arrows import episode_table, grouped_table, link_table
 from incident import Row, story, told
 
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.connect.subgraphs import check_invariant, divide_links, with_heard_hours, with_subgraph
-from alertgraph_spark.embedded import Engine, arrow_schema
 from alertgraph_spark.errors import GraphInvariantError
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.schemas import CUTS, LINKS
+from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.schemas import CUTS, LINKS
 
 CONNECTED = {"session": "bigint", "is_lone": "boolean", "component": "bigint", "core": "bigint"}
 

@@ -19,9 +19,9 @@ from pyspark.serializers import CloudPickleSerializer
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.io.log_analytics.datasource import LogAnalyticsSource
-from alertgraph_spark.io.log_analytics.rows import row_id
-from alertgraph_spark.schemas import NODES
+from alertgraph_spark.publish.log_analytics.datasource import LogAnalyticsSource
+from alertgraph_spark.publish.log_analytics.rows import row_id
+from alertgraph_spark.tables.schemas import NODES
 
 SAVED = saved_rows(random.Random(3), 300)
 WHEN = datetime.now(timezone.utc).replace(microsecond=0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from alertgraph_spark.io.log_analytics.streams import STREAMS, stream_declarations
+from alertgraph_spark.publish.log_analytics.streams import STREAMS, stream_declarations
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 sys.path.insert(0, str(DEPLOY))  # a folder of scripts, no part of the wheel

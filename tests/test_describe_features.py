@@ -10,11 +10,11 @@ import pytest
 from arrows import described_table, table_of
 from incident import Row, at, told
 
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.describe import describe_subgraphs
-from alertgraph_spark.embedded import Engine, arrow_schema
-from alertgraph_spark.interim_schemas import PATHS
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.schemas import FEATURES, MOTIF_HITS
+from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.interim_schemas import PATHS
+from alertgraph_spark.tables.schemas import FEATURES, MOTIF_HITS
 
 
 def of(subgraph: str, *episodes: Row, **columns: Any) -> list[Row]:

@@ -117,7 +117,7 @@ def test_the_zip_alone_runs_the_job_and_finds_its_data(dist: Path, tmp_path: Pat
     code = """
 import sys
 from importlib.metadata import entry_points, version
-from alertgraph_spark.shipped import shipped_file, shipped_formats
+from alertgraph_spark.config.shipped import shipped_file, shipped_formats
 import alertgraph_spark
 assert ".zip" in alertgraph_spark.__file__, alertgraph_spark.__file__
 assert version("alertgraph-spark") == alertgraph_spark.__version__

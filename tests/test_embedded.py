@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 import pyarrow as pa
 import pytest
 
-from alertgraph_spark.embedded import Engine, arrow_schema, arrow_type, conform_arrow
 from alertgraph_spark.errors import SchemaError
-from alertgraph_spark.schemas import LINKS, SUBGRAPHS
+from alertgraph_spark.tables.embedded import Engine, arrow_schema, arrow_type, conform_arrow
+from alertgraph_spark.tables.schemas import LINKS, SUBGRAPHS
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 

@@ -23,18 +23,18 @@ import pytest
 from arrows import table_of
 from pyspark.sql import DataFrame, SparkSession
 
+from alertgraph_spark.access.secret import Secret
 from alertgraph_spark.errors import ConfigError, PublishError, SchemaError
-from alertgraph_spark.io.log_analytics import PostCounts, frames, here, post_results, posting
-from alertgraph_spark.io.log_analytics.batches import MAX_BODY_BYTES, Receipt
-from alertgraph_spark.io.log_analytics.ledger import Ledger, MemoryFiles, TablePlan
-from alertgraph_spark.io.log_analytics.rows import RowEncoder, row_id
-from alertgraph_spark.io.log_analytics.streams import STREAMS, Stream
-from alertgraph_spark.io.log_analytics.tasks import Delivery, Edges, send_batches
-from alertgraph_spark.io.log_analytics.transport import Response, ingestion_url, post
-from alertgraph_spark.io.results import LocalFolder
-from alertgraph_spark.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
-from alertgraph_spark.secret import Secret
-from alertgraph_spark.table import table as declared
+from alertgraph_spark.publish.log_analytics import PostCounts, frames, here, post_results, posting
+from alertgraph_spark.publish.log_analytics.batches import MAX_BODY_BYTES, Receipt
+from alertgraph_spark.publish.log_analytics.ledger import Ledger, MemoryFiles, TablePlan
+from alertgraph_spark.publish.log_analytics.rows import RowEncoder, row_id
+from alertgraph_spark.publish.log_analytics.streams import STREAMS, Stream
+from alertgraph_spark.publish.log_analytics.tasks import Delivery, Edges, send_batches
+from alertgraph_spark.publish.log_analytics.transport import Response, ingestion_url, post
+from alertgraph_spark.publish.results import LocalFolder
+from alertgraph_spark.tables.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
+from alertgraph_spark.tables.table import table as declared
 
 EMULATOR = Path(__file__).parent.parent / "examples" / "emulator"
 sys.path.insert(0, str(EMULATOR.parent))  # the examples are no part of the wheel

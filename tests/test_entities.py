@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.entities import cidr_bounds, entity_key, ipv4_number, is_private, zone_of
+from alertgraph_spark.normalise.entities import cidr_bounds, entity_key, ipv4_number, is_private, zone_of
 
 # Kind, what a product writes, and the key; a near miss stands beside what it is near to.
 KEYS: list[tuple[str, str | None, str | None]] = [

@@ -11,16 +11,16 @@ import pytest
 from arrows import described_table, link_table
 from incident import Row, told
 
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.describe import describe_subgraphs
-from alertgraph_spark.embedded import Engine, arrow_schema
 from alertgraph_spark.explain import Inputs, counterfactual
 from alertgraph_spark.explain.counterfactual import with_counterfactual
 from alertgraph_spark.explain.sentences import MAX_IDS
 from alertgraph_spark.match import find_paths, match_motifs
 from alertgraph_spark.match.records import CHAINS
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.schemas import SUBGRAPHS
 from alertgraph_spark.score import score_subgraphs, with_score
+from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.schemas import SUBGRAPHS
 
 P = RankingParameters()
 

@@ -8,9 +8,9 @@ import pytest
 from arrows import grouped_table
 from incident import Row, at, told
 
-from alertgraph_spark.embedded import Engine, arrow_schema
 from alertgraph_spark.explain import Network, draw_network
-from alertgraph_spark.schemas import EDGES, EVIDENCE, NODES
+from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.schemas import EDGES, EVIDENCE, NODES
 
 MEYER, SVC = "account:corp\\meyer", "account:corp\\svc"
 ATTACK: list[Row] = [

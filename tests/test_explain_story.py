@@ -13,10 +13,10 @@ import pytest
 from arrows import grouped_table, table_of
 from incident import DAY, at, told
 
-from alertgraph_spark.embedded import Engine, arrow_schema
 from alertgraph_spark.explain.sentences import MAX_IDS
 from alertgraph_spark.explain.story import MAX_EPISODES, tell, with_story
-from alertgraph_spark.schemas import SUBGRAPHS
+from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.schemas import SUBGRAPHS
 
 Told = list[tuple[str, list[str]]]
 

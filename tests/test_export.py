@@ -15,8 +15,8 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.errors import SourceError
-from alertgraph_spark.export_layout import DayFolder, container_of, container_url, window_of
-from alertgraph_spark.io.export import list_days, read_export
+from alertgraph_spark.read.export import list_days, read_export
+from alertgraph_spark.read.export_layout import DayFolder, container_of, container_url, window_of
 
 COLUMNS = {"Alerts_CL": ["Title", "Count"], "Other_CL": ["Title", "Extra"]}
 TABLES: dict[str, str | None] = dict.fromkeys(COLUMNS)
@@ -317,7 +317,7 @@ def test_a_table_without_a_folder_is_told_and_its_columns_are_there(
     spark: SparkSession, lake: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Otherwise a format that reads `Extra` would fail in a plant that never had such an alert."""
-    with caplog.at_level(logging.WARNING, logger="alertgraph_spark.io.export"):
+    with caplog.at_level(logging.WARNING, logger="alertgraph_spark.read.export"):
         days = list_days(spark, str(lake), TABLES)
         tables = read_export(spark, days, COLUMNS, utc("2026-03-01"), utc("2026-03-02"))
 

@@ -13,10 +13,10 @@ import pytest
 from arrows import bin_row, bin_table, table_of
 from incident import DAY, at
 
-from alertgraph_spark.embedded import Engine
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.fold import Folded, fold_episodes
-from alertgraph_spark.interim_schemas import CALENDAR
-from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.tables.embedded import Engine
+from alertgraph_spark.tables.interim_schemas import CALENDAR
 
 Seen = tuple[float, str, str]
 """Hours since the site's first hour, what is told, and the host that it is about, or `who -> whom`, zones behind a slash."""

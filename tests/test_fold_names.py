@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from arrows import bin_row, bin_table
 
-from alertgraph_spark.embedded import Engine
 from alertgraph_spark.fold.names import VALID_HOURS, keep_aliases, keep_hosts
+from alertgraph_spark.tables.embedded import Engine
 
 DAY = datetime(2026, 3, 2, tzinfo=timezone.utc)
 

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from alertgraph_spark.__main__ import laid_out, main
-from alertgraph_spark.format_check import Check, check_rows, lines_of
-from alertgraph_spark.format_report import WIDTH, rows_text, share
-from alertgraph_spark.io.format_files import find_format, load_format
-from alertgraph_spark.io.samples import TABLE, Shape
-from alertgraph_spark.shipped import shipped_formats
+from alertgraph_spark.__main__ import main
+from alertgraph_spark.commands.format_check import Check, check_rows, lines_of
+from alertgraph_spark.commands.format_report import WIDTH, rows_text, share
+from alertgraph_spark.commands.samples import TABLE, Shape
+from alertgraph_spark.commands.trial import laid_out
+from alertgraph_spark.config.format_files import find_format, load_format
+from alertgraph_spark.config.shipped import shipped_formats
 
 REPO = Path(__file__).parent.parent
 DATA = "parser_samples/azure_sentinel"

@@ -19,13 +19,13 @@ import pytest
 from exported import put_lines, raw_tables
 from pyspark.sql import SparkSession
 
-from alertgraph_spark.alerts import normalise_alerts
-from alertgraph_spark.entities import entity_key_sql
-from alertgraph_spark.format_expressions import LONGEST
-from alertgraph_spark.io import export
-from alertgraph_spark.io.format_files import load_format
-from alertgraph_spark.source_format import ENTITY_KINDS
-from alertgraph_spark.vocabulary import known_words, strange_words, tactic_words, technique_words
+from alertgraph_spark.config.format_files import load_format
+from alertgraph_spark.config.source_format import ENTITY_KINDS
+from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.normalise.entities import entity_key_sql
+from alertgraph_spark.normalise.format_expressions import LONGEST
+from alertgraph_spark.normalise.vocabulary import known_words, strange_words, tactic_words, technique_words
+from alertgraph_spark.read import export
 
 REPO = Path(__file__).parent.parent
 FILES = sorted([*(REPO / "alertgraph_spark/formats").glob("*.yaml"), *(REPO / "benchmarks/formats").glob("*.yaml")])

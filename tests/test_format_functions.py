@@ -14,12 +14,12 @@ from exported import raw_tables
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.__main__ import main
-from alertgraph_spark.alerts import normalise_alerts
+from alertgraph_spark.config.format_files import load_format
+from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.format_expressions import with_expressions
-from alertgraph_spark.format_functions import FUNCTIONS, forbidden
-from alertgraph_spark.io.format_files import load_format
-from alertgraph_spark.source_format import Format
+from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.normalise.format_expressions import with_expressions
+from alertgraph_spark.normalise.format_functions import FUNCTIONS, forbidden
 
 REPO = Path(__file__).parent.parent
 FILES = sorted(

@@ -11,12 +11,12 @@ from exported import raw_tables
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.alerts import normalise_alerts
+from alertgraph_spark.commands.format_check import differences
+from alertgraph_spark.config.format_files import load_format
+from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.format_check import differences
-from alertgraph_spark.io.format_files import load_format
-from alertgraph_spark.schemas import ALERTS
-from alertgraph_spark.source_format import Format
+from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.tables.schemas import ALERTS
 
 REPO = Path(__file__).parent.parent
 FILES = sorted([*(REPO / "alertgraph_spark/formats").glob("*.yaml"), *(REPO / "benchmarks/formats").glob("*.yaml")])

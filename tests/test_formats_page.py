@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from alertgraph_spark.format_check import FIELDS, Check
-from alertgraph_spark.source_format import Format
+from alertgraph_spark.commands.format_check import FIELDS, Check
+from alertgraph_spark.config.source_format import Format
 
 REPO = Path(__file__).parent.parent
 PAGE = (REPO / "docs/formats.md").read_text(encoding="utf-8")

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 from random_graphs import GRAPHS, LITTLE, MATCHES, SIZES, Loops, edge_table, expected, tables, vertex_table
 
-from alertgraph_spark.embedded import Engine
 from alertgraph_spark.errors import ConfigError, GraphEngineError, GraphInvariantError
 from alertgraph_spark.graph.in_process import _smallest_members, find_components, find_matches
 from alertgraph_spark.graph.pattern import read_pattern
+from alertgraph_spark.tables.embedded import Engine
 
 # Drawn once, read by most tests:
 #

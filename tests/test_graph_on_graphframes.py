@@ -17,12 +17,12 @@ from pyspark.sql import functions as F
 from random_graphs import GRAPHS, LITTLE, MATCHES, Loops, edge_table, expected, tables, vertex_table
 from test_match_motifs import told_graph
 
-from alertgraph_spark.embedded import Engine
 from alertgraph_spark.errors import ConfigError, GraphEngineError, GraphInvariantError, SchemaError
 from alertgraph_spark.graph import choice, in_process, on_graphframes
 from alertgraph_spark.graph.choice import choose_engine
 from alertgraph_spark.match import match_motifs
 from alertgraph_spark.match.records import FACTS, LINK_FACTS, MOTIFS, Motif
+from alertgraph_spark.tables.embedded import Engine
 
 
 @pytest.fixture

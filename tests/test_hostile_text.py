@@ -31,13 +31,13 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.__main__ import main as command
 from alertgraph_spark.clean_text import NAME_LIMIT, clean
-from alertgraph_spark.cli import Console, exit_code
-from alertgraph_spark.io.log_analytics.fields import CUT_MARK
-from alertgraph_spark.io.log_analytics.rows import RowEncoder
-from alertgraph_spark.io.log_analytics.streams import STREAMS
-from alertgraph_spark.io.results import LocalFolder, read_tables
-from alertgraph_spark.io.safe_csv import csv_text, safe_cell
-from alertgraph_spark.report import TABLES, write_or_say
+from alertgraph_spark.commands.cli import EDGES, Console, exit_code
+from alertgraph_spark.publish.log_analytics.fields import CUT_MARK
+from alertgraph_spark.publish.log_analytics.rows import RowEncoder
+from alertgraph_spark.publish.log_analytics.streams import STREAMS
+from alertgraph_spark.publish.report import TABLES, write_or_say
+from alertgraph_spark.publish.results import LocalFolder, read_tables
+from alertgraph_spark.publish.safe_csv import csv_text, safe_cell
 
 REPO = Path(__file__).parent.parent
 NOTEBOOK = REPO / "examples" / "sentinel_notebook.ipynb"
@@ -125,7 +125,7 @@ def ran(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     }
     (home / "run.yaml").write_text(json.dumps(config), encoding="utf-8")
     job, kept, said_out, said_err = script("jobs", "rank_alerts"), {}, io.StringIO(), io.StringIO()
-    levels = {name: logging.getLogger(name).level for name in ("alertgraph_spark", "alertgraph_spark.io", "py4j")}
+    levels = {name: logging.getLogger(name).level for name in ("alertgraph_spark", *EDGES, "py4j")}
     patch = pytest.MonkeyPatch()
     patch.setattr(sys, "stdout", said_out)
     patch.setattr(sys, "stderr", said_err)
@@ -382,7 +382,7 @@ def test_the_page_has_no_element_of_an_alert(ran: Ran) -> None:
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
 @pytest.mark.parametrize(("fragment", "wanted"), [("#%", ""), ("#sg-1", "sg-1"), ("#%E2%82", ""), ("", "")])
 def test_no_address_of_the_page_is_its_end(fragment: str, wanted: str) -> None:
-    text = (REPO / "alertgraph_spark/report/page.js").read_text(encoding="utf-8")
+    text = (REPO / "alertgraph_spark/publish/report/page.js").read_text(encoding="utf-8")
     (line,) = re.findall(r"^  const asked = .*$", text, re.M)
     program = f"const location = {{ hash: {json.dumps(fragment)} }};\n{line}\nprocess.stdout.write(asked());"
 
@@ -423,7 +423,7 @@ def test_a_page_that_cannot_be_written_is_a_warning(ran: Ran, caplog: pytest.Log
 
 def test_a_log_line_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     err, root = io.StringIO(), logging.getLogger()
-    before = {name: logging.getLogger(name).level for name in ("alertgraph_spark", "alertgraph_spark.io", "py4j")}
+    before = {name: logging.getLogger(name).level for name in ("alertgraph_spark", *EDGES, "py4j")}
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(sys, "stderr", err)
     level = root.level

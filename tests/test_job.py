@@ -30,8 +30,8 @@ from kusto import Workspace, texts
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.cli import exit_code
-from alertgraph_spark.schemas import RESULTS
+from alertgraph_spark.commands.cli import EDGES, exit_code
+from alertgraph_spark.tables.schemas import RESULTS
 
 REPO = Path(__file__).parent.parent
 sys.path.insert(0, str(REPO / "examples"))  # the examples are no part of the wheel
@@ -41,7 +41,7 @@ from emulator.server import LogsIngestionEmulator  # noqa: E402 - needs the line
 TOKEN_VARIABLE = "ALERTGRAPH_TEST_JOB_TOKEN"
 # Set before Spark starts, since its Python workers inherit what the environment held then.
 TOKEN = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_hex(16))
-LOGGERS = ("alertgraph_spark", "alertgraph_spark.io", "py4j")
+LOGGERS = ("alertgraph_spark", *EDGES, "py4j")
 
 
 FEW_TASKS = {"spark__conf__spark.sql.files.openCostInBytes": 65536}

@@ -10,7 +10,7 @@ from kusto import TABLES, Judged, judge, rule_yaml, texts, walk
 from posted_tables import functions
 from workbook import workbook
 
-from alertgraph_spark.io.log_analytics.streams import STREAMS
+from alertgraph_spark.publish.log_analytics.streams import STREAMS
 
 RULE = rule_yaml()
 PARTS = [item for item in walk(workbook()["items"]) if item["type"] == 3]

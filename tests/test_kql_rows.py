@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from kusto import Workspace, rule_yaml
 
-from alertgraph_spark.attack import TACTICS
+from alertgraph_spark.tables.attack import TACTICS
 
 NOW = "2026-03-05 12:30:00"
 BEFORE, NEW = "2026-03-05 11:00:00", "2026-03-05 12:00:00"

@@ -6,11 +6,11 @@ import pyarrow as pa
 import pytest
 from arrows import link_table
 
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.connect.groups import find_groups, unite_groups
-from alertgraph_spark.embedded import Engine
 from alertgraph_spark.graph.in_process import find_components
-from alertgraph_spark.limit import keep_fairly, links_of_sites
-from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.graph.limit import keep_fairly, links_of_sites
+from alertgraph_spark.tables.embedded import Engine
 
 CHAIN = [(1, 2, 0.9), (2, 3, 0.1), (3, 4, 0.8)]
 

@@ -20,10 +20,10 @@ import pytest
 from arrows import episode_table
 from incident import Row, story, told
 
-from alertgraph_spark.embedded import Engine, arrow_schema
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.link import link_episodes
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.schemas import LINKS
+from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.schemas import LINKS
 
 FRESH = {"history_hours": 0.0}
 Pair = tuple[int, int]

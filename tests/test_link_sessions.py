@@ -11,12 +11,12 @@ import pytest
 from arrows import episode_table, table_of
 from incident import Row, at, story, told
 
-from alertgraph_spark.embedded import Engine, arrow_schema
-from alertgraph_spark.interim_schemas import SESSIONS
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.link import Linked, link_episodes
 from alertgraph_spark.link.sessions import link_sessions
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.schemas import LINKS
+from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.interim_schemas import SESSIONS
+from alertgraph_spark.tables.schemas import LINKS
 
 
 def linked_of(rows: list[Row]) -> Linked:

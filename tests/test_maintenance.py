@@ -7,10 +7,10 @@ from typing import Any
 from incident import at
 from pyspark.sql import SparkSession
 
-from alertgraph_spark.embedded import arrow_schema
-from alertgraph_spark.interim_schemas import CALENDAR
-from alertgraph_spark.maintenance import calendar_of
-from alertgraph_spark.source_format import Asset, MaintenanceWindow
+from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
+from alertgraph_spark.normalise.maintenance import calendar_of
+from alertgraph_spark.tables.embedded import arrow_schema
+from alertgraph_spark.tables.interim_schemas import CALENDAR
 
 WINDOWS = [
     MaintenanceWindow("EWS-1.plant.example", at(60), at(120), "plant"),

@@ -19,16 +19,16 @@ import pytest
 from arrows import episode_table, grouped_table, link_table
 from incident import Row, story, told
 
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.connect import connect_episodes
-from alertgraph_spark.embedded import Engine
 from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.graph.pattern import read_pattern
 from alertgraph_spark.link import link_episodes
 from alertgraph_spark.match import find_paths, match_motifs
 from alertgraph_spark.match.records import FACTS, LINK_FACTS, MOTIFS, Motif
 from alertgraph_spark.match.vertices import list_vertices
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.schemas import MOTIF_HITS
+from alertgraph_spark.tables.embedded import Engine
+from alertgraph_spark.tables.schemas import MOTIF_HITS
 
 DOCS = Path(__file__).parent.parent / "docs"
 MOTIF = {motif.id: motif for motif in MOTIFS}

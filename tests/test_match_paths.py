@@ -12,10 +12,10 @@ import pytest
 from arrows import grouped_table, link_table
 from incident import at, told
 
-from alertgraph_spark.embedded import Engine
-from alertgraph_spark.interim_schemas import PATHS
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.match import find_paths
-from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.tables.embedded import Engine
+from alertgraph_spark.tables.interim_schemas import PATHS
 
 P = RankingParameters()
 

@@ -34,7 +34,7 @@ CLIENTS = [sys.executable, *filter(None, os.environ.get(VARIABLE, "").split(":")
 LOG_AND_LOAD = """
 import json, sys
 import mlflow, pandas as pd
-from alertgraph_spark.io import tracking
+from alertgraph_spark.publish import tracking
 weights = {
     "terms": [
         {"term": "rarity", "column": "rarity_nats", "weight": 1.0},

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alertgraph_spark import errors
-from alertgraph_spark.io.log_analytics.streams import RUN_COLUMNS, STREAMS
+from alertgraph_spark.publish.log_analytics.streams import RUN_COLUMNS, STREAMS
 
 REPO = Path(__file__).parent.parent
 PACKAGE = REPO / "alertgraph_spark"
@@ -18,9 +18,14 @@ PAGE = (REPO / "docs" / "operations.md").read_text(encoding="utf-8")
 ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
 
 COMPOSED = {
-    *("config.py", "format_expressions.py", "io/assets.py", "io/format_files.py", "io/log_analytics/posting.py"),
-    "io/log_analytics/target.py",
-    *("io/log_analytics/tasks.py", "io/log_analytics/datasource.py", "io/log_analytics/rows.py", "table.py"),
+    *(
+        "config/loading.py",
+        "config/format_files.py",
+        "normalise/format_expressions.py",
+        "read/assets.py",
+        "tables/frames.py",
+    ),
+    *(f"publish/log_analytics/{name}.py" for name in ("posting", "target", "tasks", "datasource", "rows")),
 }
 """Where a message is made of parts that the page tells together: all problems of one file, each with its place."""
 

@@ -15,8 +15,8 @@ from exported import Row, raw_tables
 from kusto import rule_yaml
 from pyspark.sql import SparkSession
 
-from alertgraph_spark.alerts import normalise_alerts, rejected_lines, with_status
-from alertgraph_spark.io.format_files import find_format, load_format
+from alertgraph_spark.config.format_files import find_format, load_format
+from alertgraph_spark.normalise.alerts import normalise_alerts, rejected_lines, with_status
 
 RULE = rule_yaml()
 RULE_ID = RULE["id"]

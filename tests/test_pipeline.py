@@ -19,12 +19,12 @@ from incident import DAY, at
 from pyspark.sql import SparkSession
 
 from alertgraph_spark import pipeline
-from alertgraph_spark.embedded import conform_arrow
+from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.pipeline import rank_subgraphs
 from alertgraph_spark.ranking import OnStage, Ranking
-from alertgraph_spark.schemas import RESULTS
-from alertgraph_spark.source_format import Format
+from alertgraph_spark.tables.embedded import conform_arrow
+from alertgraph_spark.tables.schemas import RESULTS
 
 Row = dict[str, Any]
 

@@ -19,10 +19,10 @@ from exported import raw_tables
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.alerts import normalise_alerts
-from alertgraph_spark.config import load_settings
-from alertgraph_spark.io.assets import load_assets, load_maintenance
-from alertgraph_spark.io.format_files import load_format
+from alertgraph_spark.config.format_files import load_format
+from alertgraph_spark.config.loading import load_settings
+from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.read.assets import load_assets, load_maintenance
 
 REPO = Path(__file__).parent.parent
 sys.path.insert(0, str(REPO / "benchmarks"))

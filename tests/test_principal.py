@@ -13,13 +13,13 @@ import pytest
 from pyspark.sql import SparkSession
 from test_job import JOB
 
-from alertgraph_spark.cli import exit_code
+from alertgraph_spark.access.principal import NAMES, Principal, check_default, is_azure_ml
+from alertgraph_spark.access.secret import Secret
+from alertgraph_spark.commands.cli import exit_code
 from alertgraph_spark.errors import ConfigError, PublishError
-from alertgraph_spark.io.blob_mirror.account import open_account
-from alertgraph_spark.io.log_analytics import Target
-from alertgraph_spark.io.log_analytics.credentials import AzureToken, ClientSecret
-from alertgraph_spark.principal import NAMES, Principal, check_default, is_azure_ml
-from alertgraph_spark.secret import Secret
+from alertgraph_spark.publish.log_analytics import Target
+from alertgraph_spark.publish.log_analytics.credentials import AzureToken, ClientSecret
+from alertgraph_spark.read.blob_mirror.account import open_account
 
 ENDPOINT = "https://soc.westeurope-1.ingest.monitor.azure.com"
 WHO = Principal("11111111-2222-3333-4444-555555555555", "66666666-7777-8888-9999-aaaaaaaaaaaa")
@@ -260,7 +260,7 @@ def test_tracking_without_anybody_to_sign_in_is_told_at_the_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     nobody = ("post.mode=none", f"tracking.uri={AZURE_ML}")
-    with caplog.at_level(logging.WARNING, "alertgraph_spark.principal"):
+    with caplog.at_level(logging.WARNING, "alertgraph_spark.access.principal"):
         signed_in(tmp_path, *nobody)
     assert "tracking.uri: azureml: default cannot sign in here" in caplog.text
     with pytest.raises(ConfigError, match="name a service principal"):

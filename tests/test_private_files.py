@@ -12,7 +12,7 @@ import pytest
 import yaml
 from exported import put_lines, row_line
 
-from alertgraph_spark.io.blob_mirror.copies import open_own, write_whole
+from alertgraph_spark.read.blob_mirror.copies import open_own, write_whole
 
 REPO = Path(__file__).parent.parent
 

@@ -18,14 +18,14 @@ from arrows import table_of
 from chromium import LAPTOP, asked, browser, load, needs_chromium, said, settle, source
 from incident import at, told
 
-from alertgraph_spark.report import NAME, write_report
-from alertgraph_spark.report.gather import MAX_EDGES, MAX_EVIDENCE, MAX_HOSTS, MAX_NEXT, gather
-from alertgraph_spark.report.layout import FOLDED, MAX_NODES, along_path, bands, fold
+from alertgraph_spark.publish.report import NAME, write_report
+from alertgraph_spark.publish.report.gather import MAX_EDGES, MAX_EVIDENCE, MAX_HOSTS, MAX_NEXT, gather
+from alertgraph_spark.publish.report.layout import FOLDED, MAX_NODES, along_path, bands, fold
 
 pytest.importorskip("bokeh")
 
-from alertgraph_spark.report.page import render
-from alertgraph_spark.schemas import EDGES, EVIDENCE, MEMBERS, NODES, SUBGRAPHS
+from alertgraph_spark.publish.report.page import render
+from alertgraph_spark.tables.schemas import EDGES, EVIDENCE, MEMBERS, NODES, SUBGRAPHS
 
 N_FLOOD = 10_000
 HOSTILE = "</script><img src=http://192.0.2.7/x onerror=alert(1)>"
@@ -300,7 +300,7 @@ def test_without_bokeh_nothing_is_written_and_nothing_breaks(
     real = builtins.__import__
 
     def no_bokeh(name: str, *rest: Any, **more: Any) -> Any:
-        if name.startswith(("bokeh", "alertgraph_spark.report.page")):
+        if name.startswith(("bokeh", "alertgraph_spark.publish.report.page")):
             raise ImportError(name)
         return real(name, *rest, **more)
 

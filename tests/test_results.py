@@ -17,9 +17,8 @@ import pytest
 from arrows import table_of
 from pyspark.sql import DataFrame, SparkSession
 
-from alertgraph_spark.embedded import Engine, arrow_schema
 from alertgraph_spark.errors import ResultsError, SchemaError
-from alertgraph_spark.io.results import (
+from alertgraph_spark.publish.results import (
     HadoopFolder,
     LocalFolder,
     RunFolder,
@@ -31,7 +30,8 @@ from alertgraph_spark.io.results import (
     save_run,
     save_tables,
 )
-from alertgraph_spark.schemas import FEATURES, MEMBERS, MOTIF_HITS, REJECTED, RESULTS
+from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.schemas import FEATURES, MEMBERS, MOTIF_HITS, REJECTED, RESULTS
 
 NAMES = [table.name for table in RESULTS]
 T1 = datetime(2026, 3, 2, 23, 59, 59, 999_999, tzinfo=timezone.utc)

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 from arrows import table_of
 
-from alertgraph_spark.embedded import arrow_schema
-from alertgraph_spark.run_record import first_subgraphs, run_table, tracked_run
-from alertgraph_spark.schemas import FEATURES, RUNS, SUBGRAPHS
+from alertgraph_spark.publish.run_record import first_subgraphs, run_table, tracked_run
 from alertgraph_spark.score import TERMS
+from alertgraph_spark.tables.embedded import arrow_schema
+from alertgraph_spark.tables.schemas import FEATURES, RUNS, SUBGRAPHS
 
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)
 RECORD: dict[str, Any] = {

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from alertgraph_spark.commands.samples import Sample, Shape, lay_out, layout, records
 from alertgraph_spark.errors import SourceError
-from alertgraph_spark.io.samples import Sample, Shape, lay_out, layout, records
 
 TIME = "2026-03-02T10:05:00Z"
 LINES = f'{{"TimeGenerated": "{TIME}", "Door": "north"}}\n{{"TimeGenerated": "{TIME}", "Door": "süd"}}\n'

@@ -14,10 +14,10 @@ import pytest
 mlflow = pytest.importorskip("mlflow")
 pytest.importorskip("sqlalchemy")  # mlflow-skinny has no store of its own
 
-from alertgraph_spark.io import tracking  # noqa: E402  # after the skips
-from alertgraph_spark.parameters import RankingParameters  # noqa: E402
-from alertgraph_spark.schemas import FEATURES, SUBGRAPHS  # noqa: E402
+from alertgraph_spark.config.parameters import RankingParameters  # noqa: E402
+from alertgraph_spark.publish import tracking  # noqa: E402  # after the skips
 from alertgraph_spark.score import scorer_weights  # noqa: E402
+from alertgraph_spark.tables.schemas import FEATURES, SUBGRAPHS  # noqa: E402
 
 REPO = Path(__file__).parent.parent
 

@@ -12,9 +12,7 @@ import pytest
 from arrows import table_of
 from incident import at
 
-from alertgraph_spark.embedded import Engine, arrow_schema
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.schemas import FEATURES, SUBGRAPHS
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.score import (
     TERMS,
     Term,
@@ -24,6 +22,8 @@ from alertgraph_spark.score import (
     scorer_weights,
     with_score,
 )
+from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.schemas import FEATURES, SUBGRAPHS
 
 TITLES = {"it_ot_pivot": "IT→OT pivot", "lateral_chain": "Lateral movement", "fan_out": "Fan-out"}
 CHECKS = {"it_ot_pivot": "Who was logged on from {first} to {last}?", "fan_out": "Which hosts answered?"}
@@ -271,7 +271,7 @@ def random_features(n: int) -> list[Features]:
 
 def test_contributions_sum_to_the_score_and_the_logged_model_agrees() -> None:
     pytest.importorskip("mlflow")
-    from alertgraph_spark.io.scorer import score_frame  # noqa: PLC0415  # after the skip
+    from alertgraph_spark.publish.scorer import score_frame  # noqa: PLC0415  # after the skip
 
     rows = random_features(60)
     found = scored(rows)

@@ -24,11 +24,11 @@ from pyspark.serializers import CloudPickleSerializer
 from pyspark.sql import DataFrame, SparkSession
 from test_job import JOB, REPO
 
-from alertgraph_spark.cli import exit_code
+from alertgraph_spark.access.secret import Reference, Secret, parse_reference
+from alertgraph_spark.access.secrets import resolve
+from alertgraph_spark.commands.cli import EDGES, exit_code
 from alertgraph_spark.errors import ConfigError, PublishError
-from alertgraph_spark.io.log_analytics.credentials import StoredToken, check_credential, token_provider
-from alertgraph_spark.io.secrets import resolve
-from alertgraph_spark.secret import Reference, Secret, parse_reference
+from alertgraph_spark.publish.log_analytics.credentials import StoredToken, check_credential, token_provider
 
 sys.path.insert(0, str(REPO / "examples"))  # the examples are no part of the wheel
 
@@ -284,7 +284,7 @@ def watching(left: Left) -> Iterator[None]:
     """Keep every log line from DEBUG on, every pickled closure, and every plan that sends rows out of a run."""
     handler = Collected(left)
     root = logging.getLogger()
-    levels = {name: logging.getLogger(name).level for name in ("", "alertgraph_spark", "alertgraph_spark.io", "py4j")}
+    levels = {name: logging.getLogger(name).level for name in ("", "alertgraph_spark", *EDGES, "py4j")}
     for name in levels:
         logging.getLogger(name).setLevel(logging.DEBUG)
     root.addHandler(handler)
@@ -381,8 +381,8 @@ def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
         asked = SimpleNamespace(secrets=SimpleNamespace(get=lambda *_: TOKEN))
         module("pyspark.dbutils", monkeypatch, DBUtils=lambda _: asked)
     if kept == "environment":  # rows so many that the executors send them
-        monkeypatch.setattr("alertgraph_spark.io.log_analytics.posting.SMALL_ROWS", 1)
-        monkeypatch.setattr("alertgraph_spark.io.log_analytics.frames.n_partitions", lambda *_: 2)
+        monkeypatch.setattr("alertgraph_spark.publish.log_analytics.posting.SMALL_ROWS", 1)
+        monkeypatch.setattr("alertgraph_spark.publish.log_analytics.frames.n_partitions", lambda *_: 2)
     more = ()
     if kept == "service principal":
         client_secret = stdlib_secrets.token_urlsafe(30)
@@ -422,7 +422,7 @@ def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
     assert any("log urllib3" in where for where in watched.parts), "the wire is heard"
     assert {secret[:4]: watched.holding(secret) for secret in secrets} == {secret[:4]: [] for secret in secrets}
     said = {where for where in watched.parts if where.startswith(("log alertgraph_spark", "log urllib3", "stderr"))}
-    assert any("io.log_analytics" in where for where in said), "what posts is heard"
+    assert any("publish.log_analytics" in where for where in said), "what posts is heard"
     for row_content in ("Exploit 0", "10.0.0.2"):
         assert said.isdisjoint(watched.holding(row_content)), row_content
         assert any("posted.sqlite" in where for where in watched.holding(row_content)), "it is in the rows"
@@ -456,7 +456,7 @@ def test_the_search_finds_a_secret_in_every_place(spark: SparkSession, tmp_path:
     watched = Left()
     secret = b64encode(stdlib_secrets.token_bytes(64)).decode()
     planted: Mapping[str, Any] = {
-        "log": lambda: logging.getLogger("alertgraph_spark.io").debug("opened with %s", secret),
+        "log": lambda: logging.getLogger("alertgraph_spark.publish").debug("opened with %s", secret),
         "file": lambda: (tmp_path / "run.json").write_text(f"https://x/?sig={quote(secret, safe='')}"),
         "table": lambda: spark.createDataFrame([(secret,)] * 9, "a string").write.parquet(str(tmp_path / "t")),
         "plan": lambda: spark.range(1).selectExpr(f"'{secret}' AS a").mapInArrow(lambda it: it, "a string"),

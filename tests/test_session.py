@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from alertgraph_spark.access.session import JARS_VARIABLE, LOCAL, RUN_TIME, sent_along, start_session
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.io.session import JARS_VARIABLE, LOCAL, RUN_TIME, sent_along, start_session
 
 ZONE = "spark.sql.session.timeZone"
 OPEN_COST = "spark.sql.files.openCostInBytes"
@@ -78,7 +78,7 @@ def test_a_file_that_was_sent_along_is_found_where_spark_put_it(
     assert sent_along(Path("run.yaml"), "job") == Path("run.yaml"), "no spark-submit: the caller tells what is missing"
 
     monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
-    monkeypatch.setattr("alertgraph_spark.io.session.SparkFiles.get", lambda name: str(sent.parent / name))
+    monkeypatch.setattr("alertgraph_spark.access.session.SparkFiles.get", lambda name: str(sent.parent / name))
     assert sent_along(Path("conf/run.yaml"), "job") == sent
     assert sent_along(Path("other.yaml"), "job") == Path("other.yaml")
     assert sent_along(sent, "job") is sent, "what is there under its own name is taken"

@@ -24,7 +24,7 @@ import pytest
 from exported import put_lines, row_line
 from faults import DCR_ID, TOKEN, TOKEN_VARIABLE, LogsIngestionEmulator
 
-from alertgraph_spark.io.session import find_java
+from alertgraph_spark.access.session import find_java
 
 REPO = Path(__file__).parent.parent
 pytestmark = pytest.mark.slow

@@ -22,9 +22,9 @@ mlflow = pytest.importorskip("mlflow")
 pytest.importorskip("sqlalchemy")  # mlflow-skinny has no store of its own
 
 from alertgraph_spark.errors import TrackingError  # noqa: E402  # after the skips
-from alertgraph_spark.io import tracking  # noqa: E402
-from alertgraph_spark.io.safe_csv import csv_text  # noqa: E402
-from alertgraph_spark.io.scorer import score_frame  # noqa: E402
+from alertgraph_spark.publish import tracking  # noqa: E402
+from alertgraph_spark.publish.safe_csv import csv_text  # noqa: E402
+from alertgraph_spark.publish.scorer import score_frame  # noqa: E402
 
 WEIGHTS: dict[str, Any] = {
     "terms": [
@@ -333,7 +333,7 @@ def test_mlflow_that_is_not_installed_costs_a_warning(
 def test_none_logs_nothing_and_imports_nothing() -> None:
     code = (
         "import sys, threading\n"
-        "from alertgraph_spark.io import tracking\n"
+        "from alertgraph_spark.publish import tracking\n"
         "tracker = tracking.Tracker('none', 'alertgraph', strict=True)\n"
         "assert threading.active_count() == 1\n"
         "assert tracker.log_run(tracking.RunRecord('run-1', {}, {})) is None\n"

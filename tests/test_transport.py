@@ -13,8 +13,8 @@ import pytest
 from test_blob_mirror import self_signed
 
 from alertgraph_spark.errors import PublishError
-from alertgraph_spark.io.log_analytics import transport
-from alertgraph_spark.io.log_analytics.transport import Response, post
+from alertgraph_spark.publish.log_analytics import transport
+from alertgraph_spark.publish.log_analytics.transport import Response, post
 
 BEARER = {"Authorization": "Bearer tok-SECRET"}
 

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.connect.absorb import absorb_sessions
 from alertgraph_spark.connect.groups import (
     Components,
@@ -16,9 +17,8 @@ from alertgraph_spark.connect.groups import (
     with_component,
 )
 from alertgraph_spark.connect.subgraphs import check_invariant, divide_links, with_heard_hours, with_subgraph
-from alertgraph_spark.embedded import Engine
 from alertgraph_spark.graph.in_process import MAX_LINKS, find_components
-from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.tables.embedded import Engine
 
 
 class Linked(Protocol):

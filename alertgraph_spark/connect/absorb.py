@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.rates import DAY, HOUR
+from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.tables.embedded import Engine
+from alertgraph_spark.tables.rates import DAY, HOUR
 
 
 def group_strengths(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa.Table:

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.connect.merge import merge_components
-from alertgraph_spark.embedded import Engine
-from alertgraph_spark.limit import keep_fairly
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.rates import DAY
+from alertgraph_spark.graph.limit import keep_fairly
+from alertgraph_spark.tables.embedded import Engine
+from alertgraph_spark.tables.rates import DAY
 
 Components = Callable[[pa.Table, pa.Table], pa.Table]
 """Finds connected components: `id` of each vertex, `src` and `dst` of each edge in; `id` and `component`, the smallest id of

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine, conform_arrow
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.errors import GraphInvariantError
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.rates import HOUR
-from alertgraph_spark.schemas import CUTS, LINKS
+from alertgraph_spark.tables.embedded import Engine, conform_arrow
+from alertgraph_spark.tables.rates import HOUR
+from alertgraph_spark.tables.schemas import CUTS, LINKS
 
 
 def with_subgraph(engine: Engine, episodes: pa.Table, absorbed: pa.Table, p: RankingParameters) -> pa.Table:

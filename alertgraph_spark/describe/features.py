@@ -6,12 +6,12 @@ from collections.abc import Collection
 
 import pyarrow as pa
 
-from alertgraph_spark.attack import OT_ACTS, TACTICS
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.describe.rarity import rarity_sql
-from alertgraph_spark.embedded import Engine, conform_arrow
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.roles import acts_as_planned
-from alertgraph_spark.schemas import FEATURES
+from alertgraph_spark.tables.attack import OT_ACTS, TACTICS
+from alertgraph_spark.tables.embedded import Engine, conform_arrow
+from alertgraph_spark.tables.roles import acts_as_planned
+from alertgraph_spark.tables.schemas import FEATURES
 
 CROSSING = "it_ot_pivot"
 """The motif that tells of a crossing from IT into OT."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.rates import HOUR
+from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.tables.rates import HOUR
 
 
 def rarity_sql(p: RankingParameters) -> str:

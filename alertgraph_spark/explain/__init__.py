@@ -6,11 +6,11 @@ from collections.abc import Collection
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine
 from alertgraph_spark.explain.counterfactual import Rescore, with_counterfactual
 from alertgraph_spark.explain.network import Network, draw_network
 from alertgraph_spark.explain.story import with_story
 from alertgraph_spark.explain.variants import Inputs
+from alertgraph_spark.tables.embedded import Engine
 
 __all__ = ["Inputs", "Network", "Rescore", "draw_network", "explain_subgraphs"]
 

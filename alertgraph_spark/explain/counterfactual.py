@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine, episode_id
 from alertgraph_spark.explain.ablations import (
     ABLATIONS,
     MAX_TYPES,
@@ -19,6 +18,7 @@ from alertgraph_spark.explain.ablations import (
 from alertgraph_spark.explain.answers import with_answers
 from alertgraph_spark.explain.sentences import MAX_IDS
 from alertgraph_spark.explain.variants import Inputs, ablate, number_episodes
+from alertgraph_spark.tables.embedded import Engine, episode_id
 
 MAX_ASKED = 1_000
 """Subgraphs of a site that are asked about, by rank; each is scored once for each of `ABLATIONS`."""

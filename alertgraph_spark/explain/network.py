@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine, conform_arrow, episode_id
-from alertgraph_spark.schemas import EDGES, EVIDENCE, NODES
+from alertgraph_spark.tables.embedded import Engine, conform_arrow, episode_id
+from alertgraph_spark.tables.schemas import EDGES, EVIDENCE, NODES
 
 MAX_NAMES = 10
 """Alert names kept on an edge."""

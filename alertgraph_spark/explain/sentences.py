@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from alertgraph_spark.attack import OT_ACTS
+from alertgraph_spark.tables.attack import OT_ACTS
 
 MAX_IDS = 20
 """Alerts named behind one sentence, so that a story stays far below the 64 KB of a posted field; all are in `members`."""

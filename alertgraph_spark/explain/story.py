@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine, episode_id
 from alertgraph_spark.explain.answers import with_answers
 from alertgraph_spark.explain.sentences import (
     Scene,
@@ -22,6 +21,7 @@ from alertgraph_spark.explain.sentences import (
     sentence,
     utc,
 )
+from alertgraph_spark.tables.embedded import Engine, episode_id
 
 MAX_STORIES = 5_000
 """Subgraphs that are told, by rank: what comes to the driver is so many times `MAX_EPISODES` rows at most."""

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine, episode_id
 from alertgraph_spark.explain.ablations import ABLATIONS
-from alertgraph_spark.rates import HOUR
+from alertgraph_spark.tables.embedded import Engine, episode_id
+from alertgraph_spark.tables.rates import HOUR
 
 _VARIANTS = 1 << len(ABLATIONS).bit_length()
 

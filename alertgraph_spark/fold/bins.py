@@ -8,10 +8,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from alertgraph_spark.balance import AGAIN
 from alertgraph_spark.fold.episodes import MOST_ACCOUNTS
-from alertgraph_spark.interim_schemas import BIN_KEY, BINS
-from alertgraph_spark.rates import HOUR
+from alertgraph_spark.tables.interim_schemas import AGAIN, BIN_KEY, BINS
+from alertgraph_spark.tables.rates import HOUR
 
 _MEASURES = ("accounts", "started_at", "ended_at", "n_alerts", "severity")
 _SHARED = tuple(name for name in BINS.names if name not in _MEASURES)

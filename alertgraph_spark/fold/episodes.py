@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine, conform_arrow
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.fold.names import keep_aliases, keep_hosts
-from alertgraph_spark.interim_schemas import BIN_KEY, EPISODES_FOLDED
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.rates import HOUR
+from alertgraph_spark.tables.embedded import Engine, conform_arrow
+from alertgraph_spark.tables.interim_schemas import BIN_KEY, EPISODES_FOLDED
+from alertgraph_spark.tables.rates import HOUR
 
 MOST_ACCOUNTS = 50
 """Accounts that an episode keeps, as many as an alert."""

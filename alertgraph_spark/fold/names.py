@@ -7,8 +7,8 @@ what was said agrees. One that says otherwise proves nothing, two in a row do.
 
 from __future__ import annotations
 
-from alertgraph_spark.embedded import Engine
-from alertgraph_spark.rates import HOUR
+from alertgraph_spark.tables.embedded import Engine
+from alertgraph_spark.tables.rates import HOUR
 
 VALID_HOURS = 24
 """How long a row's word on an address holds. Shorter than a usual lease, since a machine that raises an alert a day is

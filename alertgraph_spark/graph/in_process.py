@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine
 from alertgraph_spark.errors import ConfigError, GraphEngineError, GraphInvariantError
 from alertgraph_spark.graph.pattern import read_pattern
+from alertgraph_spark.tables.embedded import Engine
 
 MAX_LINKS = 5_000_000
 """Links above which components are refused, about 200 bytes of memory each."""

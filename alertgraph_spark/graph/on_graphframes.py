@@ -19,9 +19,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
 
-from alertgraph_spark.arrow_frames import collect_arrow, frame_of
 from alertgraph_spark.errors import GraphEngineError, GraphInvariantError, SchemaError
 from alertgraph_spark.graph.pattern import read_pattern
+from alertgraph_spark.tables.frames import collect_arrow, frame_of
 
 _LINKS_PER_PARTITION = 200_000
 _PROBE = "org/graphframes/GraphFrame.class"

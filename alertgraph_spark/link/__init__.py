@@ -7,10 +7,10 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from alertgraph_spark.embedded import Engine
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.link.entity_links import find_links
 from alertgraph_spark.link.sessions import describe_sessions, link_sessions, with_session
-from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.tables.embedded import Engine
 
 
 class Linked(NamedTuple):

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.link.earlier import Flags, Ids, number_rows
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.rates import HOUR, micros
-from alertgraph_spark.roles import acts_as_planned
+from alertgraph_spark.tables.rates import HOUR, micros
+from alertgraph_spark.tables.roles import acts_as_planned
 
 MINUTES, SECONDS = 60, 3600
 """In an hour."""

@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from alertgraph_spark.embedded import Engine, conform_arrow
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.link.earlier import Flags, Ids, count_before, nearest_before, values_of
 from alertgraph_spark.link.ends import Ends, LinkKind, link_kinds
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.rates import HOUR, Numbers, micros, past_share, rate_of
-from alertgraph_spark.schemas import LINKS
+from alertgraph_spark.tables.embedded import Engine, conform_arrow
+from alertgraph_spark.tables.rates import HOUR, Numbers, micros, past_share, rate_of
+from alertgraph_spark.tables.schemas import LINKS
 
 
 class Timeline(NamedTuple):

@@ -12,12 +12,12 @@ import math
 import numpy as np
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine, conform_arrow
-from alertgraph_spark.interim_schemas import SESSIONS
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.link.earlier import Ids, count_before, number_rows
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.rates import HOUR, micros, past_share, rate_of
-from alertgraph_spark.schemas import LINKS
+from alertgraph_spark.tables.embedded import Engine, conform_arrow
+from alertgraph_spark.tables.interim_schemas import SESSIONS
+from alertgraph_spark.tables.rates import HOUR, micros, past_share, rate_of
+from alertgraph_spark.tables.schemas import LINKS
 
 
 def with_session(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa.Table:

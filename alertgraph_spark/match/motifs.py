@@ -8,11 +8,11 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine, arrow_schema, conform_arrow, episode_id
 from alertgraph_spark.graph import in_process
 from alertgraph_spark.match.records import FACTS, LINK_FACTS, MOTIFS, Motif
 from alertgraph_spark.match.vertices import list_vertices
-from alertgraph_spark.schemas import MOTIF_HITS
+from alertgraph_spark.tables.embedded import Engine, arrow_schema, conform_arrow, episode_id
+from alertgraph_spark.tables.schemas import MOTIF_HITS
 
 FindMatches = Callable[[str, str, pa.Table, pa.Table], pa.Table]
 """Pattern, condition, vertices and edges to the ids of each match, as `graph.in_process.find_matches` gives them."""

@@ -8,10 +8,10 @@ from operator import itemgetter
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine, arrow_schema
-from alertgraph_spark.interim_schemas import PATHS
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.match.vertices import list_vertices
-from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.interim_schemas import PATHS
 
 Episode = tuple[int, int]
 """Start in microseconds, and id: in the order of time."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alertgraph_spark.attack import OT_ACTS
 from alertgraph_spark.graph.pattern import read_pattern
+from alertgraph_spark.tables.attack import OT_ACTS
 
 FACTS = ("source", "name", "tactics", "origin", "destination", "origin_zone", "destination_zone", "victims", "t0")
 """What a condition may ask of a vertex."""

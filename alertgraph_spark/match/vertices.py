@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine
+from alertgraph_spark.tables.embedded import Engine
 
 
 def list_vertices(engine: Engine, episodes: pa.Table) -> pa.Table:

@@ -7,13 +7,13 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from alertgraph_spark.embedded import Engine, conform_arrow
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.rates import DAY
-from alertgraph_spark.schemas import SUBGRAPHS
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.score import words
 from alertgraph_spark.score.shown import BEST_FIRST, shown_sql
 from alertgraph_spark.score.terms import TERMS, Term
+from alertgraph_spark.tables.embedded import Engine, conform_arrow
+from alertgraph_spark.tables.rates import DAY
+from alertgraph_spark.tables.schemas import SUBGRAPHS
 
 _NOT_ASKED = """{'cut': cut, 'score': NULL::DOUBLE,
     'types': NULL::STRUCT(source VARCHAR, name VARCHAR, n_alerts BIGINT, alert_ids VARCHAR[])[], 'fact': NULL::VARCHAR}"""

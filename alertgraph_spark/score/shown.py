@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alertgraph_spark.parameters import RankingParameters
-from alertgraph_spark.rates import DAY
+from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.tables.rates import DAY
 
 BEST_FIRST = "score DESC, first_seen, subgraph_id"
 """The total order of subgraphs."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from alertgraph_spark.parameters import RankingParameters
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.score.words import half_up, label, labels, many, seen_before
 
 

@@ -1,0 +1,1 @@
+"""Access: the Spark session, who signs in, and where a secret is."""

@@ -1,0 +1,229 @@
+"""What a person types and sees: arguments, a line a stage, the ranked subgraphs as a table, and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, TextIO
+
+from alertgraph_spark.clean_text import printed, printed_lines
+from alertgraph_spark.errors import AlertGraphError, PublishError
+
+EDGES = ("alertgraph_spark.access", "alertgraph_spark.read", "alertgraph_spark.publish")
+"""Where the storage, the network and the session are: their loggers."""
+
+_SPAN = re.compile(r"([1-9]\d{0,4})([mhd])")
+# Five digits: 99999d is 273 years, more would leave the calendar.
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the job's command line into `config`, `start`, `end` (aware UTC or None), `compile`, `post_only` and `set`.
+
+    Without a window the run takes all that the export holds; `--last` ends now.
+    """
+    parser = argparse.ArgumentParser(
+        prog="rank_alerts.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", required=True, type=Path, help="YAML file; its keys stand in conf/README.md")
+    parser.add_argument(
+        "--start", type=_utc, metavar="ISO", help="first TimeGenerated that counts, e.g. 2026-03-02T00:00:00Z"
+    )
+    parser.add_argument("--end", type=_utc, metavar="ISO", help="first TimeGenerated that does not count any more")
+    parser.add_argument("--last", type=_span, metavar="SPAN", help="window that ends now: 90m, 24h, 7d")
+    parser.add_argument(
+        "--compile",
+        metavar="PATH",
+        help="besides ranking, write the window's alerts as one file for work outside Spark: JSON lines at PATH and Parquet"
+        " beside it, or as alerts.jsonl and alerts.parquet in the folder PATH",
+    )
+    parser.add_argument(
+        "--post-only", metavar="RUN_ID", help="rank nothing: post what of a saved run has not been delivered yet"
+    )
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the config")
+    args = parser.parse_args(argv)
+    if args.last and (args.start or args.end):
+        parser.error("--last goes without --start and --end")
+    if args.post_only and (args.last or args.start or args.end or args.compile):
+        parser.error("--post-only goes without a window and without --compile: the run has been computed")
+    if args.last:
+        args.end = datetime.now(timezone.utc)
+        args.start = args.end - args.last
+    if args.start and args.end and args.start >= args.end:
+        parser.error(f"--start {args.start.isoformat()} is not before --end {args.end.isoformat()}")
+    return args
+
+
+def _utc(text: str) -> datetime:
+    try:
+        when = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time, e.g. 2026-03-02T00:00:00Z") from error
+    if when.tzinfo is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has no time zone; folders are UTC, so write {when.isoformat()}Z or an offset"
+        )
+    return when.astimezone(timezone.utc)
+
+
+def _span(text: str) -> timedelta:
+    match = _SPAN.fullmatch(text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no span; allowed are 90m, 24h, 7d and the like")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+class _OneLine(logging.Formatter):
+    """A message as one line, whatever text of an alert or a file stands in it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printed(super().formatMessage(record))
+
+
+class Console:
+    """Prints what happens: a line a stage, then the top subgraphs and where to look next."""
+
+    ROWS = 10
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        """Print to `out`, or to the standard output."""
+        self._out = out or sys.stdout
+        to_stderr = logging.StreamHandler()
+        to_stderr.setFormatter(_OneLine("%(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=logging.WARNING, handlers=[to_stderr])
+        logging.getLogger("alertgraph_spark").setLevel(logging.INFO)
+        for edge in EDGES:  # their stages are lines of their own
+            logging.getLogger(edge).setLevel(logging.WARNING)
+        logging.getLogger("py4j").setLevel(logging.WARNING)
+
+    def say(self, text: str = "") -> None:
+        """Print a line at once: a scheduler's log shows where a run is. Text of alerts makes no second one."""
+        self._out.write(printed(text) + "\n")
+        self._out.flush()
+
+    def on_stage(self, stage: str, rows: int | None, seconds: float) -> None:
+        """Print one finished stage."""
+        count = "" if rows is None else f"{rows:>12,} rows"
+        self.say(f"  {stage:<10}{count:<18}{seconds:>7.1f} s")
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage that has no row count of its own."""
+        begin = time.perf_counter()
+        yield
+        self.on_stage(name, None, time.perf_counter() - begin)
+
+    def end(
+        self, top: Sequence[Mapping[str, Any]], counts: Mapping[str, int], places: Mapping[str, str], seconds: float
+    ) -> None:
+        """Print the ranked subgraphs with their sentences, the balance of rows, and where everything is.
+
+        Parameters
+        ----------
+        top
+            Rows of `schemas.SUBGRAPHS`, best first; times are aware.
+        places
+            What to look at, and where it is.
+        """
+        self.say()
+        width = max([14, *(len(row["site"]) for row in top)])
+        self.say(f"{'rank':>4}  {'score':>5}  {'shown':<5}  {'site':<{width}} {'first seen (UTC)':<16}  what")
+        for row in top:
+            shown = "yes" if row["is_shown"] else ""
+            seen = f"{row['first_seen'].astimezone(timezone.utc):%Y-%m-%d %H:%M}"
+            self.say(
+                f"{row['rank']:>4}  {row['score']:>5.3f}  {shown:<5}  {row['site']:<{width}} {seen:<16}  {row['summary']}"
+            )
+        if not top:
+            self.say("      no subgraph: nothing in the window was out of the ordinary")
+        self.say()
+        if not counts["rows_read"]:
+            self.say("WARNING   not one row was read: the folders of the window are empty")
+        read = (
+            "{rows_read:,} rows read = {alerts:,} alerts + {duplicates:,} duplicates"
+            " + {out_of_window:,} out of window + {rejected:,} rejected"
+        )
+        self.say(f"{read.format(**counts)}; {counts['subgraphs']:,} subgraphs in {seconds:.1f} s")
+        for what, where in places.items():
+            self.say(f"{what:<10}{where}")
+
+
+def posted_words(posted: Mapping[str, Any], target: str | None) -> str:
+    """Say in words how many rows of which table went where; `posted` is table to `PostCounts`."""
+    if not posted:
+        return "nothing (post.mode: none)"
+    said = ", ".join(f"{counts.n_sent:,} {table}" for table, counts in posted.items()) + f" to {target}"
+    before, missing = (sum(n) for n in zip(*((c.n_before, _missing(c)) for c in posted.values()), strict=True))
+    said += f"; {before:,} had been before" if before else ""
+    return said + (f"; {missing:,} NOT delivered" if missing else "")
+
+
+def check_posted(posted: Mapping[str, Any], run_id: str, folder: str) -> None:
+    """End the run where a row was not delivered.
+
+    Raises
+    ------
+    PublishError
+        With the reason, the number of rows, and what to do.
+    """
+    missing = sum(map(_missing, posted.values()))
+    errors = [f"table {table}: {counts.error}" for table, counts in posted.items() if counts.error]
+    n_refused = sum(counts.n_refused for counts in posted.values())
+    if n_refused:
+        errors.append(
+            f"{n_refused:,} rows are refused as they are; each with the answer in {folder}/posted/dead_letters"
+        )
+    if missing or errors:
+        rest = f"the results are saved; --post-only {run_id} sends the rest"
+        raise PublishError(f"{missing:,} rows were not delivered: {errors[0]}; {'; '.join([*errors[1:2], rest])}")
+
+
+def _missing(counts: Any) -> int:
+    return int(counts.n_rows - counts.n_sent - counts.n_before)
+
+
+def remarks(record: Mapping[str, Any]) -> dict[str, str]:
+    """What an operator should know of the lines that were read, of what was too much, and of what the budget hides.
+
+    Why some were refused, which words no table knows, which tables have gone silent (they had rows before the window and have
+    none in it), and what was left out of alerts and of the graph since a flood had brought more than can be held.
+    """
+    told = {"refused": record["rejected_by_reason"], "unknown": record["unknown_words"]}
+    said = {name: "; ".join(f"{n:,} {word}" for word, n in words.items()) for name, words in told.items() if words}
+    if gone := [f"{table} ({n:,} rows before the window)" for table, n in record["silent"].items() if n]:
+        said["SILENT"] = f"no row in the window of {', '.join(gone)}: is it still exported?"
+    limits = {
+        "entities_left_out": "entities left out of alerts that name more than 50 accounts or 50 others",
+        "links_left_out": "links left out, of the sites and entities with most: more than graph.driver_max_links",
+    }
+    if over := [f"{n:,} {what}" for name, what in limits.items() if (n := record.get("counts", {}).get(name))]:
+        said["WARNING"] = "; ".join(over)
+    if n := record.get("counts", {}).get("crowded"):
+        said["CROWDED"] = f"{n:,} not shown that score like one of their site and day that is: look at them too"
+    return said
+
+
+def exit_code(main: Callable[[], int]) -> int:
+    """Run `main` and turn its outcome into an exit code: 0 done, 2 what an operator can fix, 1 anything else.
+
+    An operator's own mistake is told in one message, without a stack trace.
+    """
+    try:
+        return main()
+    except AlertGraphError as error:
+        sys.stderr.write(printed_lines(f"{type(error).__name__}: {error}") + "\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was saved is incomplete and is replaced by the next run\n")
+        return 1
+    except Exception:  # noqa: BLE001  # the outermost frame: a defect ends with its trace and exit code 1
+        sys.stderr.write(printed_lines(traceback.format_exc()))
+        return 1

@@ -1,0 +1,58 @@
+"""A user's rows, laid out as an export and read as the job reads one: what a format is tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from alertgraph_spark.commands import samples
+from alertgraph_spark.commands.format_check import sample_differences
+from alertgraph_spark.config.source_format import Format
+from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.read import export
+
+
+@contextmanager
+def laid_out(
+    spark: SparkSession, format_: Format, files: Sequence[Path], shape: samples.Shape
+) -> Iterator[tuple[samples.Sample, dict[str, DataFrame]]]:
+    """Lay files out as an export and read it as the job does; one row is one exported line. The copy is removed after."""
+    with TemporaryDirectory(prefix="alertgraph-") as root:
+        sample = samples.lay_out(files, format_.reads, Path(root), shape)
+        days = export.list_days(spark, Path(root).as_uri(), {shape.table: None})
+        end = samples.DAY + timedelta(days=1)
+        yield sample, export.read_export(spark, days, {shape.table: format_.reads}, samples.DAY, end)
+
+
+def check_samples(spark: SparkSession, format_: Format) -> list[list[str]]:
+    """Run a format's own samples; for each, what is not as it promises."""
+    if not format_.samples:
+        return []
+    with TemporaryDirectory(prefix="alertgraph-") as folder:
+        file = Path(folder) / "samples.jsonl"
+        samples.write_samples(file, format_.samples)
+        with laid_out(spark, format_, [file], samples.Shape("rows")) as (_, raw):
+            return sample_differences(normalise_alerts(raw, {samples.TABLE: format_}), format_.samples)
+
+
+@contextmanager
+def told_as_the_formats(spark: SparkSession, format_: Format) -> Iterator[None]:
+    """What Spark cannot compute over these rows (a cast, an index) is for the author of the format, without its stack."""
+    try:
+        spark.sparkContext.setLogLevel("OFF")
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        # Behind Spark's message of the job comes that of the task, then its stack.
+        job, _, task = str(error).partition("executor driver): ")
+        reason = (task or job).strip().splitlines()[0]
+        raise ConfigError(f"{format_.path}: an expression fails on these rows: {reason}") from error
+    finally:
+        spark.sparkContext.setLogLevel("ERROR")

@@ -1,0 +1,223 @@
+"""Every key of the configuration file, each declared once: type, default, meaning and range.
+
+`config` checks a file against these declarations, and the table in `conf/README.md` is made from them: a new key is one
+field here, and the table made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alertgraph_spark.access.hosts import (
+    COLLECTOR_WORDS,
+    INGESTION_WORDS,
+    is_collector_endpoint,
+    is_ingestion_endpoint,
+    is_storage_account,
+)
+from alertgraph_spark.access.principal import Principal, conflicts, principal_of
+from alertgraph_spark.access.secret import REFERENCE, REFERENCE_WORDS
+from alertgraph_spark.config.keys import key
+from alertgraph_spark.config.parameters import RankingParameters
+
+_ID = {"like": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "like_words": "id as Entra shows it"}
+
+
+@dataclass(frozen=True)
+class Export:
+    """Where the alerts are, and how far around the window they are read."""
+
+    root: str = key(
+        "folder or URL that holds the `am-<table>` folders of the export, or a URL with `{container}` in that place; "
+        "or `https://ACCOUNT.blob.core.windows.net`, which is mirrored first"
+    )
+    workspaces: str | tuple[str, ...] = key("workspaces to read, each one a site", "all", choices=("all",))
+    look_back_hours: float = key(
+        "late rows: subgraphs that ended at most so long before the window are told again", 48.0, within="[0, 720]"
+    )
+    history_hours: float = key(
+        "how far before the window alerts count as history for rarity", 720.0, within="[0, 8760]"
+    )
+    credential: str = key(
+        "https root: reference to what opens the account, never the secret: azure-identity's default chain, or where a "
+        "connection string, SAS token or account key is kept",
+        "default",
+        like=REFERENCE,
+        like_words=REFERENCE_WORDS,
+        is_reference=True,
+    )
+    staging: str | None = key(
+        "https root: folder for the mirror, by default in the user's cache; on a cluster one that each machine sees",
+        None,
+    )
+
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Yield the key and the problem for everything that does not fit together."""
+        if not self.workspaces:
+            yield "workspaces", "empty; allowed: `all` or the names of workspaces"
+        if self.root and self.root.lower().startswith(("http:", "https:")):
+            if not is_storage_account(self.root):
+                yield (
+                    "root",
+                    (
+                        f"found {self.root!r}; allowed: https://ACCOUNT.blob.core.windows.net or its like in another cloud, "
+                        "and nothing after the host; a host and the account's name for an emulator on 127.0.0.1"
+                    ),
+                )
+        elif self.credential != "default" or self.staging is not None:
+            yield "root", "credential and staging are for an https root; any other is opened by Spark's own settings"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One exported table and the format that reads it; `file` is where the format was found."""
+
+    table: str = key("exported table, as Log Analytics names it", like=r"[A-Za-z]\w*", like_words="letters, digits, _")
+    format: str = key("name of a shipped format, or a YAML file beside this file or in the working directory")
+    container: str | None = key("container that holds the table, where it is not `am-` and the table's name", None)
+    file: Path = field(default=Path(), compare=False)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where the tables of a run are saved."""
+
+    path: str = key("folder or URL; each run adds a folder named by its id")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Which engine connects the links."""
+
+    engine: str = key(
+        "`driver`: union-find on the driver; `auto`: driver up to the crossover, graphframes above it if it is there",
+        "auto",
+        choices=("auto", "graphframes", "driver"),
+    )
+    driver_max_links: int = key("links that the driver holds; the rest is left out", 5_000_000, within="[1, 100000000]")
+    crossover_links: int = key("links above which `auto` takes graphframes", 1_000_000, within="[0, 100000000]")
+    jars: tuple[str, ...] = key("GraphFrames jar files, where the platform brings none", ())
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where the run is logged."""
+
+    uri: str = key(
+        "MLflow tracking URI; `default`: the one that the platform has set; or `none`", "sqlite:///mlflow.db"
+    )
+    experiment: str = key("experiment; on Databricks a workspace path", "alertgraph")
+    strict: bool = key("an unreachable tracking server fails the run", False)
+
+
+@dataclass(frozen=True)
+class Post:
+    """Where the ranked subgraphs are sent."""
+
+    mode: str = key("how the tables are sent", "none", choices=("logs_ingestion", "data_collector", "file", "none"))
+    endpoint: str | None = key(
+        "`logs_ingestion`: https URL of the DCE or the DCR, at Azure's own hosts; http on loopback only", None
+    )
+    dcr_id: str | None = key("`logs_ingestion`: immutable id of the data collection rule", None)
+    tenant_id: str | None = key(
+        "tenant of the service principal that posts, and logs to `azureml://`; with client_id and credential",
+        None,
+        **_ID,
+    )
+    client_id: str | None = key("application (client) id of that principal", None, **_ID)
+    credential: str = key(
+        "reference to what signs in, never the secret: azure-identity's default chain, or where a bearer token is kept; "
+        "with tenant_id and client_id where the principal's client secret is kept",
+        "default",
+        like=REFERENCE,
+        like_words=REFERENCE_WORDS,
+        is_reference=True,
+    )
+    rule: str | None = key("`logs_ingestion`: the rule as deployed, a JSON file to check the columns against", None)
+    folder: str | None = key("`file`: folder that gets the rows as JSON lines, a folder a run and table", None)
+
+    @property
+    def principal(self) -> Principal | None:
+        """The service principal that posts, where one is named."""
+        return principal_of(self.tenant_id, self.client_id)
+
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Yield the key and the problem for everything that does not fit together."""
+        needs = {"logs_ingestion": ("endpoint", "dcr_id"), "data_collector": ("endpoint",), "file": ("folder",)}
+        for name in needs.get(self.mode, ()):
+            if getattr(self, name) is None:
+                yield name, f"required where post.mode is {self.mode}"
+        is_known, allowed = is_ingestion_endpoint, INGESTION_WORDS
+        if self.mode == "data_collector":
+            is_known, allowed = is_collector_endpoint, COLLECTOR_WORDS
+        if self.endpoint is not None and not is_known(self.endpoint):
+            yield "endpoint", f"found {self.endpoint!r}; allowed: {allowed}"
+        yield from conflicts(self.tenant_id, self.client_id, self.credential)
+        if self.mode == "data_collector" and self.principal:
+            yield "tenant_id", "post.mode data_collector signs with the workspace's key, not as a service principal"
+
+
+@dataclass(frozen=True)
+class Spark:
+    """The session, where the platform has not started one already."""
+
+    master: str | None = key(
+        "master of a local session",
+        None,
+        like=r"local(\[(\*|\d+)(, *\d+)?\])?",
+        like_words="`local`, `local[4]` or `local[*]`",
+    )
+    driver_memory: str = key(
+        "memory of a local driver", "8g", like=r"[1-9]\d*[kmgtKMGT]", like_words="size such as `8g`"
+    )
+    conf: Mapping[str, str] = key("Spark settings; in a platform's session those that can be changed while it runs", {})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run; `assets_file` and `maintenance_file` are where the two lists were found."""
+
+    export: Export
+    results: Results
+    sources: tuple[Source, ...] = key("what to read; at least one")
+    assets: str | None = key("CSV of known assets, looked up like a format", None)
+    maintenance: str | None = key("CSV of announced maintenance windows, looked up like a format", None)
+    graph: Graph = field(default_factory=Graph)
+    ranking: RankingParameters = field(default_factory=RankingParameters)
+    tracking: Tracking = field(default_factory=Tracking)
+    post: Post = field(default_factory=Post)
+    spark: Spark = field(default_factory=Spark)
+    assets_file: Path | None = field(default=None, compare=False)
+    maintenance_file: Path | None = field(default=None, compare=False)
+
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Yield the dotted key and the problem for everything that is right by itself and wrong together."""
+        for name, text in self.export.conflicts():
+            yield f"export.{name}", text
+        if not self.sources:
+            yield "sources", "empty; a run needs at least one source"
+        tables = [source.table.lower() if source.table else None for source in self.sources]
+        for number, table in enumerate(tables):
+            if table and table in tables[:number]:
+                yield f"sources.{number}.table", f"found {self.sources[number].table!r} twice; one format reads a table"
+        for name, text in self.post.conflicts():
+            yield f"post.{name}", text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as written in the file, defaults filled in, without the paths that were found."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        del plain["assets_file"], plain["maintenance_file"]
+        for source in plain["sources"]:
+            del source["file"]
+        return plain
+
+    @property
+    def digest(self) -> str:
+        """Twelve hex digits of the SHA-256 of the canonical JSON: equal settings, equal digest, on every machine."""
+        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]

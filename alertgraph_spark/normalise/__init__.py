@@ -1,0 +1,1 @@
+"""Normalise: exported lines of any product become alerts of one shape, on Spark."""

@@ -1,0 +1,244 @@
+"""Normalise: exported lines of any product become alerts of one shape, or are refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import reduce
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructField
+
+from alertgraph_spark.clean_text import NAME_LIMIT, VALUE_LIMIT, clean_sql
+from alertgraph_spark.config.source_format import Asset, Format
+from alertgraph_spark.normalise.asset_list import with_assets
+from alertgraph_spark.normalise.columns import NO_TEXTS, sql_text
+from alertgraph_spark.normalise.entities import entity_key_sql
+from alertgraph_spark.normalise.format_expressions import as_exported, with_expressions
+from alertgraph_spark.normalise.vocabulary import known_words, severity_of, strange_words, tactic_words, technique_words
+from alertgraph_spark.tables.frames import conform
+from alertgraph_spark.tables.schemas import OWN, REJECTED, TORN, UNFINISHED
+
+LINE_LIMIT = 2000
+"""Characters of a refused line that are kept as evidence."""
+
+CLOCK_BEHIND, CLOCK_AHEAD = "INTERVAL 48 HOURS", "INTERVAL 24 HOURS"
+"""How far an event time may lie before and after its receipt. Log Analytics puts the receipt time in place of a time
+outside these bounds (azure monitor docs, log-standard-columns); so do we, or a wrong clock would rewrite the past."""
+
+
+def normalise_alerts(
+    raw_alerts: Mapping[str, DataFrame], formats: Mapping[str, Format], assets: Sequence[Asset] = ()
+) -> DataFrame:
+    """Give every exported line the shape of an alert, and a reason where it is none.
+
+    One input and one output row is one exported line. The output has the columns of `schemas.ALERTS`, then `named`
+    (addresses, and the host that the line says has each), `file`, `table`, `line` (evidence for a refusal), `reason` (null
+    for an alert), `file_id` (a hash), `unknown` (words of severity, tactic or technique that no table knows) and `n_left_out`
+    (entities beyond those that an alert keeps). No line is dropped.
+
+    Parameters
+    ----------
+    raw_alerts
+        Table name to its lines, with `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record` and the columns
+        that its format reads. Each format sees its own table alone: in a union all formats would be analysed for all tables.
+    formats
+        Table name to the format of its rows.
+    assets
+        The asset list; it resolves addresses to hosts and knows zones, Purdue levels and roles.
+
+    Notes
+    -----
+    Narrow: no shuffle; the asset list is broadcast.
+    """
+    tables = [_of_table(raw_alerts[table], format_) for table, format_ in formats.items()]
+    return with_assets(reduce(DataFrame.unionByName, tables), assets)
+
+
+_REASON = f"""case
+when startswith(_corrupt_record, '{{') and not endswith(rtrim(_corrupt_record), '}}') then '{TORN}'
+when _corrupt_record is not null then 'not one JSON object' when received_at is null then 'no TimeGenerated'
+when is_own then '{OWN}' when not is_alert then 'not an alert' when name is null then 'no alert name' end"""
+
+_IS_SANE = f"own_time between received_at - {CLOCK_BEHIND} and received_at + {CLOCK_AHEAD}"
+
+_EVIDENCE = (
+    # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
+    f"{_REASON} as reason",
+    f"if({_REASON} is not null, file, null) as file",
+    f"if({_REASON} is not null, substring(coalesce(_corrupt_record, item_id), 1, {LINE_LIMIT}), null) as line",
+    "xxhash64(file) as file_id",
+)
+
+_GIVEN = ("columns.", "source.", "target.", "other.", "source_zone", "target_zone")
+"""How the columns begin that a format's expressions give."""
+
+_WORDS = {"tactics": tactic_words, "techniques": technique_words}
+
+
+def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
+    """What the lines of one table say, read by its format; the columns are the same for all formats."""
+    given = _clean(with_expressions(raw, format_))
+
+    def column(name: str, type_: str = "string") -> str:
+        return f"`columns.{name}`" if name in format_.columns else f"cast(null as {type_})"
+
+    said = ("_corrupt_record", "TimeGenerated", *map(as_exported, format_.reads))
+    content = ", ".join(f"coalesce(`{name}`, '')" for name in said)
+    ends = {"source": format_.source, "target": format_.target}
+    scale = format_.severity_scale
+    degree = column("severity", "string" if scale else "double")
+    words = {name: of for name, of in _WORDS.items() if name in format_.columns}
+    lines = given.selectExpr(
+        f"coalesce({column('alert_id')}, _ItemId, sha2(concat_ws('|', {content}), 256)) as alert_id",
+        "_ItemId as item_id",
+        *("site", "table", "file", "_corrupt_record"),
+        f"{sql_text(format_.name)} as source",
+        f"{column('product')} as product",
+        f"{column('name')} as name",
+        f"{column('rule_id')} as rule_id",
+        f"{severity_of(degree, scale)} as severity",
+        f"{degree} as degree",
+        *[f"{of(column(name))} as {name}" for name, of in words.items()],
+        f"{column('observed_at', 'timestamp')} as own_time",
+        "try_cast(TimeGenerated as timestamp) as received_at",
+        "coalesce(`where`, false) as is_alert",
+        "coalesce(own, false) as is_own",
+        f"transform(concat(coalesce(doubts, {NO_TEXTS}), too_long), d -> concat('doubt: ', d)) as doubts",
+        *[text for end in ends for text in (f"`{end}_zone`", f"{_level(f'`{end}_level`')} as {end}_level")],
+        f"{_others(format_.other)} as others",
+        *[
+            f"{entity_key_sql(kind, f'`{end}.{kind}`')} as `{end}.{kind}`"
+            for end, kinds in ends.items()
+            for kind in kinds
+        ],
+    )
+    known = [f"{known_words(name) if name in words else NO_TEXTS} as {name}" for name in _WORDS]
+    strange = [strange_words(name, name.removesuffix("s")) for name in words]
+    if scale:
+        word = f"if(severity is null and degree != '', array(concat('severity: ', degree)), {NO_TEXTS})"
+        strange.insert(0, word)
+    return lines.selectExpr(
+        *("alert_id", "item_id", "site", "table", "source", "product", "name", "rule_id", "severity", "received_at"),
+        f"if({_IS_SANE}, own_time, received_at) as observed_at",
+        *[text for end, kinds in ends.items() for text in (_end(end, kinds), _addresses(end, kinds))],
+        *[f"{end}_{what}" for end in ends for what in ("zone", "level")],
+        *("others", *known, *_EVIDENCE),
+        f"concat({', '.join([*strange, 'doubts'])}) as unknown",
+    )
+
+
+def _clean(given: DataFrame) -> DataFrame:
+    """Clean every text that a format's expressions give, each where it is alone; the exported columns stay as they are."""
+    return given.selectExpr(*[_clean_field(field) for field in given.schema.fields])
+
+
+def _clean_field(field: StructField) -> str:
+    name, type_ = f"`{field.name}`", field.dataType.simpleString()
+    if not field.name.startswith(_GIVEN) or type_ not in ("string", "array<string>"):
+        return name
+    limit = NAME_LIMIT if field.name == "columns.name" else VALUE_LIMIT
+    text = clean_sql(name, limit) if type_ == "string" else f"transform({name}, text -> {clean_sql('text', limit)})"
+    return f"{text} as {name}"
+
+
+def _level(number: str) -> str:
+    """A Purdue level; what is none, such as the number NaN that a text may spell, would be above every other score."""
+    return f"if({number} between 0D and 5D, {number}, null)"
+
+
+def _end(end: str, kinds: Mapping[str, str]) -> str:
+    keys = [f"`{end}.{kind}`" for kind in kinds]
+    return f"coalesce({', '.join([*keys, 'cast(null as string)'])}) as {end}_entity"
+
+
+def _addresses(end: str, kinds: Mapping[str, str]) -> str:
+    """Addresses that the row gives an end, which may also have a name: they tell whose address it is in other rows."""
+    keys = [f"`{end}.{kind}`" for kind in ("ip", "mac") if kind in kinds]
+    if not keys or len(kinds) == len(keys):
+        return f"{NO_TEXTS} as {end}_addresses"
+    return f"filter(array({', '.join(keys)}), key -> key is not null) as {end}_addresses"
+
+
+def _others(kinds: Mapping[str, str]) -> str:
+    """All further entities as `array<struct<kind,key,role>>`, without placeholders."""
+    arrays = []
+    for kind in kinds:
+        texts = f"transform(coalesce(`other.{kind}`, {NO_TEXTS}), v -> lower(trim(v)))"
+        key = entity_key_sql(kind, "v")
+        arrays.append(f"transform({texts}, v -> named_struct('kind', '{kind}', 'key', {key}, 'role', 'other'))")
+    if not arrays:
+        return "cast(array() as array<struct<kind:string,key:string,role:string>>)"
+    return f"array_distinct(filter(concat({', '.join(arrays)}), one -> one.key is not null))"
+
+
+def with_status(lines: DataFrame, start: datetime, end: datetime) -> DataFrame:
+    """Say of each line whether it is an `alert`, `out_of_window`, `history` from before the window, or `rejected`.
+
+    Row grain is unchanged; adds `status` and `row`, a number of the line in this frame. History teaches what is usual here
+    but is not ranked.
+
+    Notes
+    -----
+    Narrow. `row` follows from the files and their order, so a part of the frame that is computed again has the same.
+    """
+    received_at = F.col("received_at")
+    status = (
+        F.when(F.col("reason").isNotNull(), "rejected")
+        .when(received_at >= F.lit(end), "out_of_window")
+        .when(received_at < F.lit(start), "history")
+        .otherwise("alert")
+    )
+    return lines.withColumn("status", status).withColumn("row", F.monotonically_increasing_id())
+
+
+def find_repeats(lines: DataFrame) -> DataFrame:
+    """Find the rows that say again what another row says: delivered twice, or updated by a later row.
+
+    Output is `row` and `status` of each superfluous line: of the rows of one alert that were received before the end of the
+    window, the one received last stands. Of one alert are rows of one site, format, id and name: an id is often the text of
+    a row, and one that says the id of another alert must not take its place.
+
+    Notes
+    -----
+    One shuffle of a number a row, a hash that finds the rows worth a comparison; only these are sorted, by what they say.
+    """
+    said = ("site", "source", "alert_id", "name")
+    valid = lines.filter(F.col("status").isin("alert", "history")).select(
+        "row", "received_at", "status", *said, F.xxhash64(*said).alias("hash")
+    )
+    more_than_once = valid.groupBy("hash").agg(F.count(F.lit(1)).alias("n")).filter("n > 1").select("hash")
+    newest = Window.partitionBy(*said).orderBy(F.desc("received_at"), "row")
+    repeated = valid.join(F.broadcast(more_than_once), on="hash", how="left_semi")
+    return repeated.withColumn("place", F.row_number().over(newest)).filter("place > 1").select("row", "status")
+
+
+def find_unfinished(lines: DataFrame) -> DataFrame:
+    """Find the torn lines that are the last of their file: a blob that is being written ends in half a row.
+
+    Output is `row`. The next run reads the line whole; a torn line with others behind it never will be.
+
+    Notes
+    -----
+    Narrow: only torn lines are joined, to the line that follows each in its file. A file that Spark reads in several parts
+    is taken as several files.
+    """
+    torn = lines.filter(F.col("reason") == TORN).select("row", "file_id")
+    next_rows = torn.select((F.col("row") + 1).alias("row"), "file_id")
+    followed = lines.join(F.broadcast(next_rows), on=["row", "file_id"], how="left_semi")
+    return torn.join(F.broadcast(followed.select((F.col("row") - 1).alias("row"))), on="row", how="left_anti").select(
+        "row"
+    )
+
+
+def rejected_lines(lines: DataFrame, unfinished: DataFrame) -> DataFrame:
+    """Refused lines with file, text and reason; one row a line. Rows that are simply no alerts are counted, not kept; what we
+    raised ourselves is kept, so that anyone can see that it was.
+
+    `unfinished` is what `find_unfinished` gives.
+    """
+    refused = lines.filter(F.col("reason").isNotNull() & (F.col("reason") != "not an alert"))
+    marked = refused.join(F.broadcast(unfinished.withColumn("is_last", F.lit(True))), on="row", how="left")
+    reason = F.when(F.col("is_last"), UNFINISHED).otherwise(F.col("reason"))
+    return conform(marked.withColumn("reason", reason), REJECTED)

@@ -1,0 +1,86 @@
+"""The balance of a run: what became of every line that was read, and what was said that no table knows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from alertgraph_spark.tables.interim_schemas import AGAIN
+from alertgraph_spark.tables.schemas import TORN, UNFINISHED
+
+MOST_UNKNOWN = 20
+"""Unknown words that are told, the most frequent first: a broken format can bring as many as rows."""
+
+
+@dataclass
+class Balance:
+    """Counts with `rows_read = alerts + duplicates + out_of_window + rejected`.
+
+    `counts["history"]` is the part of `out_of_window` before the window that teaches what is usual, `counts["rows_TABLE"]`
+    the lines of a table in the window, refused ones too. `silent` are the tables that say nothing in the window, with their
+    lines before it. `unknown_words` are severities, tactics and techniques that no table knows, with the number of lines
+    that say them; `n_unknown` how often any was said. `n_bins` are the bins to which the alerts fold.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    rejected_by_reason: dict[str, int] = field(default_factory=dict)
+    unknown_words: dict[str, int] = field(default_factory=dict)
+    silent: dict[str, int] = field(default_factory=dict)
+    n_unknown: int = 0
+    n_bins: int = 0
+
+    def tell_unfinished(self, n_unfinished: int) -> None:
+        """Tell apart, among the torn lines, those that are not yet written to their end."""
+        n_torn = self.rejected_by_reason.pop(TORN, 0) - n_unfinished
+        self.rejected_by_reason |= {reason: n for reason, n in ((TORN, n_torn), (UNFINISHED, n_unfinished)) if n}
+
+
+def count_lines(groups: pa.Table, tables: Iterable[str] = ()) -> Balance:
+    """Count lines by status and reason, and those of each table.
+
+    Parameters
+    ----------
+    groups
+        One row is the lines of one `table`, `status` and `reason`: their number `n_alerts`, `n_unknown` words, entities
+        `n_left_out`, and the `n_bins` to which they fold. The status of a repeat is `repeat of` what it would be.
+    tables
+        The tables that are to be read; one that has no line is counted too.
+    """
+    by_status, by_reason, inside, before = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    again, n_bins, n_unknown, n_left_out = Counter[str](), 0, 0, 0
+    for row in groups.sort_by([("table", "ascending"), ("status", "ascending"), ("reason", "ascending")]).to_pylist():
+        status, n = row["status"].removeprefix(AGAIN), row["n_alerts"]
+        by_status[status] += n
+        if row["status"] != status:
+            again[status] += n
+        elif status in ("alert", "history"):
+            n_bins += row["n_bins"]
+        if row["reason"]:
+            by_reason[row["reason"]] += n
+        else:
+            n_unknown += row["n_unknown"]
+        if status in ("alert", "rejected"):
+            inside[row["table"]] += n
+        elif status == "history":
+            before[row["table"]] += n
+        if status == "alert":
+            n_left_out += row["n_left_out"]
+    return Balance(
+        counts={
+            "rows_read": by_status.total(),
+            "alerts": by_status["alert"] - again["alert"],
+            "duplicates": again["alert"],
+            "out_of_window": by_status["out_of_window"] + by_status["history"],
+            "rejected": by_status["rejected"],
+            "entities_left_out": n_left_out,
+            "history": by_status["history"] - again["history"],
+            **{f"rows_{table}": inside[table] for table in tables},
+        },
+        rejected_by_reason=dict(by_reason),
+        silent={table: before[table] for table in tables if not inside[table]},
+        n_unknown=n_unknown,
+        n_bins=n_bins,
+    )

@@ -1,0 +1,1 @@
+"""Publish: results, tracking, posting, report; all that leaves a run."""

@@ -1,0 +1,164 @@
+"""What has been delivered of a run: a mark for each batch beside the saved results, read before anything is sent again.
+
+A mark's name says all, so that one listing is the ledger, a mark that a crash has left empty still counts, and no file
+system has to append. Between an answer and its mark a crash leaves a batch unmarked: it is sent again, and folded by RowId.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from alertgraph_spark.publish.log_analytics.batches import Receipt
+from alertgraph_spark.publish.log_analytics.fields import iso_utc
+
+logger = logging.getLogger(__name__)
+
+PLACE = "posted"
+DEAD_LETTERS = f"{PLACE}/dead_letters"
+
+
+class Files(Protocol):
+    """The folder of a run, wherever it is; names are relative to it, with `/` between their parts."""
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the files in `folder`, without it; none where there is no such folder."""
+
+    def read(self, name: str) -> bytes | None:
+        """Return what a file holds, None where there is none."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole or not at all, in place of an older one."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there."""
+
+
+@dataclass
+class MemoryFiles:
+    """A ledger for one process: nothing is known before, nothing stays."""
+
+    content: dict[str, bytes] = field(default_factory=dict)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names in `folder`."""
+        return [name.removeprefix(f"{folder}/") for name in self.content if name.startswith(f"{folder}/")]
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of `name`."""
+        return self.content.get(name)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Keep `content`."""
+        self.content[name] = content
+
+    def remove(self, name: str) -> None:
+        """Forget `name`."""
+        self.content.pop(name, None)
+
+
+@dataclass(frozen=True)
+class PostCounts:
+    """What became of one table of `n_rows` rows.
+
+    `n_sent` were delivered now in `n_batches` with `n_bytes` before compression, `n_before` by an earlier attempt. The
+    `n_refused` cannot be delivered as they are and are dead letters. `error` says why the rest was not.
+    """
+
+    n_rows: int
+    n_sent: int = 0
+    n_before: int = 0
+    n_refused: int = 0
+    n_batches: int = 0
+    n_bytes: int = 0
+    n_fields_cut: int = 0
+    error: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row has been delivered, now or before."""
+        return not self.error and self.n_sent + self.n_before == self.n_rows
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """How a table is cut into batches: decided once, since another cut would give its batches other ids."""
+
+    n_rows: int
+    n_partitions: int
+
+
+@dataclass
+class Ledger:
+    """The marks of one run at one address: what another workspace has had is no matter here."""
+
+    files: Files
+    place: str
+    known: set[str] = field(default_factory=set)
+    split: set[str] = field(default_factory=set)
+
+    @classmethod
+    def open(cls, files: Files, address: str) -> Ledger:
+        """Read which batches have been delivered to `address`."""
+        place = f"{PLACE}/{hashlib.sha256(address.encode()).hexdigest()[:12]}"
+        ledger = cls(files, place)
+        for name in files.names(place):
+            kind, _, rest = name.partition("-")
+            if kind in ("delivered", "split"):
+                (ledger.known if kind == "delivered" else ledger.split).add(rest.rpartition("-")[2].split(".")[0])
+        return ledger
+
+    def plan(self) -> tuple[datetime, dict[str, TablePlan]] | None:
+        """Return the run's TimeGenerated and the cut of each table, None before the first attempt."""
+        text = self.files.read(f"{self.place}/plan.json")
+        if text is None:
+            return None
+        found = json.loads(text)
+        tables = {name: TablePlan(**table) for name, table in found["tables"].items()}
+        return datetime.fromisoformat(found["time_generated"].replace("Z", "+00:00")), tables
+
+    def save_plan(self, time_generated: datetime, tables: Mapping[str, TablePlan], **more: Any) -> None:
+        """Write what the first attempt has decided."""
+        plan = {name: asdict(table) for name, table in tables.items()}
+        text = json.dumps({**more, "time_generated": iso_utc(time_generated), "tables": plan}, indent=2)
+        self.files.write(f"{self.place}/plan.json", text.encode())
+
+    def clear_letters(self) -> None:
+        """Remove the dead letters of earlier attempts: what is still undeliverable will leave them anew."""
+        for name in self.files.names(DEAD_LETTERS):
+            self.files.remove(f"{DEAD_LETTERS}/{name}")
+
+    def record(self, table: str, receipt: Receipt) -> None:
+        """Mark what a receipt says, before the next one is looked at."""
+        batch = receipt.batch_id
+        if receipt.letters:
+            self.files.write(f"{DEAD_LETTERS}/{table}-{batch}.jsonl", "\n".join([*receipt.letters, ""]).encode())
+        if receipt.n_rows or receipt.is_split:
+            kind = "split" if receipt.is_split else "delivered"
+            said = {"n_rows": receipt.n_rows, "n_bytes": receipt.n_bytes}
+            self.files.write(f"{self.place}/{kind}-{table}-{batch}.json", json.dumps(said).encode())
+            (self.split if receipt.is_split else self.known).add(batch)
+
+    def record_all(self, table: str, n_rows: int, receipts: Iterable[Receipt]) -> PostCounts:
+        """Mark receipts as they come, and add up what became of the table's rows."""
+        count = dict.fromkeys(("n_sent", "n_before", "n_refused", "n_batches", "n_bytes", "n_fields_cut"), 0)
+        errors: list[str] = []
+        for receipt in receipts:
+            self.record(table, receipt)
+            count["n_sent"] += receipt.n_rows
+            count["n_before"] += receipt.n_known
+            count["n_refused"] += len(receipt.refused)
+            count["n_batches"] += receipt.n_rows > 0
+            count["n_bytes"] += receipt.n_bytes
+            count["n_fields_cut"] += receipt.n_fields_cut
+            if receipt.error:
+                errors.append(receipt.error)
+                break
+        if not errors and count["n_sent"] + count["n_before"] + count["n_refused"] != n_rows:
+            errors.append("the table changed between counting and sending; post it from the saved results")
+        return PostCounts(n_rows, **count, error=errors[0] if errors else "")

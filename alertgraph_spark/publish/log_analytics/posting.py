@@ -1,0 +1,215 @@
+"""Posts the results tables one after the other, small ones from here, large ones by Spark; remembers what has arrived."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from alertgraph_spark.access.secret import Secret
+from alertgraph_spark.errors import ConfigError, SchemaError
+from alertgraph_spark.publish.log_analytics import frames, here
+from alertgraph_spark.publish.log_analytics.batches import MAX_BODY_BYTES, Receipt
+from alertgraph_spark.publish.log_analytics.ledger import Files, Ledger, MemoryFiles, PostCounts, TablePlan
+from alertgraph_spark.publish.log_analytics.rows import RowEncoder
+from alertgraph_spark.publish.log_analytics.streams import STREAMS, Stream, check_declared
+from alertgraph_spark.publish.log_analytics.target import NETWORK_MODES, Target
+from alertgraph_spark.publish.log_analytics.tasks import Delivery, Edges
+from alertgraph_spark.tables.embedded import arrow_differences
+from alertgraph_spark.tables.frames import conform
+
+logger = logging.getLogger(__name__)
+
+MODES = (*NETWORK_MODES, "file", "none")
+
+SMALL_ROWS = 10_000
+"""A table of so many rows leaves from this process: that takes a second, and to start a task of Spark as long."""
+
+ReadFrame = Callable[[str], DataFrame]
+
+
+def post_results(
+    tables: Mapping[str, pa.Table],
+    *,
+    read_frame: ReadFrame | None = None,
+    open_folder: Callable[[str], Files] | None = None,
+    mode: str,
+    run_id: str,
+    time_generated: datetime,
+    endpoint: str | None = None,
+    dcr_id: str | None = None,
+    credential: str = "default",
+    tenant_id: str | None = None,
+    client_id: str | None = None,
+    folder: str | None = None,
+    rule: str | None = None,
+    from_driver: bool = False,
+    resolve: Callable[[str], Secret] | None = None,
+    files: Files | None = None,
+    max_body_bytes: int = MAX_BODY_BYTES,
+) -> dict[str, PostCounts]:
+    """Post the tables of one run that are in `streams.STREAMS` and return what became of each.
+
+    Give the tables as read back from the saved results: a post that failed or was killed is taken up with the same `run_id`
+    and `files`: what the ledger knows is not sent again, and every row has the RowId it had. A table that cannot be
+    delivered ends the post; those after it are counted and not tried.
+
+    Parameters
+    ----------
+    tables
+        Arrow tables or datasets by name; others than those of `STREAMS` are left alone.
+    read_frame
+        Reads a saved table by name as a DataFrame: one of more than 10,000 rows is sent from the executors. Without it, all
+        leave from this process, which then holds a table whole.
+    open_folder
+        Opens the folder of mode `file`.
+    mode
+        `logs_ingestion` posts; `data_collector` does so from the driver, to the API that is out of support; `file` writes
+        the same rows as JSON lines to `folder/run_id/<Log Analytics table>/` (overwritten by a repetition); `none` does
+        nothing and returns nothing.
+    run_id
+        Letters, digits, `.`, `_` and `-`.
+    time_generated
+        The run's time, aware; one that is taken up keeps the time of its first attempt. The service replaces one older than
+        2 days or over 1 day ahead by the time of receipt.
+    endpoint, dcr_id
+        Address of the data collection endpoint (or of the rule itself) and immutable id of the rule.
+    credential, tenant_id, client_id
+        With both ids what `resolve` turns into the client secret of that service principal here, and all rows leave from
+        here. Without them `default` for azure-identity's DefaultAzureCredential or `env:NAME` for a token in an environment
+        variable, both resolved where the rows are sent: here, and on the executors; or what `resolve` turns into a token
+        here, and all rows leave from here. For `data_collector` what it turns into the workspace's key.
+    folder
+        Folder or URL that `open_folder` and Spark can write.
+    rule
+        File that holds the rule as it is deployed, as JSON; without it, that which `schemas` would give.
+    from_driver
+        Send from the driver, for clusters where only the driver has an identity. One sender, rows streamed through it.
+    files
+        Folder of the run, which keeps the ledger and the dead letters; without it nothing is remembered.
+
+    Raises
+    ------
+    ConfigError
+        With every setting that is missing or wrong, before a row is evaluated.
+    SchemaError
+        With every table and column that is missing, of another type or not declared by the rule, before a row is evaluated.
+    PublishError
+        If the folder of mode `file` cannot be written. What a service refuses is told in the counts.
+    """
+    problems = [] if mode in MODES else [f"post.mode is {mode!r}; allowed: {', '.join(MODES)}"]
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", run_id):
+        problems.append(f"run_id is {run_id!r}; allowed: letters, digits, `.`, `_` and `-`")
+    if time_generated.tzinfo is None:
+        problems.append("time_generated has no time zone")
+    if mode == "file" and not folder:
+        problems.append("post.folder is missing")
+    elif mode == "file" and open_folder is None:
+        problems.append("post.mode is file, and nothing opens post.folder")
+    ids = {"tenant_id": tenant_id, "client_id": client_id}
+    target = Target.of(resolve, mode=mode, endpoint=endpoint, dcr_id=dcr_id, credential=credential, **ids)
+    problems += target.problems()
+    if problems:
+        raise ConfigError("; ".join(problems))
+    if mode == "none":
+        return {}
+    check_declared(_read_rule(rule) if rule else None)
+    _check_shapes(tables)
+    posts = {stream.table.name: _Table(stream, tables[stream.table.name], read_frame) for stream in STREAMS}
+    if mode == "file" and open_folder:
+        place = f"{str(folder).rstrip('/')}/{run_id}"
+        files = open_folder(place)
+        return {
+            name: post.written(RowEncoder(post.stream, run_id, time_generated), files, place)
+            for name, post in posts.items()
+        }
+    edges_of = target.edges(from_driver)
+    ledger = Ledger.open(files or MemoryFiles(), target.name)
+    ledger.clear_letters()
+    planned = ledger.plan()
+    if planned is None:
+        planned = time_generated, {name: post.plan(max_body_bytes) for name, post in posts.items()}
+        ledger.save_plan(*planned, run_id=run_id, endpoint=endpoint, dcr_id=dcr_id)
+    time_generated, plans = planned
+    counts: dict[str, PostCounts] = {}
+    for stream in STREAMS:
+        name, plan = stream.table.name, plans[stream.table.name]
+        if any(not done.is_complete and done.error for done in counts.values()):
+            counts[name] = PostCounts(plan.n_rows, error="not tried after the one before it")
+            continue
+        encoder = RowEncoder(stream, run_id, time_generated)
+        delivery = target.delivery(encoder, frozenset(ledger.known), frozenset(ledger.split), max_body_bytes)
+        started = time.monotonic()
+        receipts = posts[name].sent(delivery, plan, edges_of(stream)) if plan.n_rows else ()
+        done = counts[name] = ledger.record_all(name, plan.n_rows, receipts)
+        logger.info(
+            "post %s: %d of %d rows in %d batches, %d before, %d refused, %d fields cut, %.1f s",
+            *(name, done.n_sent, done.n_rows, done.n_batches, done.n_before, done.n_refused, done.n_fields_cut),
+            time.monotonic() - started,
+        )
+    return counts
+
+
+def _read_rule(file: str) -> Any:
+    try:
+        return json.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"post.rule: {file} cannot be read as JSON ({type(error).__name__})") from None
+
+
+def _check_shapes(tables: Mapping[str, pa.Table]) -> None:
+    """Raise with every difference of all posted tables."""
+    problems = []
+    for stream in STREAMS:
+        name = stream.table.name
+        if name not in tables:
+            problems.append(f"table {name} is missing; given: {', '.join(sorted(tables)) or 'none'}")
+        elif wrong := arrow_differences(tables[name].schema, stream.table):
+            problems.append(wrong)
+    if problems:
+        raise SchemaError(f"nothing was posted: {'; '.join(problems)}")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One table that is posted: by this process where it is small, else by Spark, which reads it anew."""
+
+    stream: Stream
+    rows: pa.Table
+    read_frame: ReadFrame | None
+
+    def frame(self, is_large: bool) -> DataFrame | None:
+        """The table for Spark, None where it leaves from here."""
+        if self.read_frame is None or not is_large:
+            return None
+        return conform(self.read_frame(self.stream.table.name), self.stream.table)
+
+    def plan(self, max_body_bytes: int) -> TablePlan:
+        """How many rows it has, and into how many partitions it is cut; one leaves from here."""
+        n_rows = here.count(self.rows)
+        frame = self.frame(n_rows > SMALL_ROWS * max_body_bytes / MAX_BODY_BYTES)
+        return TablePlan(n_rows, 1 if frame is None else frames.n_partitions(frame, max_body_bytes))
+
+    def sent(self, delivery: Delivery, plan: TablePlan, edges: Edges | None) -> Iterator[Receipt]:
+        """Send it as it was planned, and yield a receipt for each batch."""
+        frame = self.frame(plan.n_partitions > 1)
+        if frame is None:
+            return here.sent(self.rows, delivery, edges or Edges())
+        return frames.sent(frame, delivery, plan, edges)
+
+    def written(self, encoder: RowEncoder, files: Files, place: str) -> PostCounts:
+        """Write it as JSON lines to the folder of its Log Analytics table in `place`, which `files` is."""
+        folder = self.stream.table_name
+        frame = self.frame(here.count(self.rows) > SMALL_ROWS)
+        if frame is None:
+            return here.written(self.rows, encoder, files, folder)
+        return frames.written(frame, encoder, f"{place}/{folder}")

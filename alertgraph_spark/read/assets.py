@@ -1,0 +1,131 @@
+"""Read what a site says of itself: the asset list, which machines it has, and the calendar of announced maintenance."""
+
+from __future__ import annotations
+
+import csv
+import ipaddress
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
+from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.tables.schemas import ZONES
+
+HEADER = ("asset", "name", "zone", "purdue_level", "criticality", "role")
+CALENDAR = ("asset", "from", "to", "site", "what")
+
+_Row = TypeVar("_Row")
+
+
+def load_assets(path: Path) -> list[Asset]:
+    """Read the asset list; one row is one host name, address or CIDR block.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or with the line number of every row that is wrong.
+
+    Notes
+    -----
+    UTF-8, with or without the mark that spreadsheets put in front; so is the calendar.
+    """
+    return _rows(path, "asset list", HEADER, ("asset",), _asset)
+
+
+def load_maintenance(path: Path) -> list[MaintenanceWindow]:
+    """Read the maintenance calendar; one row is one machine in one window, from `from` until before `to`.
+
+    Times are ISO 8601 with an offset or Z, `site` may be left out, and `what` is for people.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or with the line number of every row that is wrong.
+    """
+    return _rows(path, "maintenance calendar", CALENDAR, CALENDAR[:3], _window)
+
+
+def _rows(
+    path: Path, what: str, legal: tuple[str, ...], needed: tuple[str, ...], parse: Callable[[dict[str, str]], _Row]
+) -> list[_Row]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            header = reader.fieldnames or []
+            if set(needed) - set(header) or set(header) - set(legal):
+                raise ConfigError(f"{path}: header is {','.join(header)}; legal columns are {','.join(legal)}")
+            rows = list(enumerate(reader, 2))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{path}: {what} cannot be read: {reason}") from error
+    parsed, problems = [], []
+    for number, row in rows:
+        try:
+            if None in row:  # where csv.DictReader puts what has no column
+                raise ValueError(f"has more cells than the header, which is {','.join(header)}")
+            parsed.append(parse({key: (value or "").strip() for key, value in row.items()}))
+        except ValueError as error:
+            problems.append(f"{path}:{number}: {error}")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return parsed
+
+
+def _asset(row: dict[str, str]) -> Asset:
+    if not row["asset"]:
+        raise ValueError("asset is empty")
+    if "/" in row["asset"]:
+        _check_block(row["asset"])
+    zone = row.get("zone") or None
+    if zone and zone not in ZONES:
+        raise ValueError(f"zone is {zone!r}; legal are {', '.join(ZONES)}")
+    criticality = _number(row, "criticality", 1.0)
+    return Asset(
+        asset=row["asset"],
+        name=row.get("name") or None,
+        zone=zone,
+        purdue_level=_number(row, "purdue_level", 5.0),
+        criticality=criticality,
+        role=(row.get("role") or "").lower() or None,
+    )
+
+
+def _check_block(asset: str) -> None:
+    try:
+        ipaddress.IPv4Network(asset, strict=False)
+    except ValueError as error:
+        raise ValueError(f"asset is {asset!r}, no IPv4 block such as 10.1.0.0/16") from error
+
+
+def _number(row: dict[str, str], key: str, highest: float) -> float | None:
+    text = row.get(key, "")
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= highest:
+        raise ValueError(f"{key} is {text!r}; legal are 0 to {highest:g}")
+    return value
+
+
+def _window(row: dict[str, str]) -> MaintenanceWindow:
+    if not row["asset"] or "/" in row["asset"]:
+        raise ValueError(f"asset is {row['asset']!r}; a window is of one host name or address")
+    begins, ends = _time(row, "from"), _time(row, "to")
+    if begins >= ends:
+        raise ValueError(f"from {row['from']} is not before to {row['to']}")
+    return MaintenanceWindow(row["asset"], begins, ends, row.get("site") or None)
+
+
+def _time(row: dict[str, str], key: str) -> datetime:
+    try:
+        when = datetime.fromisoformat(row[key].replace("Z", "+00:00"))
+    except ValueError:
+        when = datetime.min
+    if when.tzinfo is None:
+        raise ValueError(f"{key} is {row[key]!r}, no ISO 8601 time with an offset, such as 2026-03-02T22:00:00Z")
+    return when

@@ -1,0 +1,80 @@
+"""Tables that live between two stages and are never saved; those that a run saves stand in `schemas`, with the vocabulary."""
+
+from __future__ import annotations
+
+from alertgraph_spark.tables.schemas import ALERT_ENDS, EPISODES
+from alertgraph_spark.tables.table import Table, table
+
+BIN_KEY = ("site", "source_entity", "target_entity", "source", "name", "bin")
+"""What tells one bin from another; an end may be NULL."""
+
+AGAIN = "repeat of "
+"""How the status of a line begins that says again what another says."""
+
+BINS = table(
+    "bins",
+    "alerts of one type between the same ends within a span of the episode gap, that also agree in every fact",
+    ("site", "string", "workspace", False),
+    ("source", "string", "format", False),
+    ("name", "string", "alert name", False),
+    *ALERT_ENDS,
+    ("bin", "bigint", "number of the span since 1970", False),
+    ("tactics", "array<string>", "tactics of its alerts", False),
+    ("techniques", "array<string>", "techniques of its alerts", False),
+    ("named", "array<struct<address:string,host:string>>", "addresses, and the host that its rows say has each", False),
+    ("accounts", "array<string>", "account entities of its alerts", False),
+    ("started_at", "timestamp", "first alert", False),
+    ("ended_at", "timestamp", "last alert", False),
+    ("n_alerts", "bigint", "alerts in it, repeats left out", False),
+    ("severity", "double", "highest severity"),
+)
+
+EPISODES_FOLDED = Table(
+    "episodes_folded",
+    EPISODES.grain,
+    (
+        *EPISODES.columns,
+        *table("", "", ("is_announced", "boolean", "the machine that acts was in a maintenance window", False)).columns,
+    ),
+)
+
+CALENDAR = table(
+    "calendar",
+    "one announced window of maintenance",
+    ("machine", "string", "entity key of the machine", False),
+    ("site", "string", "workspace; null where it is any"),
+    ("begins", "timestamp", "first time of the window", False),
+    ("ends", "timestamp", "first time after it", False),
+)
+
+ALIASES = table(
+    "aliases",
+    "a span of time in which an address belonged to one host, by the word of a row that names both",
+    ("site", "string", "workspace", False),
+    ("address", "string", "entity key of the address: ip or mac", False),
+    ("host", "string", "entity key of the host", False),
+    ("valid_from", "timestamp", "first alert of the hour that names both", False),
+    ("valid_until", "timestamp", "when this ceases to hold", False),
+)
+
+SESSIONS = table(
+    "sessions",
+    "what happens on one host without a pause, told by alerts about that host alone",
+    ("site", "string", "workspace", False),
+    ("host", "string", "entity key of the host", False),
+    ("session", "bigint", "the episode that begins it", False),
+    ("started_at", "timestamp", "start of its first episode", False),
+    ("ended_at", "timestamp", "end of its last episode", False),
+    ("history_hours", "double", "hours of history that the site had before it", False),
+    ("strength", "double", "sum of the surprise of its alert types, in nats", False),
+    ("band", "int", "class of strength: each begins a ninth above the one before", False),
+    ("site_rate", "double", "past sessions as strong, an hour, at the site", False),
+    ("host_rate", "double", "the same at the host", False),
+)
+
+PATHS = table(
+    "paths",
+    "the longest time-respecting path of one subgraph",
+    ("subgraph_id", "string", "subgraph", False),
+    ("path", "array<string>", "entities along it, in the order of time, none twice; null where there is none"),
+)

@@ -1,0 +1,248 @@
+"""Every table of the line: its grain, its columns and what they mean, in one place.
+
+Vocabulary: `n_` counts, `is_` flags, `_at`, `first_seen` and `last_seen` UTC timestamps, `_id` keys, the unit in the name
+(`span_minutes`), scores, shares and severities in [0, 1], tactics as MITRE ATT&CK short names (`lateral-movement`).
+An entity key is `kind:value` in lower case (`host:web01`, `ip:10.0.0.5`, `account:corp\\svc_sql`).
+"""
+
+from __future__ import annotations
+
+from alertgraph_spark.tables.table import table
+
+ZONES = ("it", "dmz", "ot", "external", "unknown")
+
+_PAST = "struct<name:string,seen_hours:bigint,history_hours:double>"
+_STORY = "array<struct<sentence:string,alert_ids:array<string>>>"
+_LEFT_OUT = "array<struct<source:string,name:string,n_alerts:bigint,alert_ids:array<string>>>"
+
+ALERT_ENDS = (
+    ("source_entity", "string", "entity that acts, or null where the alert names only the host it is about"),
+    ("target_entity", "string", "entity that is acted upon, or the host that the alert is about"),
+    ("source_zone", "string", f"zone of the source: one of {', '.join(ZONES)}"),
+    ("target_zone", "string", "zone of the target"),
+    ("source_level", "double", "Purdue level of the source, 0 (process) to 5 (enterprise), by asset list or product"),
+    ("target_level", "double", "Purdue level of the target"),
+    ("source_role", "string", "role of the source in the asset list (scanner, jump_host, domain_controller, plc ...)"),
+    ("target_role", "string", "role of the target in the asset list"),
+)
+
+ALERTS = table(
+    "alerts",
+    "one alert, duplicates folded",
+    ("alert_id", "string", "SystemAlertId, else `_ItemId`, else a hash of the raw line", False),
+    ("item_id", "string", "the exported row's `_ItemId`, unchanged"),
+    ("site", "string", "workspace that exported the row; entities of two sites never meet", False),
+    ("source", "string", "name of the format that read the row", False),
+    ("product", "string", "product that raised the alert"),
+    ("name", "string", "what the product calls the alert", False),
+    ("rule_id", "string", "the product's id of the rule"),
+    ("severity", "double", "severity in [0, 1], or null where the product gives none"),
+    ("tactics", "array<string>", "ATT&CK tactics, canonical short names"),
+    ("techniques", "array<string>", "ATT&CK technique ids"),
+    ("observed_at", "timestamp", "when it happened", False),
+    ("received_at", "timestamp", "TimeGenerated of the exported row", False),
+    *ALERT_ENDS,
+    ("entities", "array<struct<kind:string,key:string,role:string>>", "all entities; role is source, target or other"),
+)
+
+REJECTED = table(
+    "rejected",
+    "one exported line that was refused",
+    ("file", "string", "file that holds the line", False),
+    ("line", "string", "the line's text, at most 2,000 characters; for a row that parsed, its `_ItemId`"),
+    ("reason", "string", "why it was refused", False),
+    ("site", "string", "workspace"),
+    ("table", "string", "exported table"),
+)
+
+TORN = "torn line"
+UNFINISHED = "not yet: the file's last line is half-written"
+"""The two reasons of one line that breaks off: lines follow it and it will never be whole, or none does and it may be."""
+
+OWN = "own incident"
+"""The reason of a row that this project's own incident rule raised."""
+
+EPISODES = table(
+    "episodes",
+    "a run of alerts of one type between the same entities without a pause",
+    ("episode", "bigint", "id made of its key and first time: stays when the episode grows", False),
+    ("site", "string", "workspace", False),
+    ("source", "string", "format", False),
+    ("name", "string", "alert name", False),
+    ("severity", "double", "highest severity"),
+    ("tactics", "array<string>", "tactics of its alerts"),
+    ("techniques", "array<string>", "techniques of its alerts"),
+    ("started_at", "timestamp", "first alert", False),
+    ("ended_at", "timestamp", "last alert", False),
+    ("n_alerts", "bigint", "alerts in it", False),
+    *ALERT_ENDS,
+    ("accounts", "array<string>", "account entities of its alerts, the first 50"),
+    ("fleet_share", "double", "share of past hours in which the site saw this type, (seen + 1) / (hours + 2)", False),
+    ("actor_share", "double", "the same for this type by whoever acts; all that is outside is one actor", False),
+    ("history_hours", "double", "hours of history that the site had before it", False),
+    ("surprise", "double", "-1/2 ln fleet_share - 1/2 ln actor_share, in nats", False),
+    ("is_chronic", "boolean", "everyday noise of the site, or a routine: kept out of links and subgraphs", False),
+)
+
+LINKS = table(
+    "links",
+    "one time-respecting link from an earlier episode to a later one",
+    ("site", "string", "workspace", False),
+    ("src", "bigint", "earlier episode", False),
+    ("dst", "bigint", "later episode", False),
+    ("kind", "string", "pivot, same_pair, account, same_source, coincidence or absorbed", False),
+    ("entity", "string", "the entity both have in common; for coincidence and absorbed the later host", False),
+    ("gap_minutes", "double", "end of the earlier to start of the later, not below 0", False),
+    ("weight", "double", "(0, 1]: the last to cut is 1; a pivot from the nearest arrival is above all others", False),
+    ("chance", "double", "that as surprising a thing would have come anyway; 0 where another test was passed", False),
+)
+
+CUTS = table(
+    "cuts",
+    "one link that was refused: to keep a subgraph under the size cap, or since it was one too many by chance",
+    *((c.name, c.type, c.meaning, c.nullable) for c in LINKS.columns),
+)
+
+MEMBERS = table(
+    "members",
+    "one alert and the subgraph that it belongs to",
+    ("subgraph_id", "string", "subgraph", False),
+    ("alert_id", "string", "alert", False),
+    ("item_id", "string", "the exported row's `_ItemId`"),
+    ("site", "string", "workspace", False),
+    ("episode_id", "string", "episode, as 16 hexadecimal digits", False),
+    (
+        "role",
+        "string",
+        "core: linked; absorbed: began inside a strong group's span; context: nearly everyday; single",
+        False,
+    ),
+)
+
+MOTIF_HITS = table(
+    "motif_hits",
+    "one match of a named pattern inside a subgraph",
+    ("subgraph_id", "string", "subgraph", False),
+    ("motif", "string", "id of the motif", False),
+    ("episodes", "array<string>", "matched episodes in time order", False),
+    ("path", "array<string>", "entities along the match; of a hub motif the hub and its spokes, by name", False),
+    ("started_at", "timestamp", "start of the first episode", False),
+    ("ended_at", "timestamp", "start of the last episode", False),
+)
+
+FEATURES = table(
+    "features",
+    "one subgraph, its measurable facts",
+    ("subgraph_id", "string", "`sg-` and its earliest episode: stays when the subgraph grows", False),
+    ("site", "string", "workspace", False),
+    ("first_seen", "timestamp", "start of its first episode", False),
+    ("last_seen", "timestamp", "end of its last episode", False),
+    ("n_alerts", "bigint", "alerts", False),
+    ("n_episodes", "bigint", "episodes", False),
+    ("n_hosts", "bigint", "distinct source and target entities", False),
+    ("n_types", "bigint", "distinct alert types", False),
+    ("tactics", "array<string>", "distinct tactics in order of first appearance", False),
+    ("motifs", "array<string>", "ids of the motifs found", False),
+    ("path", "array<string>", "entities along its longest time-respecting path", False),
+    ("rarest", f"array<{_PAST}>", "its three rarest alert names, and the past hours in which each was seen", False),
+    ("act_name", "string", "its rarest alert that acts on the process after the crossing; null where none does"),
+    ("quietest", _PAST, "the host least heard of and in how many past hours; null where none is named"),
+    ("is_warm_up", "boolean", "it began before the site had enough history to judge", False),
+    ("rarity_nats", "double", "surprise of its 16 most surprising types, damped: sum of c_i / i^0.85", False),
+    ("quiet_nats", "double", "-ln of the lowest past hourly rate of its hosts: one that never speaks is news", False),
+    ("severity", "double", "highest severity, 0 where none is given", False),
+    ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),
+    ("chain_hops", "double", "hops of its longest time-respecting path, 0 where no motif of a chain matched", False),
+    (
+        "level_drop",
+        "double",
+        "Purdue levels from its outermost to its innermost end where an IT to OT pivot was found, else 0",
+        False,
+    ),
+    ("ot_action", "double", "1 if an OT target is acted on (impair, inhibit, impact) after a crossing, else 0", False),
+    ("planned_share", "double", "share of its episodes that were announced, or planned and not into OT", False),
+)
+
+SUBGRAPHS = table(
+    "subgraphs",
+    "one subgraph: score, rank, contributions that sum to the score, words",
+    ("subgraph_id", "string", "`sg-` and its earliest episode", False),
+    ("site", "string", "workspace", False),
+    ("score", "double", "[0, 1): sum of the contributions", False),
+    ("rank", "bigint", "1 is the first to look at, over all sites of the run", False),
+    ("is_shown", "boolean", "within the budget of its site and day, after the warm-up", False),
+    ("first_seen", "timestamp", "start of its first episode", False),
+    ("last_seen", "timestamp", "end of its last episode", False),
+    ("n_alerts", "bigint", "alerts", False),
+    ("n_episodes", "bigint", "episodes", False),
+    ("n_hosts", "bigint", "distinct source and target entities", False),
+    ("tactics", "array<string>", "distinct tactics", False),
+    ("motifs", "array<string>", "ids of the motifs found", False),
+    ("severity", "double", "highest severity, 0 where none is given", False),
+    ("contributions", "array<struct<term:string,value:double,fact:string>>", "its parts, largest first", False),
+    ("title", "string", "what happened, along which hosts, and its most telling alert", False),
+    ("path", "array<string>", "entities along its longest time-respecting path", False),
+    ("summary", "string", "one sentence for the analyst", False),
+    ("reasons", "array<string>", "why it stands at its rank: the facts of its contributions, largest first", False),
+    ("unusual", "array<string>", "what of it the site had rarely or never seen before", False),
+    ("checks", "array<string>", "what to check next", False),
+    ("story", _STORY, "if shown, three to six sentences in time order with alerts behind each; else empty", False),
+    (
+        "counterfactual",
+        f"struct<cut:double,score:double,types:{_LEFT_OUT},fact:string>",
+        "if shown, the fewest alerts found without which it would not be: with score below cut; else null",
+    ),
+)
+
+EVIDENCE = table(
+    "evidence",
+    "one episode of one subgraph",
+    ("subgraph_id", "string", "subgraph", False),
+    ("episode_id", "string", "episode, as 16 hexadecimal digits", False),
+    *((c.name, c.type, c.meaning, c.nullable) for c in EPISODES.columns if c.name not in ("episode", "is_chronic")),
+)
+
+NODES = table(
+    "nodes",
+    "one entity in one subgraph",
+    ("subgraph_id", "string", "subgraph", False),
+    ("site", "string", "workspace", False),
+    ("node_id", "string", "entity key", False),
+    ("label", "string", "the key without its kind", False),
+    ("kind", "string", "host, ip, account, device, mac", False),
+    ("zone", "string", "zone of the entity", False),
+    ("domain", "string", "IT or OT: what the workbook colours by", False),
+    ("role", "string", "role in the asset list"),
+    ("n_alerts", "bigint", "alerts that name it here", False),
+    ("first_seen", "timestamp", "first alert here", False),
+    ("last_seen", "timestamp", "last alert here", False),
+)
+
+EDGES = table(
+    "edges",
+    "one ordered pair of entities in one subgraph",
+    ("subgraph_id", "string", "subgraph", False),
+    ("site", "string", "workspace", False),
+    ("source", "string", "node_id of the source", False),
+    ("target", "string", "node_id of the target; a self-loop is an alert about one host", False),
+    ("names", "array<string>", "alert names on the pair, at most 10", False),
+    ("n_alerts", "bigint", "alerts on the pair", False),
+    ("n_episodes", "bigint", "episodes on the pair", False),
+    ("max_severity", "double", "highest severity, 0 where none is given", False),
+    ("first_seen", "timestamp", "first alert", False),
+    ("last_seen", "timestamp", "last alert", False),
+)
+
+RUNS = table(
+    "runs",
+    "one run, posted last: where it stands, the run's other rows have been posted",
+    ("window_start", "timestamp", "first TimeGenerated that counted", False),
+    ("window_end", "timestamp", "first TimeGenerated that did not count any more", False),
+    ("config_digest", "string", "hash of its settings", False),
+    ("engine", "string", "graph engine that was taken", False),
+    ("versions", "array<struct<name:string,version:string>>", "what ran", False),
+    ("counts", "array<struct<name:string,n:bigint>>", "what became of the rows read, and what was found", False),
+    ("rejected_by_reason", "array<struct<name:string,n:bigint>>", "rows refused, by reason", False),
+)
+
+RESULTS = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, MOTIF_HITS, FEATURES, CUTS, REJECTED)
