@@ -19,7 +19,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
+
+from alertgraph_spark.embedded import arrow_type, type_name
 
 KEYS = {
     "subgraphs": ("subgraph_id",),
@@ -73,10 +76,10 @@ def table_differences(name: str, before: Path, after: Path) -> tuple[str, list[s
     """Rows, missing, extra and different of one table in a line, and each difference in a line of its own."""
     if absent := [str(run) for run in (before, after) if name not in table_names(run)]:
         return "not compared", [f"no such table in {' and '.join(absent)}"]
-    a, b = (pq.read_table(run / name) for run in (before, after))
+    a, b = (_declared(pq.read_table(run / name)) for run in (before, after))
     columns = [f"columns: {a.schema.names} → {b.schema.names}"] if a.schema.names != b.schema.names else []
     columns += [
-        f"{field.name}: {field.type} → {b.schema.field(field.name).type}"
+        f"{field.name}: {type_name(field.type)} → {type_name(b.schema.field(field.name).type)}"
         for field in a.schema
         if field.name in b.schema.names and field.type != b.schema.field(field.name).type
     ]
@@ -84,6 +87,11 @@ def table_differences(name: str, before: Path, after: Path) -> tuple[str, list[s
     told = f"{a.num_rows:>8,} rows, {len(missing):,} missing, {len(extra):,} extra, {len(different):,} different"
     # The first difference of each kind is among those that are shown.
     return told, columns + missing[:1] + extra[:1] + different + missing[1:] + extra[1:]
+
+
+def _declared(table: pa.Table) -> pa.Table:
+    """The table in the types in which tables are declared: Spark and Arrow write the same time each in its own way."""
+    return table.cast(pa.schema([(field.name, arrow_type(type_name(field.type))) for field in table.schema]))
 
 
 def compare_rows(before: Sequence[Row], after: Sequence[Row], key: Sequence[str]) -> tuple[list[str], ...]:

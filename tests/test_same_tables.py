@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,20 @@ def test_rows_in_another_order_and_a_score_in_another_last_digit_are_the_same(
     ]
 
 
+def test_a_time_is_the_same_whether_spark_or_arrow_wrote_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, after = saved(tmp_path / "a"), saved(tmp_path / "b")
+    time = datetime(2026, 3, 2, 18, 34, 12, 857000)
+    for folder, type_ in ((before, pa.timestamp("ns")), (after, pa.timestamp("us", tz="UTC"))):
+        (folder / "run-1" / "cuts").mkdir()
+        pq.write_table(pa.table({"at": pa.array([time], type_)}), folder / "run-1" / "cuts" / "part-0.parquet")
+    code, out = compared(before, after, capsys)
+    assert code == 0, out
+
+    later = pa.table({"at": pa.array([time + timedelta(microseconds=1)], type_)})
+    pq.write_table(later, after / "run-1" / "cuts" / "part-0.parquet")
+    assert compared(before, after, capsys)[0] == 1
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -108,7 +123,7 @@ def test_a_column_of_another_type_is_a_difference_although_its_rows_are_none(
         pq.write_table(pa.table({"src": pa.array([], type_)}), folder / "run-1" / "cuts" / "part-0.parquet")
     code, out = compared(before, after, capsys)
     assert code == 1
-    assert "    src: int64 → string\n" in out
+    assert "    src: bigint → string\n" in out
 
 
 def test_a_count_of_the_run_that_differs_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
