@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -142,10 +142,22 @@ class Workspace:
         """Add what an emulator was posted by one run, as arrived when it was posted; returns that time."""
         with closing(sqlite3.connect(db)) as posted:
             posted.row_factory = sqlite3.Row
-            (time,) = posted.execute(f"SELECT DISTINCT TimeGenerated FROM {STREAMS[-1].table_name}").fetchone()
-            for stream in STREAMS:
-                rows = [dict(row) for row in posted.execute(f"SELECT * FROM {stream.table_name}")]
-                self.add(stream.table_name, rows, arrived=_stored(time, "datetime"))
+            return self._add_run(lambda table: [dict(row) for row in posted.execute(f"SELECT * FROM {table}")])
+
+    def add_files(self, folder: Path) -> datetime:
+        """The same of a run that was posted to files."""
+
+        def rows_of(table: str) -> list[dict[str, Any]]:
+            files = sorted((folder / table).glob("[!._]*"))
+            return [json.loads(line) for file in files for line in file.open(encoding="utf-8")]
+
+        return self._add_run(rows_of)
+
+    def _add_run(self, rows_of: Callable[[str], list[dict[str, Any]]]) -> datetime:
+        rows = {stream.table_name: rows_of(stream.table_name) for stream in STREAMS}
+        (time,) = {row["TimeGenerated"] for row in rows[STREAMS[-1].table_name]}
+        for table, of_table in rows.items():
+            self.add(table, of_table, arrived=_stored(time, "datetime"))
         return datetime.fromisoformat(time.replace("Z", "+00:00"))
 
     def ask(self, text: str, now: str | None = None, **choices: str) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from typing import Any
 import pytest
 from chromium import browser, load, needs_chromium, said
 from exported import put_lines, row_line
+from kusto import QUERIES, Workspace, query_text, rule_yaml
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -261,6 +263,31 @@ def notebook(ran: Ran) -> str:
     return "\n".join(shown_as_text(ran))
 
 
+def workbook(ran: Ran) -> str:
+    """Every cell of every part of the workbook, on what was posted."""
+    workspace, now = workspace_of(ran)
+    first = ran.table("subgraphs").filter("is_shown").first()
+    chosen = {"SubgraphId": first["subgraph_id"], "RunId": ran.folder.name}
+    parts = [workspace.ask(query_text(file.stem), now=now, **chosen) for file in sorted(QUERIES.glob("*.kql"))]
+    return "\n".join(str(cell) for rows in parts for row in rows for cell in row.values())
+
+
+def incident(ran: Ran) -> str:
+    """The words of the incident, of which a playbook makes a mail, a ticket or a message in Teams: as HTML or Markdown."""
+    workspace, now = workspace_of(ran)
+    (row,) = workspace.ask(str(rule_yaml()["query"]), now=now)
+    return "\n".join(row[column] for column in INCIDENT_WORDS)
+
+
+def workspace_of(ran: Ran) -> tuple[Workspace, str]:
+    """The workspace with the tables as they were posted, and a time of the hour in which the rule looks at them."""
+    workspace = Workspace()
+    posted_at = workspace.add_files(ran.home / "posted" / ran.folder.name)
+    return workspace, f"{posted_at + timedelta(minutes=30):%Y-%m-%d %H:%M:%S}"
+
+
+INCIDENT_WORDS = ("Title", "Summary", "Told", "Checks")
+
 SURFACES: dict[str, tuple[Callable[[Ran], str], bool]] = {
     # Whether the name itself must be seen there.
     "terminal": (terminal, True),
@@ -275,6 +302,8 @@ SURFACES: dict[str, tuple[Callable[[Ran], str], bool]] = {
     "compiled": (compiled, True),
     "compiled with pandas": (example_with_pandas, True),
     "notebook": (notebook, True),
+    "workbook": (workbook, True),
+    "incident": (incident, False),
 }
 
 
@@ -285,6 +314,15 @@ def test_no_surface_obeys_a_name_and_none_hides_it(ran: Ran, surface: Callable[[
     assert commands_in(text) == []
     assert forged_lines(text) == []
     assert (SEEN in text) == is_named
+
+
+def test_the_words_of_an_incident_are_no_markup_wherever_a_playbook_puts_them(ran: Ran) -> None:
+    """Neither HTML nor Markdown: no tag, link, picture, code, table, heading or emphasis, and no address to be clicked."""
+    text = incident(ran)
+
+    assert [sign for sign in "<>[]{}`*|!#~" if sign in text] == []
+    assert re.findall(r"https?://", text) == []
+    assert "hxxps://evil.example" in text, "what was written is told"
 
 
 def test_the_intrusion_is_what_it_would_be_by_any_other_name(ran: Ran) -> None:

@@ -336,6 +336,8 @@ def test_the_readme_shows_this_very_run(done: Done) -> None:
     facts = [line for line in shown if re.match(r" +\d+  0\.|  [a-z]|rank|[\d,]+ rows read", line)]
 
     assert len(facts) == 3 + len(done.record["seconds"]) + 5 + 2
+    ids = {re.sub("[0-9a-f]", "0", one) for one in re.findall(r"\d{8}T\d{6}[-0-9a-f]*", "\n".join(shown))}
+    assert ids == {re.sub("[0-9a-f]", "0", done.record["run_id"])}, "an id of another length is of an older version"
     for line in facts:
         assert re.sub(r"(?<= )[\d.]+ s$", "", line).rstrip() in [one.rstrip() for one in said]
 

@@ -298,6 +298,14 @@ def test_the_page_names_what_is_there() -> None:
     assert [name for name in named if not (SENTINEL / name).exists()] == []
 
 
+def test_the_account_of_the_page_is_one_that_every_platform_takes() -> None:
+    """Databricks' external locations and Fabric's shortcuts refuse an account without a hierarchical namespace."""
+    (made,) = re.findall(r"^az storage account create (.+?[^\\])\n", PAGE, re.M | re.S)
+
+    assert "--kind StorageV2 --enable-hierarchical-namespace true" in made
+    assert "Premium" not in made
+
+
 def test_the_defaults_on_the_page_are_those_of_the_template() -> None:
     template = json.loads((SENTINEL / "azuredeploy.json").read_text(encoding="utf-8"))
     told = dict(re.findall(r"^\| `(\w+)` \| (.+?) \| ", PAGE, re.M))
