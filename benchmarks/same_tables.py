@@ -22,7 +22,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alertgraph_spark.embedded import arrow_type, type_name
+from alertgraph_spark.tables.embedded import arrow_type, type_name
 
 KEYS = {
     "subgraphs": ("subgraph_id",),
