@@ -25,7 +25,7 @@ COMPOSED = {
         "read/assets.py",
         "tables/frames.py",
     ),
-    *(f"publish/log_analytics/{name}.py" for name in ("posting", "target", "tasks", "datasource", "rows")),
+    *(f"publish/log_analytics/{name}.py" for name in ("posting", "target", "tasks", "rows")),
 }
 """Where a message is made of parts that the page tells together: all problems of one file, each with its place."""
 

@@ -7,18 +7,12 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from alertgraph_spark.errors import SchemaError
 from alertgraph_spark.tables.embedded import arrow_type
 from alertgraph_spark.tables.table import Table, type_differences
 
 _ARROW = "spark.sql.execution.arrow.pyspark.enabled"  # off by default before Spark 4.2, and 50 times slower
-
-
-def differences(schema: StructType, table: Table) -> str:
-    """Say which columns of `table` a schema lacks or has with another type; nothing where it has them all."""
-    return type_differences({field.name: field.dataType.simpleString() for field in schema.fields}, table)
 
 
 def conform(frame: DataFrame, table: Table) -> DataFrame:
@@ -31,7 +25,7 @@ def conform(frame: DataFrame, table: Table) -> DataFrame:
     SchemaError
         With every missing column and every column of another type.
     """
-    if wrong := differences(frame.schema, table):
+    if wrong := type_differences(dict(frame.dtypes), table):
         raise SchemaError(wrong)
     return frame.select(*[F.col(c.name) for c in table.columns])
 

@@ -2,8 +2,7 @@
 
 `streams` names what is posted, `rows` turns a table's rows into JSON, `fields` each value, `batches` groups them, `sender`
 delivers (`transport`, `credentials` and `rate` are its injected edges), `ledger` remembers. `posting` is the entry: small
-tables leave by `here`, large ones by `frames`, which has Spark run `tasks` on the executors. `legacy` is the API of before,
-`datasource` the same sender behind `frame.write` of Spark 4.
+tables leave by `here`, large ones by `frames`, which has Spark run `tasks` on the executors. `legacy` is the API of before.
 """
 
 from alertgraph_spark.publish.log_analytics.ledger import Files, PostCounts
