@@ -81,8 +81,8 @@ def rank_subgraphs(
     windows
         Maintenance that was announced.
     told_since
-        Subgraphs that ended before it are history and not told again; `start` if not given. An earlier time tells anew
-        what rows that came late may have changed.
+        Subgraphs without an alert received since then are history and not told again, those with one are, however long ago
+        it happened; `start` if not given. An earlier time tells anew what rows that are written late may have changed.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def rank_sites(
     bins, calendar
         `interim_schemas.BINS` and `interim_schemas.CALENDAR`.
     since
-        Subgraphs that ended before it are not told again.
+        Subgraphs without an alert received since then are not told again.
     ask
         Gives who answers of a graph of so many links.
     """
@@ -202,7 +202,7 @@ def _explain(engine: Engine, found: Found, p: RankingParameters, lines: Lines) -
 
 
 def _tables(engine: Engine, found: Found, subgraphs: pa.Table, lines: Lines) -> dict[str, DataFrame | pa.Table]:
-    """The tables of a run. What ended before the window has taught what is usual; it is not told again."""
+    """The tables of a run. What was known before the window has taught what is usual; it is not told again."""
     rows = found._asdict() | {"subgraphs": subgraphs}
     del rows["engine"]
     episodes, hits, features = (

@@ -55,7 +55,7 @@ def bin_row(at: datetime, **columns: Any) -> dict[str, Any]:
         "severity": 0.5,
         "n_alerts": 1,
     }
-    row |= {"started_at": at, "ended_at": at, "bin": int(at.timestamp()) // 300}
+    row |= {"started_at": at, "ended_at": at, "received_at": at, "bin": int(at.timestamp()) // 300}
     row |= {name: [] for name in ("tactics", "techniques", "named", "accounts")}
     if unknown := set(columns) - set(row):
         raise ValueError(f"no columns of a bin: {unknown}")

@@ -42,6 +42,7 @@ def told(line: str, lasts: float = 0, **columns: Any) -> Row:
         "techniques": [],
         "started_at": at(float(minute)),
         "ended_at": at(float(minute) + lasts),
+        "received_at": at(float(minute) + lasts),
         "n_alerts": 1,
         **dict.fromkeys(("source_level", "target_level", "source_role", "target_role")),
         "accounts": [f"account:{word[1:]}" for word in words if word.startswith("@")],

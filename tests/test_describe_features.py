@@ -204,6 +204,7 @@ def test_the_attack_in_numbers(features: dict[str, Any]) -> None:
         "site": "plant",
         "first_seen": at(0),
         "last_seen": at(120),  # the stop began at 90 and lasted 30
+        "last_received": at(120),
         "n_alerts": 5,  # 2 + 1 + 1 + 1
         "n_episodes": 4,
         "n_hosts": 5,  # mail, ws1, jump, ews, plc

@@ -146,7 +146,8 @@ def test_the_record_says_what_ran(done: Done) -> None:
     assert done.record["window"] == {"start": "2026-03-02T00:00:00+00:00", "end": "2026-03-05T00:00:00+00:00"}
     assert set(done.record["versions"]) == {"alertgraph_spark", "spark", "python"}
     assert done.record["engine"] == "driver"
-    assert list(done.record["seconds"]) == ["normalise", "fold", "link", "connect", "match", "describe", "score"]
+    stages = ["normalise", "fold", "link", "connect", "match", "describe", "score", "explain"]
+    assert list(done.record["seconds"]) == stages
 
 
 @pytest.mark.parametrize("table", RESULTS, ids=lambda table: table.name)

@@ -446,3 +446,29 @@ def test_a_window_without_a_line_has_every_table(spark: SparkSession) -> None:
         found = ranking.tables[table.name]
         if isinstance(found, pa.Table):
             assert conform_arrow(found, table).num_rows == 0
+
+
+# --- what was known when --------------------------------------------------------------------------------------------
+
+
+def test_what_happened_long_ago_is_told_when_it_becomes_known(spark: SparkSession) -> None:
+    """Two alerts of day 0: one was received then, and one in the window, as a connector brings it that starts late."""
+    late = Format(
+        name="late",
+        path="late.yaml",
+        reads=("Name", "Host", "When"),
+        columns={"name": "Name", "observed_at": "cast(When as timestamp)"},
+        target={"host": "Host"},
+    )
+    happened = {"When": "2026-03-02T10:00:00Z", "Name": "implant", "Host": "ws1"}
+    rows = [
+        {**happened, "site": "at once", "TimeGenerated": "2026-03-02T10:02:00Z", "_ItemId": "known"},
+        {**happened, "site": "late", "TimeGenerated": "2026-03-03T22:00:00Z", "_ItemId": "new"},
+    ]
+    window = at(MIDNIGHT), at(3 * MIDNIGHT)
+    ranking = rank_subgraphs(raw_tables(spark, rows, late.reads), {"Alerts_CL": late}, *window)
+    members, subgraphs = rows_of(ranking, "members"), rows_of(ranking, "subgraphs")
+    ranking.release()
+
+    assert [member["item_id"] for member in members] == ["new"]
+    assert [(row["site"], row["first_seen"]) for row in subgraphs] == [("late", at(600))], "at its own time"

@@ -42,6 +42,7 @@ def measured(subgraph_id: str, minute: float = 0, **columns: Any) -> Features:
         "site": "plant",
         "first_seen": at(minute),
         "last_seen": at(minute),
+        "last_received": at(minute),
         **dict.fromkeys(("n_alerts", "n_episodes", "n_hosts", "n_types"), 1),
         **{name: [] for name in ("tactics", "motifs", "path")},
         "rarest": [past("usb stick", 0, 672.0)],
@@ -372,10 +373,10 @@ def test_history_is_what_the_site_brings_and_is_not_told_again() -> None:
     # Without them it would be the first of its site, -ln(1 - 0.5 / 1) = 0.693, and not shown, as at the other site.
     rows = [
         measured("ended", minute=1 * LATE, rarity_nats=nats(0.5)),
-        measured("ended just before", minute=2 * LATE, last_seen=at(9 * LATE - 1), rarity_nats=nats(0.5)),
-        measured("candidate", minute=10 * LATE, last_seen=at(10 * LATE), rarity_nats=nats(0.5)),
+        measured("ended just before", minute=2 * LATE, last_received=at(9 * LATE - 1), rarity_nats=nats(0.5)),
+        measured("candidate", minute=10 * LATE, rarity_nats=nats(0.5)),
     ]
-    alone = measured("reaches in", site="other", last_seen=at(9 * LATE), rarity_nats=nats(0.4))
+    alone = measured("reaches in", site="other", last_received=at(9 * LATE), rarity_nats=nats(0.4))
     told = scored([*rows, alone], exceedance=0.3, since=at(9 * LATE))
     assert {row["subgraph_id"]: row["is_shown"] for row in told} == {"candidate": True, "reaches in": False}
 

@@ -38,7 +38,9 @@ class Export:
     )
     workspaces: str | tuple[str, ...] = key("workspaces to read, each one a site", "all", choices=("all",))
     look_back_hours: float = key(
-        "late rows: subgraphs that ended at most so long before the window are told again", 48.0, within="[0, 720]"
+        "rows that are written late: subgraphs with an alert received at most so long before the window are told again",
+        48.0,
+        within="[0, 720]",
     )
     history_hours: float = key(
         "how far before the window alerts count as history for rarity", 720.0, within="[0, 8760]"

@@ -104,6 +104,7 @@ def _features_sql(p: RankingParameters) -> str:
         ),
         facts AS (
             SELECT subgraph_id, site, min(started_at) AS first_seen, max(ended_at) AS last_seen,
+                max(received_at) AS last_received,
                 sum(n_alerts)::BIGINT AS n_alerts, count(*) AS n_episodes,
                 min(history_hours) < {p.warm_up_hours} AS is_warm_up,
                 max(quiet_nats) AS quiet_nats,

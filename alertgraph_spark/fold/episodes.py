@@ -132,7 +132,7 @@ def _keep_episodes(engine: Engine, gap_seconds: int) -> None:
     engine.keep(
         "folded",
         f"""
-        SELECT {_KEY}, episode, {first}, min(t0) AS t0, max(t1) AS t1,
+        SELECT {_KEY}, episode, {first}, min(t0) AS t0, max(t1) AS t1, max(received_at) AS received_at,
             sum(n_alerts)::BIGINT AS n_alerts, max(severity) AS severity
         FROM numbered GROUP BY {_KEY}, episode
         """,

@@ -41,7 +41,7 @@ def score_subgraphs(
         Weights, `half_score`, and what is shown: `budget_per_day` of a site and day of first_seen, `show_exceedance`, the
         most earlier subgraphs a day of the site with at least `like_share` of its score, by the share of days with one.
     since
-        Subgraphs that ended before it are history: they count for the exceedance and are not in the output.
+        Subgraphs without an alert received since then are history: they count for the exceedance and are not in the output.
     titles
         Motif id to what people call it, the most telling first.
     checks

@@ -14,7 +14,7 @@ BEST_FIRST = "score DESC, first_seen, subgraph_id"
 def shown_sql(p: RankingParameters, since: datetime | None) -> str:
     """The tables of a WITH over `scored` that end in `marked`: what is told, with `rank`, `is_shown`, `cut` and `n_like`.
 
-    What ended before `since` is dropped once it has been counted. `cut` is, of what is shown, the score below which it would
+    What has no alert received since `since` is dropped once it has been counted. `cut` is, of what is shown, the score below which it would
     not be, all others as they are: that of the next of its site and day, or one that the past has brought too often.
     `n_like` is, of what is shown, how many of its site and day that are not shown score like it.
 
@@ -27,14 +27,14 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
     Each candidate asks for the best score of each day before it: one window over the subgraphs and what is asked, so that
     the cost is that of a sort of subgraphs and of candidates times days.
     """
-    is_told = "true" if since is None else f"epoch_us(last_seen) >= {round(since.timestamp() * 1e6)}"
+    is_told = "true" if since is None else f"epoch_us(last_received) >= {round(since.timestamp() * 1e6)}"
 
     def is_too_many(n_days: str) -> str:
         return f"-ln(1 - least({p.max_share}, ({n_days} + 0.5) / (days + 1))) > {p.show_exceedance}"
 
     return f"""
         placed AS (
-            SELECT subgraph_id, site, score, first_seen, last_seen, is_warm_up,
+            SELECT subgraph_id, site, score, first_seen, last_received, is_warm_up,
                 epoch_us(first_seen) AS moment, epoch_us(first_seen) // {DAY} AS day,
                 row_number() OVER (
                     PARTITION BY site, epoch_us(first_seen) // {DAY}, is_warm_up ORDER BY {BEST_FIRST}

@@ -25,6 +25,7 @@ BINS = table(
     ("accounts", "array<string>", "account entities of its alerts", False),
     ("started_at", "timestamp", "first alert", False),
     ("ended_at", "timestamp", "last alert", False),
+    ("received_at", "timestamp", "latest receipt of one of its alerts", False),
     ("n_alerts", "bigint", "alerts in it, repeats left out", False),
     ("severity", "double", "highest severity"),
 )
