@@ -31,7 +31,7 @@ REPO = Path(__file__).parent.parent
 TEXT = (REPO / "README.md").read_text(encoding="utf-8")
 LINES = TEXT.splitlines()
 BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.M | re.S)
-THE_LINE = ["read", "normalise", "fold", "link", "connect", "match", "describe", "score", "log", "post"]
+THE_LINE = ["read", "normalise", "fold", "link", "connect", "match", "describe", "score", "explain", "log", "post"]
 
 
 def block(beginning: str, language: str = "") -> str:
