@@ -97,6 +97,7 @@ setup(
             "pandas-stubs>=2.2",
             "packaging>=24",
             "pytest>=8",
+            "pytest-xdist>=3",
             "ruff>=0.6",
             "setuptools>=77",
             "selenium>=4.20",

@@ -106,7 +106,8 @@ def rank_subgraphs(
         ask = partial(graph.answers, spark)
         found = rank_sites(collect_arrow(lines.bins), calendar, p, since, stages=stages, ask=ask)
     else:
-        found = Found(**rank_on_workers(lines.bins, partial(_rank_alone, calendar=calendar, p=p, since=since)))
+        alone = partial(_rank_alone, calendar=calendar, p=p, since=since, answers=graph.in_process)
+        found = Found(**rank_on_workers(lines.bins, alone))
         stages.add(found.stages)
     with Engine() as engine:
         with stages("explain") as stage:
@@ -131,7 +132,7 @@ def rank_sites(
     since: datetime,
     *,
     stages: Stages,
-    ask: Callable[[int], Answers] = lambda n_links: Answers(),
+    ask: Callable[[int], Answers],
 ) -> Found:
     """Fold the bins of whole sites, and find and score their subgraphs.
 
@@ -170,9 +171,11 @@ def rank_sites(
     return Found(bin_keys, episodes, links, hits, features, subgraphs, cuts, stages.table, answers.engine)
 
 
-def _rank_alone(bins: pa.Table, calendar: pa.Table, p: RankingParameters, since: datetime) -> dict[str, pa.Table]:
+def _rank_alone(
+    bins: pa.Table, calendar: pa.Table, p: RankingParameters, since: datetime, answers: Answers
+) -> dict[str, pa.Table]:
     """The tables of `Found`, on a worker."""
-    found = rank_sites(bins, calendar, p, since, stages=Stages())._asdict()
+    found = rank_sites(bins, calendar, p, since, stages=Stages(), ask=lambda n_links: answers)._asdict()
     del found["engine"]
     return found
 

@@ -57,11 +57,16 @@ class GraphOptions:
     driver_max_links: int = in_process.MAX_LINKS
     crossover_links: int = CROSSOVER_LINKS
 
+    @property
+    def in_process(self) -> Answers:
+        """This process answers, within the limit."""
+        components = partial(in_process.find_components, max_links=self.driver_max_links)
+        return Answers("driver", components, None, self.driver_max_links)
+
     def answers(self, spark: SparkSession, n_links: int) -> Answers:
         """Who answers of a graph of so many links; see `choose_engine`."""
         if choose_engine(self.engine, n_links, spark, self.crossover_links) == "driver":
-            components = partial(in_process.find_components, max_links=self.driver_max_links)
-            return Answers("driver", components, None, self.driver_max_links)
+            return self.in_process
         components = partial(on_graphframes.find_components, spark)
         find_matches = partial(on_graphframes.find_matches, spark)
         return Answers("graphframes", components, find_matches, self.driver_max_links)
