@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.config.source_format import Asset, Format
-from alertgraph_spark.fold.bins import fold_lines, members_of, with_bin
+from alertgraph_spark.fold.bins import fold_lines, members_of, slim, with_bin
 from alertgraph_spark.normalise.alerts import (
     find_repeats,
     find_unfinished,
@@ -35,23 +35,19 @@ _BIN_KEY_DDL = ", ".join(f"`{name}` {_TYPES[name]}" for name in BIN_KEY)
 
 @dataclass
 class Lines:
-    """The lines of a run, held: `slim` as `fold.bins.with_bin` gives them, `whole` as they were normalised, lazy.
+    """The lines of a run: `whole` as they were normalised, lazy; `binned` as `fold.bins.with_bin` gives them.
 
-    `repeats` are the rows that say again what another says, `folded` what `fold.bins.fold_lines` makes of all, `unfinished`
-    the torn last lines of files. Call `release` when all has been asked.
+    `repeats` are the rows of alerts that are told more than once, `folded` what `fold.bins.fold_lines` makes of all lines,
+    `unfinished` the torn last lines of files. `held` is what is persisted until all has been asked.
     """
 
     whole: DataFrame
-    slim: DataFrame
+    binned: DataFrame
     repeats: DataFrame
     folded: DataFrame
     unfinished: DataFrame
     balance: Balance
-
-    @property
-    def held(self) -> list[DataFrame]:
-        """What is persisted."""
-        return [self.slim, self.repeats, self.folded]
+    held: list[DataFrame]
 
     @property
     def bins(self) -> DataFrame:
@@ -61,13 +57,14 @@ class Lines:
     @property
     def alerts(self) -> DataFrame:
         """The window's alerts, repeats left out (`schemas.ALERTS` and more); read anew when asked for."""
-        repeats = F.broadcast(self.repeats.select("row"))
-        return self.whole.filter("status = 'alert'").join(repeats, on="row", how="left_anti")
+        marked = self.whole.filter("status = 'alert'").join(F.broadcast(self.repeats), on="row", how="left")
+        kept = marked.filter(~F.coalesce("is_repeat", F.lit(False)))
+        return kept.withColumn("observed_at", F.coalesce("first_at", "observed_at")).drop("is_repeat", "first_at")
 
     @property
     def rejected(self) -> DataFrame:
         """The lines that were refused (`schemas.REJECTED`)."""
-        return rejected_lines(self.slim, self.unfinished)
+        return rejected_lines(self.binned, self.unfinished)
 
     def members(self, bins: pa.Table) -> DataFrame:
         """The alerts of some bins, lazily; one row is one alert (`schemas.MEMBERS`).
@@ -89,7 +86,7 @@ class Lines:
         return collect_arrow(first.groupBy("episode").agg(F.sort_array(F.collect_list("alert_id")).alias("alert_ids")))
 
     def _of(self, bins: pa.Table, ddl: str) -> DataFrame:
-        return members_of(self.slim, self.repeats, frame_of(self.slim.sparkSession, bins, ddl))
+        return members_of(self.binned, frame_of(self.binned.sparkSession, bins, ddl))
 
 
 def read_lines(
@@ -118,19 +115,21 @@ def read_lines(
     repeated, torn or unknown nothing else is asked.
     """
     whole = with_status(normalise_alerts(raw_alerts, formats, assets), start, end)
-    slim = with_bin(whole, gap_seconds).persist(StorageLevel.DISK_ONLY)
-    repeats = find_repeats(slim).persist(StorageLevel.MEMORY_AND_DISK)
-    folded = fold_lines(slim, repeats).persist(StorageLevel.MEMORY_AND_DISK)
+    lines = slim(whole).persist(StorageLevel.DISK_ONLY)
+    by_id = [format_.name for format_ in formats.values() if format_.kept_by == "platform"]
+    repeats = find_repeats(lines, by_id).persist(StorageLevel.MEMORY_AND_DISK)
+    binned = with_bin(lines, repeats, gap_seconds)
+    folded = fold_lines(binned).persist(StorageLevel.MEMORY_AND_DISK)
     balance = count_lines(collect_arrow(_groups(folded)), formats)
     if balance.n_unknown:
-        words = slim.filter("reason is null").select(F.explode("unknown").alias("word")).groupBy("word").count()
+        words = lines.filter("reason is null").select(F.explode("unknown").alias("word")).groupBy("word").count()
         found = words.orderBy(F.desc("count"), "word").take(MOST_UNKNOWN)
         balance.unknown_words = {row["word"]: row["count"] for row in found}
-    unfinished = slim.select("row").limit(0)
+    unfinished = lines.select("row").limit(0)
     if balance.rejected_by_reason.get(TORN):
-        unfinished = find_unfinished(slim)
+        unfinished = find_unfinished(lines)
         balance.tell_unfinished(unfinished.count())
-    return Lines(whole, slim, repeats, folded, unfinished, balance)
+    return Lines(whole, binned, repeats, folded, unfinished, balance, [lines, repeats, folded])
 
 
 def _groups(folded: DataFrame) -> DataFrame:

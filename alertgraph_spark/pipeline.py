@@ -100,7 +100,7 @@ def rank_subgraphs(
     with stages("normalise") as stage:
         lines = read_lines(raw_alerts, formats, start, end, assets=assets, gap_seconds=p.episode_gap_seconds)
         stage.rows = lines.balance.counts["alerts"]
-    spark = lines.slim.sparkSession
+    spark = lines.folded.sparkSession
     calendar = calendar_of(spark, windows, assets)
     if lines.balance.n_bins < WORKER_BINS or graph.engine == "graphframes":
         ask = partial(graph.answers, spark)

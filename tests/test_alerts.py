@@ -5,7 +5,7 @@ A format that only passes columns on stands between the row and the alert, so th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -447,8 +447,33 @@ def test_a_repeat_says_the_same_alert_again_and_none_takes_the_place_of_another(
         # an id whose last eight letters were calculated, so that a hash of site, format and id is that of plant's a-1
         ("plant", "edr", "xjy0hvto6)7p5ki[", "Port scan"),
     ]
-    rows = [(n, "alert", datetime(2026, 3, 2, 10, n), *row) for n, row in enumerate(said)]
-    columns = "row long, status string, received_at timestamp, site string, source string, alert_id string, name string"
-    found = find_repeats(spark.createDataFrame(rows, columns)).collect()
+    found = find_repeats(told_at(spark, said, range(len(said)))).collect()
 
-    assert [(row["row"], row["status"]) for row in found] == [(0, "alert")]
+    assert [tuple(row) for row in found] == [(0, True, None)]
+
+
+def told_at(spark: SparkSession, said: Sequence[tuple[str, ...]], minutes: Iterable[int]) -> DataFrame:
+    """Rows of alerts (site, format, id, name), one received each minute after ten, of what happened at those minutes."""
+    happened = [datetime(2026, 3, 2, 9, minute) for minute in minutes]
+    rows = [(n, "alert", datetime(2026, 3, 2, 10, n), happened[n], *row) for n, row in enumerate(said)]
+    columns = "row long, status string, received_at timestamp, observed_at timestamp, "
+    return spark.createDataFrame(rows, columns + "site string, source string, alert_id string, name string")
+
+
+def test_where_the_platform_keeps_the_ids_an_alert_told_again_is_one_with_its_latest_words_and_first_time(
+    spark: SparkSession,
+) -> None:
+    said = [
+        ("plant", "security_alert", "a-1", "Suspicious logon"),
+        ("plant", "security_alert", "a-1", "Suspicious logon from a new country"),  # renamed days later
+        ("plant", "security_alert", "a-2", "Suspicious logon"),
+        ("plant", "wazuh", "a-1", "Suspicious logon"),
+        ("plant", "wazuh", "a-1", "Suspicious logon from a new country"),  # whoever writes the row writes the id
+    ]
+    found = find_repeats(told_at(spark, said, (7, 30, 40, 7, 30)), ["security_alert"]).collect()
+
+    first = datetime(2026, 3, 2, 9, 7)
+    assert sorted((row["row"], row["is_repeat"], row["first_at"]) for row in found) == [
+        (0, True, first),
+        (1, False, first),
+    ]

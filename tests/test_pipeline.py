@@ -472,3 +472,33 @@ def test_what_happened_long_ago_is_told_when_it_becomes_known(spark: SparkSessio
 
     assert [member["item_id"] for member in members] == ["new"]
     assert [(row["site"], row["first_seen"]) for row in subgraphs] == [("late", at(600))], "at its own time"
+
+
+def test_an_alert_that_the_platform_tells_again_days_later_is_one_alert_at_its_first_time(spark: SparkSession) -> None:
+    """Its first row is history; while an analyst works on it, it comes again in the window, with another name and time."""
+    platform = Format(
+        name="platform",
+        path="platform.yaml",
+        reads=("Id", "Name", "Host", "When"),
+        columns={"alert_id": "Id", "name": "Name", "observed_at": "cast(When as timestamp)"},
+        target={"host": "Host"},
+        kept_by="platform",
+    )
+    rows = [
+        {"Id": "a-1", "Name": "implant", "When": "2026-03-02T10:00:00Z", "TimeGenerated": "2026-03-02T10:02:00Z"},
+        {"Id": "a-1", "Name": "implant, seen", "When": "2026-03-03T09:00:00Z", "TimeGenerated": "2026-03-04T09:00:00Z"},
+        {"Id": "a-2", "Name": "implant", "When": "2026-03-04T10:00:00Z", "TimeGenerated": "2026-03-04T10:02:00Z"},
+    ]
+    rows = [{**row, "Host": "ws1", "_ItemId": f"item-{n}"} for n, row in enumerate(rows)]
+    window = at(MIDNIGHT), at(3 * MIDNIGHT)
+    ranking = rank_subgraphs(raw_tables(spark, rows, platform.reads), {"Alerts_CL": platform}, *window)
+    members, alerts = rows_of(ranking, "members"), rows_of(ranking, "alerts")
+    seen = {row["first_seen"] for row in rows_of(ranking, "subgraphs")}
+    ranking.release()
+
+    assert sorted(member["item_id"] for member in members) == ["item-1", "item-2"]
+    assert at(600) in seen
+    times = {row["name"]: row["observed_at"].isoformat() for row in alerts}
+    assert times == {"implant, seen": "2026-03-02T10:00:00", "implant": "2026-03-04T10:00:00"}
+    counts = ranking.counts
+    assert (counts["rows_read"], counts["alerts"], counts["history"]) == (3, 2, 0)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from alertgraph_spark.config.shipped import is_shipped, nearest_words, shipped_file, shipped_formats
-from alertgraph_spark.config.source_format import ENTITY_KINDS, Format, JsonColumn
+from alertgraph_spark.config.source_format import ENTITY_KINDS, KEEPERS, Format, JsonColumn
 from alertgraph_spark.errors import ConfigError
 
 COLUMNS = ("alert_id", "product", "name", "rule_id", "observed_at", "severity", "tactics", "techniques")
@@ -19,10 +19,17 @@ _OF_A_LINE = ("file", "table", "site", "timegenerated", "_itemid", "_corrupt_rec
 _LISTS = ("reads", "samples")
 _MAPPINGS = ("json", "let", "columns", "severity_scale", "source", "target", "other")
 _END_FACTS = ("source_zone", "target_zone", "source_level", "target_level")
-_EXPRESSIONS = {"where": "true", "own": "false", "doubts": "null", **dict.fromkeys(_END_FACTS, "null")}
+_EXPRESSIONS = {
+    "where": "true",
+    "own": "false",
+    "acts": "false",
+    "broken": "false",
+    "doubts": "null",
+    **dict.fromkeys(_END_FACTS, "null"),
+}
 """Keys that are one expression, to what stands where a file leaves them out."""
 
-_KEYS = {*_LISTS, *_MAPPINGS, *_EXPRESSIONS, "format"}
+_KEYS = {*_LISTS, *_MAPPINGS, *_EXPRESSIONS, "format", "kept_by"}
 
 
 class _Loader(yaml.SafeLoader):
@@ -95,6 +102,7 @@ def load_format(path: Path) -> Format:
         target=_expressions(record, "target"),
         other=_expressions(record, "other"),
         **{key: str(record.get(key, default)) for key, default in _EXPRESSIONS.items()},
+        kept_by=record.get("kept_by", "sender"),
         samples=tuple(record.get("samples", ())),
         is_shipped=is_shipped(record["format"], text),
     )
@@ -133,6 +141,8 @@ def _content_problems(record: dict[str, Any]) -> list[str]:
     ]
     if "format" in record and (not isinstance(record["format"], str) or not record["format"].strip()):
         found.append(f"format: found {record['format']!r}; legal: a name")
+    if record.get("kept_by", "sender") not in KEEPERS:
+        found.append(f"kept_by: found {record['kept_by']!r}; legal: {', '.join(KEEPERS)}")
     taken = set(_OF_A_LINE)
     for key in ("reads", "json", "let"):
         for name in map(str, record.get(key, ())):

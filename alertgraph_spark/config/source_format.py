@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+KEEPERS = ("sender", "platform")
+"""Who may set the id and the time of a row."""
+
 ENTITY_KINDS = ("host", "ip", "mac", "device", "account")
 """Kinds of entity; the order in an end's mapping is the order of preference."""
 
@@ -44,6 +47,11 @@ class Format:
         Predicate; rows that fail it are no alerts and are counted as such.
     own
         Predicate; rows that this project itself raised are refused as `own incident`, and kept among the rejected.
+    acts
+        Predicate; rows whose source acts, though they name no target: it stays the source, where any other address alone is
+        what the alert is about.
+    broken
+        Predicate; rows whose text breaks off are refused as `text broken or cut short`. Of JSON this is known without it.
     doubts
         Expression that gives an array of text: what the row says in a way that is not to be trusted, counted with the words
         that no table knows.
@@ -61,6 +69,10 @@ class Format:
         What product and protocol say of an end's zone, used where the asset list says nothing.
     source_level, target_level
         What the product says of an end's Purdue level, 0 to 5, used where the asset list says nothing.
+    kept_by
+        Who sets the id and the time of a row. `platform`: its word stands, an alert that is told again under its id is the
+        same, and happened when the product says, however long ago. `sender`: anyone may write an id, so that the name must
+        be the same too, and his clock may be wrong: a time more than 48 h before or 24 h after TimeGenerated is not believed.
     samples
         Rows with what they must give, run as tests.
     is_shipped
@@ -75,6 +87,8 @@ class Format:
     let: dict[str, str] = field(default_factory=dict)
     where: str = "true"
     own: str = "false"
+    acts: str = "false"
+    broken: str = "false"
     doubts: str = "null"
     severity_scale: dict[str, float] = field(default_factory=dict)
     source: dict[str, str] = field(default_factory=dict)
@@ -84,6 +98,7 @@ class Format:
     target_zone: str = "null"
     source_level: str = "null"
     target_level: str = "null"
+    kept_by: str = "sender"
     samples: tuple[dict[str, object], ...] = ()
     is_shipped: bool = False
 
@@ -94,7 +109,7 @@ class Format:
 
     def expressions(self) -> Iterator[tuple[str, str]]:
         """Yield the key and the SQL of every expression but those of `let`, which build on one another."""
-        for key in ("where", "own", "doubts"):
+        for key in ("where", "own", "acts", "broken", "doubts"):
             yield key, getattr(self, key)
         for key in ("columns", "source", "target", "other"):
             yield from ((f"{key}.{name}", expression) for name, expression in getattr(self, key).items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 
@@ -14,8 +14,9 @@ from alertgraph_spark.clean_text import NAME_LIMIT, VALUE_LIMIT, clean_sql
 from alertgraph_spark.config.source_format import Asset, Format
 from alertgraph_spark.normalise.asset_list import with_assets
 from alertgraph_spark.normalise.columns import NO_TEXTS, sql_text
-from alertgraph_spark.normalise.entities import entity_key_sql
-from alertgraph_spark.normalise.format_expressions import as_exported, with_expressions
+from alertgraph_spark.normalise.entities import NOBODY, with_keys
+from alertgraph_spark.normalise.format_expressions import JSON_TEXT, UNWRAPPED, as_exported, with_expressions
+from alertgraph_spark.normalise.json_text import is_broken
 from alertgraph_spark.normalise.vocabulary import known_words, severity_of, strange_words, tactic_words, technique_words
 from alertgraph_spark.tables.frames import conform
 from alertgraph_spark.tables.schemas import OWN, REJECTED, TORN, UNFINISHED
@@ -23,9 +24,16 @@ from alertgraph_spark.tables.schemas import OWN, REJECTED, TORN, UNFINISHED
 LINE_LIMIT = 2000
 """Characters of a refused line that are kept as evidence."""
 
-CLOCK_BEHIND, CLOCK_AHEAD = "INTERVAL 48 HOURS", "INTERVAL 24 HOURS"
-"""How far an event time may lie before and after its receipt. Log Analytics puts the receipt time in place of a time
-outside these bounds (azure monitor docs, log-standard-columns); so do we, or a wrong clock would rewrite the past."""
+CLOCK_BEHIND = {"sender": "INTERVAL 48 HOURS", "platform": "INTERVAL 365 DAYS"}
+"""How far an event time may lie before its receipt, by who keeps the rows of a format. Log Analytics puts the receipt time in
+place of a sender's time outside these bounds (azure monitor docs, log-standard-columns); so do we, or a wrong clock would
+rewrite the past. What the platform keeps it tells weeks later, where a connector starts late or an analyst touches an alert;
+before that lies only what stands for no time (0001-01-01, 1970-01-01)."""
+
+CLOCK_AHEAD = "INTERVAL 24 HOURS"
+
+BROKEN = "text broken or cut short"
+"""The reason of a row whose text begins a JSON object or a header that does not end, or is none: a transport cuts lines."""
 
 
 def normalise_alerts(
@@ -36,7 +44,8 @@ def normalise_alerts(
     One input and one output row is one exported line. The output has the columns of `schemas.ALERTS`, then `named`
     (addresses, and the host that the line says has each), `file`, `table`, `line` (evidence for a refusal), `reason` (null
     for an alert), `file_id` (a hash), `unknown` (words of severity, tactic or technique that no table knows) and `n_left_out`
-    (entities beyond those that an alert keeps). No line is dropped.
+    (entities beyond those that an alert keeps), and `done`, what was done to the row in words: the provenance of what it says.
+    No line is dropped.
 
     Parameters
     ----------
@@ -53,15 +62,19 @@ def normalise_alerts(
     Narrow: no shuffle; the asset list is broadcast.
     """
     tables = [_of_table(raw_alerts[table], format_) for table, format_ in formats.items()]
-    return with_assets(reduce(DataFrame.unionByName, tables), assets)
+    # Once for all tables: it is the same for each, and more to analyse than most formats.
+    lines = with_keys(reduce(DataFrame.unionByName, tables), "names")
+    kept = [name for name in lines.columns if name not in ("names", "keys")]
+    ends = [text for end in ("source", "target") for text in (_end(end), _addresses(end))]
+    kept = [f"concat(done, {_DONE}) as done" if name == "done" else name for name in kept]
+    return with_assets(lines.selectExpr(*kept, *ends, f"{_OTHERS} as others"), assets)
 
 
 _REASON = f"""case
 when startswith(_corrupt_record, '{{') and not endswith(rtrim(_corrupt_record), '}}') then '{TORN}'
 when _corrupt_record is not null then 'not one JSON object' when received_at is null then 'no TimeGenerated'
-when is_own then '{OWN}' when not is_alert then 'not an alert' when name is null then 'no alert name' end"""
-
-_IS_SANE = f"own_time between received_at - {CLOCK_BEHIND} and received_at + {CLOCK_AHEAD}"
+when is_own then '{OWN}' when is_broken then '{BROKEN}'
+when not is_alert then 'not an alert' when name is null then 'no alert name' end"""
 
 _EVIDENCE = (
     # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
@@ -71,8 +84,8 @@ _EVIDENCE = (
     "xxhash64(file) as file_id",
 )
 
-_GIVEN = ("columns.", "source.", "target.", "other.", "source_zone", "target_zone")
-"""How the columns begin that a format's expressions give."""
+_GIVEN = ("columns.", "source_zone", "target_zone")
+"""How the columns begin that a format's expressions give, beside the names of entities, which are cleaned with one another."""
 
 _WORDS = {"tactics": tactic_words, "techniques": technique_words}
 
@@ -86,7 +99,7 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
 
     said = ("_corrupt_record", "TimeGenerated", *map(as_exported, format_.reads))
     content = ", ".join(f"coalesce(`{name}`, '')" for name in said)
-    ends = {"source": format_.source, "target": format_.target}
+    ends = ("source", "target")
     scale = format_.severity_scale
     degree = column("severity", "string" if scale else "double")
     words = {name: of for name, of in _WORDS.items() if name in format_.columns}
@@ -105,26 +118,35 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         "try_cast(TimeGenerated as timestamp) as received_at",
         "coalesce(`where`, false) as is_alert",
         "coalesce(own, false) as is_own",
+        # Asked of rows alone that are no alerts: it reads the whole text.
+        f"if(`where` and {column('name')} is not null, false, {is_broken(f'`{JSON_TEXT}`')})"
+        " or coalesce(broken, false) as is_broken",
+        "coalesce(acts, false) as acts",
+        f"if({UNWRAPPED}, array('JSON taken out of what stood around it'), {NO_TEXTS}) as done",
         f"transform(concat(coalesce(doubts, {NO_TEXTS}), too_long), d -> concat('doubt: ', d)) as doubts",
         *[text for end in ends for text in (f"`{end}_zone`", f"{_level(f'`{end}_level`')} as {end}_level")],
-        f"{_others(format_.other)} as others",
-        *[
-            f"{entity_key_sql(kind, f'`{end}.{kind}`')} as `{end}.{kind}`"
-            for end, kinds in ends.items()
-            for kind in kinds
-        ],
+        f"{_names(format_)} as names",
     )
     known = [f"{known_words(name) if name in words else NO_TEXTS} as {name}" for name in _WORDS]
     strange = [strange_words(name, name.removesuffix("s")) for name in words]
     if scale:
         word = f"if(severity is null and degree != '', array(concat('severity: ', degree)), {NO_TEXTS})"
         strange.insert(0, word)
+    behind = f"own_time < received_at - {CLOCK_BEHIND[format_.kept_by]}"
+    ahead = f"own_time > received_at + {CLOCK_AHEAD}"
+    days = f"{CLOCK_BEHIND[format_.kept_by].split()[1]} {CLOCK_BEHIND[format_.kept_by].split()[2].lower()}"
+    clock = (
+        f"case when {behind} then array('time is more than {days} before TimeGenerated, which stands in its place')"
+        f" when {ahead} then array('time is more than 24 hours after TimeGenerated, which stands in its place')"
+        f" else {NO_TEXTS} end"
+    )
     return lines.selectExpr(
         *("alert_id", "item_id", "site", "table", "source", "product", "name", "rule_id", "severity", "received_at"),
-        f"if({_IS_SANE}, own_time, received_at) as observed_at",
-        *[text for end, kinds in ends.items() for text in (_end(end, kinds), _addresses(end, kinds))],
+        f"if({behind} or {ahead}, received_at, coalesce(own_time, received_at)) as observed_at",
+        f"concat(done, {clock}) as done",
+        *("names", "acts"),
         *[f"{end}_{what}" for end in ends for what in ("zone", "level")],
-        *("others", *known, *_EVIDENCE),
+        *(*known, *_EVIDENCE),
         f"concat({', '.join([*strange, 'doubts'])}) as unknown",
     )
 
@@ -148,29 +170,52 @@ def _level(number: str) -> str:
     return f"if({number} between 0D and 5D, {number}, null)"
 
 
-def _end(end: str, kinds: Mapping[str, str]) -> str:
-    keys = [f"`{end}.{kind}`" for kind in kinds]
-    return f"coalesce({', '.join([*keys, 'cast(null as string)'])}) as {end}_entity"
-
-
-def _addresses(end: str, kinds: Mapping[str, str]) -> str:
-    """Addresses that the row gives an end, which may also have a name: they tell whose address it is in other rows."""
-    keys = [f"`{end}.{kind}`" for kind in ("ip", "mac") if kind in kinds]
-    if not keys or len(kinds) == len(keys):
-        return f"{NO_TEXTS} as {end}_addresses"
-    return f"filter(array({', '.join(keys)}), key -> key is not null) as {end}_addresses"
-
-
-def _others(kinds: Mapping[str, str]) -> str:
-    """All further entities as `array<struct<kind,key,role>>`, without placeholders."""
-    arrays = []
-    for kind in kinds:
-        texts = f"transform(coalesce(`other.{kind}`, {NO_TEXTS}), v -> lower(trim(v)))"
-        key = entity_key_sql(kind, "v")
-        arrays.append(f"transform({texts}, v -> named_struct('kind', '{kind}', 'key', {key}, 'role', 'other'))")
+def _names(format_: Format) -> str:
+    """All names that a format gives, those of each end in its order of preference, as `array<struct<end,kind,text>>`."""
+    ends = [
+        f"struct('{end}' as end, '{kind}' as kind, `{end}.{kind}` as text)"
+        for end, kinds in (("source", format_.source), ("target", format_.target))
+        for kind in kinds
+    ]
+    arrays = [f"array({', '.join(ends)})"] if ends else []
+    for kind in format_.other:
+        told = f"coalesce(`other.{kind}`, {NO_TEXTS})"
+        arrays.append(f"transform({told}, v -> struct('other' as end, '{kind}' as kind, v as text))")
     if not arrays:
-        return "cast(array() as array<struct<kind:string,key:string,role:string>>)"
-    return f"array_distinct(filter(concat({', '.join(arrays)}), one -> one.key is not null))"
+        return "cast(array() as array<struct<end:string,kind:string,text:string>>)"
+    # Cleaned here, where one expression does it for all.
+    text = f"lower(trim({clean_sql('n.text')}))"
+    return f"transform(concat({', '.join(arrays)}), n -> struct(n.end, n.kind, {text} as text))"
+
+
+def _end(end: str) -> str:
+    return f"try_element_at(filter(keys, k -> k.end = '{end}'), 1).key as {end}_entity"
+
+
+def _addresses(end: str) -> str:
+    """Addresses that the row gives an end, which may also have a name: they tell whose address it is in other rows.
+
+    One of a link is left out: another machine has it on the next.
+    """
+    is_one = f"k.end = '{end}' and k.place = 0 and k.kind in ('ip', 'mac') and k.key rlike '{_ADDRESS}'"
+    return f"transform(filter(keys, k -> {is_one}), k -> k.key) as {end}_addresses"
+
+
+_ADDRESS = "^(?:mac:|ip:(?!fe80:|169[.]254[.]))"
+
+_OTHERS = f"""array_distinct(transform(filter(keys, k -> k.end = 'other' or k.place > 0 and k.end != '{NOBODY}'),
+k -> named_struct('kind', substring_index(k.key, ':', 1), 'key', k.key, 'role', 'other')))"""
+"""All further entities as `array<struct<kind,key,role>>`; of a list that an end gives those behind its first."""
+
+
+_DONE = """filter(array(
+if(exists(keys, k -> k.end = 'nobody' and k.kind != 'account'), 'an address or name that names nobody is left out', null),
+if(exists(keys, k -> k.end = 'nobody' and k.kind = 'account'), 'an account that every machine has is left out', null),
+if(exists(keys, k -> k.place > 0), 'a list taken apart: its first is the end', null),
+if(exists(keys, k -> k.kind = 'ip' and startswith(k.key, 'host:')), 'a name where an address belongs is a host', null),
+if(exists(keys, k -> startswith(k.key, 'ip:') and trim(k.said) != substring(k.key, 4)), 'an address in another spelling', null)
+), d -> d is not null)"""
+"""What was done to the names of a row, in words."""
 
 
 def with_status(lines: DataFrame, start: datetime, end: datetime) -> DataFrame:
@@ -193,25 +238,34 @@ def with_status(lines: DataFrame, start: datetime, end: datetime) -> DataFrame:
     return lines.withColumn("status", status).withColumn("row", F.monotonically_increasing_id())
 
 
-def find_repeats(lines: DataFrame) -> DataFrame:
-    """Find the rows that say again what another row says: delivered twice, or updated by a later row.
+def find_repeats(lines: DataFrame, by_id: Collection[str] = ()) -> DataFrame:
+    """Find the rows of alerts that are told more than once: delivered twice, or updated by a later row.
 
-    Output is `row` and `status` of each superfluous line: of the rows of one alert that were received before the end of the
-    window, the one received last stands. Of one alert are rows of one site, format, id and name: an id is often the text of
-    a row, and one that says the id of another alert must not take its place.
+    Of the rows of one alert that were received before the end of the window the one received last stands. Output is one row a
+    line that does not stand as it is: `row`; `is_repeat`, whether it is superfluous; and `first_at`, the first time that any
+    row of the alert says, where it is of a format in `by_id`.
+
+    Parameters
+    ----------
+    by_id
+        Formats whose ids the platform keeps: there the id alone tells an alert. Else its rows are of one site, format, id and
+        name: an id is often the text of a row, and one that says the id of another alert must not take its place.
 
     Notes
     -----
     One shuffle of a number a row, a hash that finds the rows worth a comparison; only these are sorted, by what they say.
     """
-    said = ("site", "source", "alert_id", "name")
-    valid = lines.filter(F.col("status").isin("alert", "history")).select(
-        "row", "received_at", "status", *said, F.xxhash64(*said).alias("hash")
-    )
+    said = ("site", "source", "alert_id", "told_name")
+    is_by_id = F.col("source").isin(*by_id) if by_id else F.lit(False)
+    valid = lines.filter(F.col("status").isin("alert", "history"))
+    valid = valid.withColumn("told_name", F.when(~is_by_id, F.col("name")))
+    valid = valid.select("row", "received_at", "observed_at", *said, F.xxhash64(*said).alias("hash"))
     more_than_once = valid.groupBy("hash").agg(F.count(F.lit(1)).alias("n")).filter("n > 1").select("hash")
-    newest = Window.partitionBy(*said).orderBy(F.desc("received_at"), "row")
     repeated = valid.join(F.broadcast(more_than_once), on="hash", how="left_semi")
-    return repeated.withColumn("place", F.row_number().over(newest)).filter("place > 1").select("row", "status")
+    newest = Window.partitionBy(*said).orderBy(F.desc("received_at"), "row")
+    first_at = F.when(is_by_id, F.min("observed_at").over(Window.partitionBy(*said)))
+    marked = repeated.withColumns({"is_repeat": F.row_number().over(newest) > 1, "first_at": first_at})
+    return marked.filter("is_repeat or first_at < observed_at").select("row", "is_repeat", "first_at")
 
 
 def find_unfinished(lines: DataFrame) -> DataFrame:

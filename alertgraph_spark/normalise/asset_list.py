@@ -9,12 +9,12 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.config.source_format import Asset
 from alertgraph_spark.normalise.columns import NO_TEXTS, sql_text
-from alertgraph_spark.normalise.entities import cidr_bounds, entity_key, ipv4_number, zone_of
+from alertgraph_spark.normalise.entities import cidr_bounds, entity_keys, ipv4_number, zone_of
 from alertgraph_spark.tables.schemas import ALERTS
 
 _BOTH = ("source", "target")
 
-WITH_LINE = ("named", "file", "table", "line", "reason", "file_id", "unknown", "n_left_out")
+WITH_LINE = ("named", "file", "table", "line", "reason", "file_id", "unknown", "n_left_out", "done")
 """What a normalised line carries beside the alert: addresses and whose they are, where it stands, why it was refused, what
 was not understood, and how many of its entities are more than an alert keeps."""
 
@@ -43,10 +43,13 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
         lines = lines.withColumns({f"{end}_role": F.lit(None).cast("string") for end in _BOTH})
     is_loop = "coalesce(source_entity = target_entity, false)"
     moved = {
-        "source_entity": f"if(target_entity is null or {is_loop}, null, source_entity)",
-        "target_entity": "coalesce(target_entity, source_entity, try_element_at(others, 1).key)",
+        "source_entity": f"if(target_entity is null and not acts or {is_loop}, null, source_entity)",
+        "target_entity": (
+            "coalesce(target_entity, if(acts and source_entity is not null, null, coalesce(source_entity,"
+            " try_element_at(others, 1).key)))"
+        ),
         **{
-            f"target_{what}": f"if(target_entity is not null, target_{what}, source_{what})"
+            f"target_{what}": f"if(target_entity is not null or acts, target_{what}, source_{what})"
             for what in ("zone", "level", "role")
         },
         "named": f"concat({_named('source')}, {_named('target')})",
@@ -56,7 +59,9 @@ def with_assets(lines: DataFrame, assets: Sequence[Asset]) -> DataFrame:
         f"{end}_zone": zone_of(F.col(f"{end}_entity"), F.col(f"{end}_zone"), F.col(f"{other}_entity"))
         for end, other in (_BOTH, _BOTH[::-1])
     }
-    entities = F.expr(f"array_distinct(concat({_entity('source')}, {_entity('target')}, {_FIRST_OTHERS}))")
+    ends = f"concat({_entity('source')}, {_entity('target')})"
+    is_end = "coalesce(o.key = source_entity, false) or coalesce(o.key = target_entity, false)"
+    entities = F.expr(f"concat({ends}, filter({_FIRST_OTHERS}, o -> not ({is_end})))")
     n_left_out = F.expr(f"size(others) - size({_FIRST_OTHERS})")
     return lines.withColumns({**zones, "entities": entities, "n_left_out": n_left_out}).select(
         *ALERTS.names, *WITH_LINE
@@ -132,8 +137,12 @@ def _listed(spark: SparkSession, assets: Sequence[Asset]) -> DataFrame:
     """The names and addresses of the list; one row is one entity key."""
     rows = [(a.asset, a.name or a.asset, a.zone, a.purdue_level, a.role) for a in assets if "/" not in a.asset]
     named = spark.createDataFrame(rows, "asset string, name string, zone string, level double, role string")
-    return named.select(
-        entity_key("host", "asset").alias("key"),
-        entity_key("host", "name").alias("host"),
-        *[F.col(what).alias(f"listed_{what}") for what in ("zone", "level", "role")],
-    ).dropDuplicates(["key"])  # FS01 and fs01.corp.example are two rows of a list but one key
+    return (
+        entity_keys(named, {"asset": "host", "name": "host"})
+        .select(
+            F.col("asset").alias("key"),
+            F.col("name").alias("host"),
+            *[F.col(what).alias(f"listed_{what}") for what in ("zone", "level", "role")],
+        )
+        .dropDuplicates(["key"])
+    )  # FS01 and fs01.corp.example are two rows of a list but one key

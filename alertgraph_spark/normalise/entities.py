@@ -3,83 +3,111 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from alertgraph_spark.normalise.accounts import account_key, account_parts, listed_accounts
+from alertgraph_spark.normalise.addresses import MAC, PLAIN_IPV4, ip_key, is_block, mac_key, stages
 from alertgraph_spark.normalise.columns import sql_text
+from alertgraph_spark.normalise.host_names import decoded
 
 PLACEHOLDERS = (
-    *("", "-", "n/a", "na", "none", "null", "unknown", "*"),
-    *("localhost", "localhost.localdomain", "0.0.0.0", "::", "127.0.0.1", "::1"),
+    *("", "-", "n/a", "na", "none", "null", "unknown", "*", "(null)", "undefined"),
+    *("localhost", "localhost.localdomain", "localhost4", "localhost6"),
 )
 """Values that name nothing: two alerts that both say "N/A" have nothing in common."""
 
-GENERIC_ACCOUNTS = (
-    *("system", "local service", "network service", "anonymous logon", "iusr", "window manager", "font driver host"),
-    *("administrator", "admin", "root", "guest", "user", "nobody", "everyone", "defaultaccount"),
-)
-"""Accounts that exist on every machine. Sentinel drops them from its mappings for the same reason:
-they would join machines that have nothing to do with each other (azure entities-reference)."""
+NOBODY = "nobody"
+"""The end of a name that is no placeholder and has no key: a loopback, a block, an account of every machine."""
 
-_EVERYWHERE = ("nt authority", "nt service", "window manager", "font driver host", "iis apppool")
-"""Domains of accounts that Windows makes on every machine (`NT SERVICE\\MSSQLSERVER`, `Window Manager\\DWM-1`)."""
+_PLACEHOLDERS = ", ".join(map(sql_text, PLACEHOLDERS))
 
-_PLACEHOLDERS, _GENERIC, _OF_ALL = (
-    ", ".join(map(sql_text, words)) for words in (PLACEHOLDERS, GENERIC_ACCOUNTS, _EVERYWHERE)
-)
+_PLAIN_HOST = r"^(?!xn--)[a-z][a-z0-9_\-]*+(?:[.][a-z0-9_\-]++)*+$"
+"""A host as it is written: nearly every name is one."""
 
-_MAC = r"^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}(#012)?$"
+_NAME = r"^(?=[^\p{L}]{0,200}\p{L})[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.\-]*+$"
+"""What is taken for the name of a host where an address belongs."""
+
+_LISTED = r"[,;|]\s*|\s+"
+
 _PRIVATE = (
     r"^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|169\.254\."
     r"|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.|f[cd]|fe80:)"
 )
 
 
-def entity_key(kind: str, value: str) -> Column:
-    """Canonical key `kind:value` of one named thing, or null for a placeholder or a generic account.
+def with_keys(frame: DataFrame, names: str) -> DataFrame:
+    r"""Add `keys`: the canonical keys `kind:value` of all names of a row, as `array<struct<end,kind,place,said,key>>` in
+    their order.
 
-    A host is its first label (`FS01.corp.example` and `FS01` are one machine of a site), or an address where the product
-    writes one in its place; an IPv4 address in IPv6 dress is the IPv4 address, `j.meyer@corp.example` and `CORP\\j.meyer` are
-    one account, and a machine account (`FS01$`) is none. `value` is SQL.
+    Row grain is unchanged. `names` is SQL for an array of `struct<end,kind,text>`, its texts in lower case; what is null or a
+    placeholder is left out. A host is its first label (`FS01.corp.example` and `FS01` are one machine of a site), or an
+    address where the product writes one in its place; a host's name where an address belongs is the host. An address has one
+    key in every spelling; `j.meyer@corp.example` and `CORP\j.meyer` are one account. A name may be a list: `place` counts its
+    parts from 0. The account of a machine that the row names (`FS01$` beside FS01) is that
+    machine, and left out; any other with a `$` is a managed service account. What has no key has the end `NOBODY`.
+
+    Notes
+    -----
+    One lambda over all names of a row, and one more for those few that are written in no usual form: an expression for each
+    name would be a plan that costs more than the rows.
     """
-    return F.expr(f"try_element_at(transform(array(lower(trim({value}))), t -> {entity_key_sql(kind, 't')}), 1)")
-
-
-def entity_key_sql(kind: str, text: str) -> str:
-    """`entity_key` as SQL over a name for a text in lower case without blanks around it: it is read several times."""
-    if kind == "account":
-        key = _account_key(text)
-    elif kind == "host":
-        is_name = f"not {text} rlike '^[0-9.]+$|:|^([0-9a-f]{{2}}-){{5}}'"
-        address = f"when {text} rlike '{_MAC}' then {entity_key_sql('mac', text)} else {entity_key_sql('ip', text)}"
-        # Without a label there is no name: `.example` and `.org` are not one machine.
-        label = f"nullif(trim(substring_index({text}, '.', 1)), '')"
-        key = f"case when {is_name} then concat('host:', {label}) {address} end"
-    else:
-        if kind == "ip":
-            text = f"regexp_replace({text}, '^::ffff:', '')"
-        if kind == "mac":
-            # Radiflow leaves a line feed's escape behind the address.
-            text = f"replace(regexp_replace({text}, '#012$', ''), '-', ':')"
-        key = f"concat('{kind}:', {text})"
-    return f"if({text} in ({_PLACEHOLDERS}), null, {key})"
-
-
-def _account_key(text: str) -> str:
-    mark = sql_text("\\")
-    user = f"trim(if(contains({text}, '@'), substring_index({text}, '@', 1), substring_index({text}, {mark}, -1)))"
-    domain = (
-        f"trim(case when contains({text}, '@') then substring_index(substring_index({text}, '@', -1), '.', 1)"
-        f" when contains({text}, {mark}) then substring_index(substring_index({text}, {mark}, 1), '.', 1) else '' end)"
+    parts = (
+        f"case when n.kind = 'account' then {listed_accounts('n.text')}"
+        f" when n.kind in ('ip', 'mac') and n.text rlike r'{_LISTED}' then split(n.text, r'{_LISTED}')"
+        f" when n.kind = 'host' and n.text rlike '[,;]' then split(n.text, '[,;]') else array(n.text) end"
     )
-    # Windows writes `-\\name`, and `.\\name` for an account of the machine
+    told = (
+        f"flatten(transform({names}, n -> transform({parts}, (p, i) ->"
+        " struct(n.end, n.kind, i, p as said, trim(p) as text))))"
+    )
+    is_name = f"not coalesce(n.text in ({_PLACEHOLDERS}), true)"
+    form = (
+        "case when n.kind in ('account', 'device') then n.kind"
+        f" when n.text rlike r'{PLAIN_IPV4}' then 'ip' when n.kind = 'mac' or n.text rlike r'{MAC}' then 'mac'"
+        f" when n.text rlike r'{_PLAIN_HOST}' then 'host' else 'odd' end"
+    )
+    user = f"if(n.kind = 'account', {account_parts('n.text')}, null)"
+    looked = f"transform(filter({told}, n -> {is_name}), n -> struct(n.end, n.kind, n.i, n.said, n.text, {form} as form, {user} as u))"
+    kept = [f"`{name}`" for name in frame.columns if name != "keys"]
+    frame = frame.selectExpr(*kept, f"{looked} as looked")
+    frame = frame.selectExpr(
+        *kept, "looked", "transform(filter(looked, n -> n.form = 'odd'), n -> struct(n.kind, n.text)) as odd"
+    )
+    is_host = f"if(x.kind = 'ip', x.core rlike r'{_NAME}', not x.core rlike '^[0-9]*+[.][0-9.]*$')"
+    host = f"if(not {is_host} or x.label in ({_PLACEHOLDERS}), null, concat('host:', {decoded('x.label')}))"
+    address = f"if({is_block('x.address', 'x.prefix')}, null, {ip_key('x.address')})"
+    keyed = f"transform(odd, x -> struct(x.kind, x.text, if(x.address is null, {host}, {address}) as key))"
+    for stage in (*stages("odd"), keyed):
+        frame = frame.selectExpr(*kept, "looked", f"{stage} as odd")
     key = (
-        f"case when endswith(a.user, '$') or a.user in ({_GENERIC}, {_PLACEHOLDERS}) or a.domain in ({_OF_ALL}) then null"
-        f" when a.domain in ({_PLACEHOLDERS}) then concat('account:', a.user)"
-        f" else concat('account:', a.domain, {mark}, a.user) end"
+        f"case n.form when 'account' then {account_key('n.u', _PLACEHOLDERS)} when 'device' then concat('device:', n.text)"
+        f" when 'ip' then {ip_key('n.text')} when 'mac' then {mac_key('n.text')}"
+        " when 'host' then concat('host:', substring_index(n.text, '.', 1))"
+        " else try_element_at(filter(odd, o -> o.kind = n.kind and o.text = n.text), 1).key end"
     )
-    return f"try_element_at(transform(array(named_struct('user', {user}, 'domain', {domain})), a -> {key}), 1)"
+    found = f"transform(looked, n -> struct(n.end, n.kind, n.i as place, n.said, {key} as key))"
+    frame = frame.selectExpr(*kept, f"{found} as found")
+    is_managed = "coalesce(k.kind = 'account' and endswith(k.key, '$'), false)"
+    machine = r"concat('host:', rtrim('$', substring_index(substring(k.key, 9), '\\', -1)))"
+    without = f"filter(found, k -> not ({is_managed} and exists(found, h -> h.key = {machine})))"
+    keys = f"if(exists(found, k -> {is_managed}), {without}, found)"
+    end = f"if(k.key is null, '{NOBODY}', k.end)"
+    return frame.selectExpr(
+        *kept, f"transform({keys}, k -> struct({end} as end, k.kind, k.place, k.said, k.key)) as keys"
+    )
+
+
+def entity_keys(frame: DataFrame, columns: Mapping[str, str]) -> DataFrame:
+    """Replace columns that name one thing each, column to kind, by the key of what they name, or null."""
+    names = [
+        f"struct('{name}' as end, '{kind}' as kind, lower(trim(`{name}`)) as text)" for name, kind in columns.items()
+    ]
+    keyed = with_keys(frame, f"array({', '.join(names)})")
+    one = {name: f"try_element_at(filter(keys, k -> k.end = '{name}'), 1).key" for name in columns}
+    return keyed.selectExpr(*[f"{one[name]} as `{name}`" if name in one else f"`{name}`" for name in frame.columns])
 
 
 def is_private(key: Column) -> Column:

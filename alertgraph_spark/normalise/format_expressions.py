@@ -11,10 +11,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BooleanType, DataType, MapType, NullType, StructType
 
-from alertgraph_spark.config.source_format import Format
+from alertgraph_spark.config.source_format import Format, JsonColumn
 from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.normalise.columns import NO_TEXTS
 from alertgraph_spark.normalise.format_functions import forbidden, short
+from alertgraph_spark.normalise.json_text import object_in, out_of_envelope
 from alertgraph_spark.normalise.vocabulary import highest_word
 
 LONGEST = 1 << 16
@@ -22,6 +23,9 @@ LONGEST = 1 << 16
 
 OF_A_LINE = ("file", "table", "site", "TimeGenerated", "_ItemId", "_corrupt_record")
 """Columns that every exported line has."""
+
+JSON_TEXT, UNWRAPPED = "json text", "unwrapped"
+"""The first JSON text of a row, which may be broken, and whether anything stood around one."""
 
 _NESTED = (ArrayType, MapType, StructType)
 _WORDS = "string or array<string>"
@@ -55,7 +59,7 @@ def with_expressions(raw: DataFrame, format_: Format) -> DataFrame:
         found = _parsed(raw, format_).select(
             *OF_A_LINE,
             *[f"`{as_exported(name)}`" for name in format_.reads],
-            "too_long",
+            *("too_long", JSON_TEXT, UNWRAPPED),
             *[F.expr(text).alias(key) for key, text in format_.expressions()],
         )
         types = {field.name: field.dataType for field in found.schema.fields}
@@ -90,11 +94,34 @@ def _cut(raw: DataFrame, format_: Format) -> DataFrame:
     )
 
 
+def _with_json_texts(raw: DataFrame, format_: Format) -> DataFrame:
+    """Add the text that each JSON column is parsed from, as `json.NAME`, `JSON_TEXT` and `UNWRAPPED`."""
+    if not format_.json:
+        return raw.selectExpr("*", f"cast(null as string) as `{JSON_TEXT}`", f"false as {UNWRAPPED}")
+    bare = [f"{object_in(f'`{as_exported(j.column)}`')} as `json.{j.name}`" for j in format_.json]
+    found = [f"{out_of_envelope(f'`json.{j.name}`', _keys(j, format_))} as `json.{j.name}`" for j in format_.json]
+    texts = ", ".join(f"`json.{j.name}`" for j in format_.json)
+    # The first character decides: a text is as long as what stood around it.
+    other = [f"length(`json.{j.name}`) != length(`{as_exported(j.column)}`)" for j in format_.json]
+    is_other = " or ".join(f"coalesce({o}, false)" for o in other)
+    return (
+        raw.selectExpr("*", *bare)
+        .selectExpr(*[f"`{name}`" for name in raw.columns], *found)
+        .selectExpr("*", f"coalesce({texts}, null) as `{JSON_TEXT}`", f"{is_other} as {UNWRAPPED}")
+    )
+
+
+def _keys(column: JsonColumn, format_: Format) -> list[str]:
+    """The keys at the top of a JSON object by which the format knows an alert: those of its predicate and its name."""
+    asked = f"{format_.where} {format_.columns['name']}"
+    names = "|".join(map(re.escape, (column.name, *format_.let)))
+    return list(dict.fromkeys(re.findall(rf"(?<![\w.])(?:{names})\.`?(\w+)", asked)))
+
+
 def _parsed(raw: DataFrame, format_: Format) -> DataFrame:
     """Add the JSON columns and the `let` names, as many at a time as do not build on one another."""
-    levels: list[dict[str, Column]] = [
-        {j.name: F.from_json(f"`{as_exported(j.column)}`", j.schema) for j in format_.json}
-    ]
+    raw = _with_json_texts(raw, format_)
+    levels: list[dict[str, Column]] = [{j.name: _from_json(j) for j in format_.json}]
     level_of = {j.name: 0 for j in format_.json}
     for name, expression in format_.let.items():
         # A name that is met in a text is none; it only puts the expression a level higher.
@@ -105,6 +132,11 @@ def _parsed(raw: DataFrame, format_: Format) -> DataFrame:
     for columns in filter(None, levels):
         raw = raw.withColumns(columns)
     return raw
+
+
+def _from_json(column: JsonColumn) -> Column:
+    # What stands for a tab or a line end in a string may be the character itself: agents do not escape.
+    return F.from_json(f"`json.{column.name}`", column.schema, {"allowUnquotedControlChars": "true"})
 
 
 def _is_plain(key: str, format_: Format) -> bool:
@@ -131,9 +163,9 @@ def _problems(raw: DataFrame, format_: Format) -> list[str]:
             problems.append(f"{format_.path}: {key}: {short(text)}: {problem}")
         return not problem
 
-    parsed = raw
+    parsed = _with_json_texts(raw, format_)
     for j in format_.json:
-        column = partial(F.from_json, f"`{as_exported(j.column)}`", j.schema)
+        column = partial(_from_json, j)
         if is_legal(f"json.{j.name}", j.schema, parsed, column):
             parsed = parsed.withColumn(j.name, column())
     for name, expression in format_.let.items():
@@ -146,7 +178,7 @@ def _problems(raw: DataFrame, format_: Format) -> list[str]:
 
 def _wanted(key: str, format_: Format) -> str:
     """The type that the expression of a key must give, or be cast to row by row."""
-    if key in ("where", "own"):
+    if key in ("where", "own", "acts", "broken"):
         return "boolean"
     if key in ("doubts", "columns.tactics", "columns.techniques") or key.startswith("other."):
         return "array<string>"

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
-from alertgraph_spark.normalise.entities import entity_key
+from alertgraph_spark.normalise.entities import entity_keys
 from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.tables.frames import collect_arrow, conform
 from alertgraph_spark.tables.interim_schemas import CALENDAR
@@ -26,6 +26,6 @@ def calendar_of(spark: SparkSession, windows: Sequence[MaintenanceWindow], asset
         return arrow_schema(CALENDAR).empty_table()
     names = {asset.asset.lower(): asset.name for asset in assets if asset.name}
     rows = [(names.get(one.asset.lower(), one.asset), one.site, one.begins, one.ends) for one in windows]
-    listed = spark.createDataFrame(rows, "asset string, site string, begins timestamp, ends timestamp")
-    keyed = listed.withColumn("machine", entity_key("host", "asset")).filter("machine is not null")
+    listed = spark.createDataFrame(rows, "machine string, site string, begins timestamp, ends timestamp")
+    keyed = entity_keys(listed, {"machine": "host"}).filter("machine is not null")
     return collect_arrow(conform(keyed, CALENDAR))

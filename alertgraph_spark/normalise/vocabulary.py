@@ -10,6 +10,12 @@ from collections.abc import Mapping
 from alertgraph_spark.normalise.columns import NO_TEXTS, sql_text
 from alertgraph_spark.tables.attack import NO_TACTIC, REVOKED_TECHNIQUES, TACTIC_SPELLINGS
 
+_ABOUT_A_TACTIC = r"(?i)^\s?attack[.:]|^\s?TA[0-9]{4}\s?[-:]\s?(?=[A-Z])|\s?\(TA[0-9]{4}\)"
+"""What stands around a tactic's name: the tag of Sigma and MISP, its id before or behind it."""
+
+_TECHNIQUE = r"(?i)(?<![A-Za-z0-9])(T[0-9]{4}(?:[.][0-9]{3})?)(?![.]?[A-Za-z0-9])"
+"""The id of a technique, alone, in a tag or beside its name: `attack.t1059`, `Masquerading (T1036)`."""
+
 _NONE = ", ".join(map(sql_text, NO_TACTIC))
 
 
@@ -32,15 +38,16 @@ def highest_word(words: str, scale: Mapping[str, float]) -> str:
 
 def tactic_words(names: str) -> str:
     """Each of an array of names or ids as `struct<said,plain,known>`: as it is said, its letters, and the tactic or null."""
-    said = f"transform({names}, t -> named_struct('said', t, 'plain', {_plain('t')}))"
+    bare = f"regexp_replace(t, r'{_ABOUT_A_TACTIC}', '')"
+    said = f"transform({names}, t -> named_struct('said', t, 'plain', {_plain(bare)}))"
     known = _look_up(TACTIC_SPELLINGS, "w.plain")
     return f"transform({said}, w -> named_struct('said', w.said, 'plain', w.plain, 'known', {known}))"
 
 
 def technique_words(ids: str) -> str:
     """Each of an array of technique ids as `tactic_words` gives names; a revoked one is known as the one in its place."""
-    said = f"transform({ids}, t -> named_struct('said', t, 'id', upper(trim(t))))"
-    known = f"if(w.id rlike r'^T\\d{{4}}(\\.\\d{{3}})?$', coalesce({_look_up(REVOKED_TECHNIQUES, 'w.id')}, w.id), null)"
+    said = f"transform({ids}, t -> named_struct('said', t, 'id', upper(regexp_extract(t, r'{_TECHNIQUE}', 1))))"
+    known = f"if(w.id = '', null, coalesce({_look_up(REVOKED_TECHNIQUES, 'w.id')}, w.id))"
     return f"transform({said}, w -> named_struct('said', w.said, 'plain', {_plain('w.said')}, 'known', {known}))"
 
 

@@ -49,6 +49,10 @@ _ALIASES = {
     "commandcontrol": "command-and-control",
     "commandncontrol": "command-and-control",
     "c2": "command-and-control",
+    **{"recon": "reconnaissance", "resdev": "resource-development", "initaccess": "initial-access"},  # Hayabusa
+    **{"exec": "execution", "persis": "persistence", "privesc": "privilege-escalation", "evas": "stealth"},
+    **{"credaccess": "credential-access", "disc": "discovery", "latmov": "lateral-movement", "collect": "collection"},
+    **{"exfil": "exfiltration"},
     "cc": "command-and-control",
 }
 

@@ -1,0 +1,50 @@
+"""The JSON that a text holds, whatever stands around it, as SQL: one mechanism for every format that reads JSON.
+
+Before an object may stand a syslog header (RFC 3164 or 5424, with structured data, a program's name, `@cee:`), a byte order
+mark, NULs and blanks; around it a string or another object, as forwarders and indexes write (`{"message": "{...}"}`,
+`{"_source": {...}}`). An object that has one of the keys that the format looks for is the alert itself, whatever an
+attacker may have put inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alertgraph_spark.normalise.columns import sql_text
+
+_HEADER = r'(?s)^[^{="\[]*+(?:\[[^{}\[\]]*+\][^{="\[]*+){0,20}+(\{.*)$'
+"""A header in which no key has a value but in brackets: `msg={...}` is a value of a line, not a line behind a header."""
+
+ENVELOPES = ("_source", "message", "log", "event", "_raw", "MESSAGE", "RawData", "msg", "result")
+"""Keys under which OpenSearch, Logstash, Filebeat, Docker, Splunk, journald and Azure's own agents keep the whole line."""
+
+_MAY_BE_ENVELOPE = rf'"(?:{"|".join(ENVELOPES)})"\s*+:\s*+(?:\{{|"[^"\\{{]{{0,300}}+\{{)'
+
+
+def object_in(text: str) -> str:
+    """SQL for the JSON object or array that a text holds, perhaps torn; null where it holds none.
+
+    A text that begins with one costs two looks at its first character.
+    """
+    return (
+        f"case when startswith({text}, '{{') or startswith({text}, '[') then {text}"
+        f""" when startswith({text}, '"{{') then get_json_object({text}, '$')"""
+        f" else nullif(regexp_extract({text}, r'{_HEADER}', 1), '') end"
+    )
+
+
+def out_of_envelope(text: str, keys: Sequence[str]) -> str:
+    """SQL for the object inside another one that has none of `keys` at its top; any other text stays as it is."""
+    if not keys:
+        return text
+    is_alert = f"arrays_overlap(json_object_keys({text}), array({', '.join(map(sql_text, keys))}))"
+    inner = ", ".join(f"get_json_object({text}, '$.{name}')" for name in ENVELOPES)
+    held = f"try_element_at(filter(transform(array({inner}), v -> {object_in('v')}), v -> startswith(v, '{{')), 1)"
+    is_envelope = f"{text} rlike r'{_MAY_BE_ENVELOPE}' and not coalesce({is_alert}, true)"
+    return f"if({is_envelope}, coalesce({held}, {text}), {text})"
+
+
+def is_broken(text: str) -> str:
+    """SQL for whether a text begins an object and is none: torn on its way, or malformed. It reads the whole text."""
+    is_open = f"not rlike({text}, r'\\}}[\\x00-\\x20]{{0,100}}$')"
+    return f"coalesce(startswith({text}, '{{') and ({is_open} or json_object_keys({text}) is null), false)"
