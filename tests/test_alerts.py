@@ -5,7 +5,9 @@ A format that only passes columns on stands between the row and the alert, so th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +17,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from alertgraph_spark.clean_text import NAME_LIMIT, clean
-from alertgraph_spark.config.source_format import Asset, Format
+from alertgraph_spark.config.source_format import Asset, Format, JsonColumn
 from alertgraph_spark.normalise.alerts import (
     LINE_LIMIT,
     find_repeats,
@@ -58,7 +60,18 @@ BARE = Format(
     target={"host": "'plc-1'"},
     target_level="Level",
 )
-FORMATS = {"Alerts_CL": PLAIN, "Bare_CL": BARE}
+# A table whose rows the platform keeps, and one whose text is JSON.
+KEPT = replace(PLAIN, name="kept", kept_by="platform")
+WRAPPED = Format(
+    name="wrapped",
+    path="wrapped.yaml",
+    reads=("RawData",),
+    json=(JsonColumn("e", "RawData", "title string, src string, text string"),),
+    where="e.title != 'status'",
+    columns={"name": "e.title"},
+    target={"ip": "e.src"},
+)
+FORMATS = {"Alerts_CL": PLAIN, "Bare_CL": BARE, "Kept_CL": KEPT, "Wrapped_CL": WRAPPED}
 
 Case = tuple[dict[str, Any], dict[str, Any]]
 """A row (a Title is given), and what the alert must hold."""
@@ -71,6 +84,25 @@ TIME: dict[str, Case] = {
     "a second more": ({"Time": "2026-03-07T23:59:59Z"}, {"observed_at": "2026-03-10 00:00:00"}),
     "24 hours ahead": ({"Time": "2026-03-11T00:00:00Z"}, {"observed_at": "2026-03-11 00:00:00"}),
     "a second ahead of that": ({"Time": "2026-03-11T00:00:01Z"}, {"observed_at": "2026-03-10 00:00:00"}),
+    "the platform's time is its product's, weeks later": (
+        {"table": "Kept_CL", "Time": "2026-02-18T00:00:00Z"},
+        {"observed_at": "2026-02-18 00:00:00", "received_at": "2026-03-10 00:00:00", "done": []},
+    ),
+    "what stands for no time": (
+        {"table": "Kept_CL", "Time": "0001-01-01T00:00:00Z"},
+        {
+            "observed_at": "2026-03-10 00:00:00",
+            "done": ["time is more than 365 days before TimeGenerated, which stands in its place"],
+        },
+    ),
+    "nothing happens after it is known": (
+        {"table": "Kept_CL", "Time": "2026-03-12T00:00:00Z"},
+        {"observed_at": "2026-03-10 00:00:00"},
+    ),
+    "a sender's time of weeks ago": (
+        {"Time": "2026-02-18T00:00:00Z"},
+        {"done": ["time is more than 48 hours before TimeGenerated, which stands in its place"]},
+    ),
     "no event time": ({}, {"observed_at": "2026-03-10 00:00:00"}),
     "an event time that is none": ({"Time": "yesterday"}, {"observed_at": "2026-03-10 00:00:00"}),
     "seven digits": (
@@ -176,6 +208,80 @@ ENDS: dict[str, Case] = {
     "no generic account": ({"To": "fs01", "User": "NT AUTHORITY\\SYSTEM"}, {"entities": ["host host:fs01 target"]}),
 }
 
+INNER = {"title": "Scan", "src": "10.0.0.9"}
+OBJECT = json.dumps(INNER)
+
+
+def wrapped(text: str) -> dict[str, Any]:
+    return {"table": "Wrapped_CL", "RawData": text}
+
+
+READ = {"name": "Scan", "target_entity": "ip:10.0.0.9", "done": ["JSON taken out of what stood around it"]}
+WRAPPINGS: dict[str, Case] = {
+    "bare": (wrapped(OBJECT), {**READ, "done": []}),
+    "RFC 3164": (wrapped(f"<37>Mar  2 10:02:14 fw-1 app[91043]: {OBJECT}"), READ),
+    "RFC 5424": (wrapped(f"<13>1 2026-03-02T10:02:14Z fw-1 app - - - {OBJECT}"), READ),
+    "structured data": (wrapped(f'<13>1 2026-03-02T10:02:14Z fw-1 app - - [a@1 b="c"][d e="f"] {OBJECT}'), READ),
+    "a cookie": (wrapped(f"Mar  2 10:02:14 fw-1 app: @cee: {OBJECT}"), READ),
+    "a mark, NULs and a return": (wrapped(f"\ufeff\0\0{OBJECT}\0\0\r"), READ),
+    "a string": (wrapped(json.dumps(OBJECT)), READ),
+    "in an object": (wrapped(json.dumps({"@timestamp": "x", "message": OBJECT})), READ),
+    "behind a header in an object": (wrapped(json.dumps({"log": f"<37>Mar 2 app[1]: {OBJECT}", "stream": "x"})), READ),
+    "a hit": (wrapped(json.dumps({"_index": "i", "_id": "1", "_source": INNER, "sort": [1]})), READ),
+    "an unescaped tab": (wrapped('{"title": "Sc\tan"}'), {"name": "Sc an"}),
+    "two on a line": (wrapped(OBJECT + OBJECT), {"name": "Scan"}),
+    # An attacker's text inside an alert takes nobody's place.
+    "an alert that holds another": (
+        wrapped(json.dumps({**INNER, "message": json.dumps({"title": "Nothing", "src": "10.6.6.6"})})),
+        {"name": "Scan", "target_entity": "ip:10.0.0.9"},
+    ),
+    "a status that holds an alert": (
+        wrapped(json.dumps({"title": "status", "message": OBJECT})),
+        {"reason": "not an alert"},
+    ),
+    "a value in braces behind a key": (wrapped(f"user=x msg={OBJECT}"), {"reason": "not an alert"}),
+    "torn behind a header": (wrapped(f"<37>Mar 2 app[1]: {OBJECT[:-5]}"), {"reason": "text broken or cut short"}),
+    "malformed": (wrapped('{"title" "Scan"}'), {"reason": "text broken or cut short"}),
+    "whole, and none": (wrapped('{"other": 1}'), {"reason": "not an alert"}),
+    "no JSON": (wrapped("<html>"), {"reason": "not an alert"}),
+}
+
+SPELT: dict[str, Case] = {
+    "an address in another spelling": (
+        {"ToIp": "[2001:DB8:0:0::5]:443"},
+        {"target_entity": "ip:2001:db8::5", "done": ["an address in another spelling"]},
+    ),
+    "an address as it is": ({"ToIp": "10.0.0.9"}, {"done": []}),
+    "a list": (
+        {"From": "ws-1", "ToIp": "203.0.113.9, 10.0.0.1"},
+        {
+            "entities": ["host host:ws-1 source", "ip ip:203.0.113.9 target", "ip ip:10.0.0.1 other"],
+            "done": ["a list taken apart: its first is the end"],
+        },
+    ),
+    "a name where an address belongs": (
+        {"ToIp": "fs01.corp.example"},
+        {"target_entity": "host:fs01", "done": ["a name where an address belongs is a host"]},
+    ),
+    "an address that names nobody": (
+        {"FromIp": "127.0.0.1", "ToIp": "10.0.0.9"},
+        {"source_entity": None, "done": ["an address or name that names nobody is left out"]},
+    ),
+    "the account of the machine": (
+        {"To": "fs01.corp.example", "User": "CORP\\FS01$"},
+        {"entities": ["host host:fs01 target"]},
+    ),
+    "a managed account on it": (
+        {"To": "fs01.corp.example", "User": "CORP\\gmsa$"},
+        {"entities": ["host host:fs01 target", "account account:corp\\gmsa$ other"]},
+    ),
+    "an end is no other entity": (
+        {"To": "fs01", "Third": "FS01.corp.example"},
+        {"entities": ["host host:fs01 target"]},
+    ),
+    "an address of a link is nobody's elsewhere": ({"From": "ws-1", "FromIp": "fe80::5", "To": "fs01"}, {"named": []}),
+}
+
 REFUSED: dict[str, Case] = {
     "torn": ({"_corrupt_record": '{"TimeGenerated": "2026-03-'}, {"reason": "torn line"}),
     "whole, with a blank behind it": (
@@ -195,7 +301,7 @@ REFUSED: dict[str, Case] = {
     "a long line": ({"_corrupt_record": "x" * 3000}, {"line": "x" * LINE_LIMIT}),
 }
 
-CASES = {**TIME, **WORDS, **ENDS, **REFUSED}
+CASES = {**TIME, **WORDS, **ENDS, **SPELT, **WRAPPINGS, **REFUSED}
 
 ASSETS = [
     Asset("FS01", zone="it", purdue_level=4.0, role="file_server"),
@@ -257,9 +363,9 @@ def normalised(
     """Every case's line in one Spark job; a case is a site, which no stage changes. Times and entities are text."""
     rows = []
     for name, (row, _) in cases.items():
-        title = {} if "_corrupt_record" in row or row.get("table") == "Bare_CL" else {"Title": "Alert"}
+        title = {} if "_corrupt_record" in row or row.get("table") in ("Bare_CL", "Wrapped_CL") else {"Title": "Alert"}
         rows.append({**title, **row, "site": name})
-    lines = normalise_alerts(raw_tables(spark, rows, [*PLAIN.reads, *BARE.reads]), FORMATS, assets)
+    lines = normalise_alerts(raw_tables(spark, rows, [*PLAIN.reads, *BARE.reads, *WRAPPED.reads]), FORMATS, assets)
     entities = F.transform("entities", lambda e: F.concat_ws(" ", e["kind"], e["key"], e["role"]))
     times = {at: F.col(at).cast("string") for at in ("observed_at", "received_at")}
     return {row["site"]: row.asDict() for row in lines.withColumns({**times, "entities": entities}).collect()}
@@ -386,7 +492,7 @@ def test_an_alert_keeps_its_first_entities_and_says_how_many_it_does_not(spark: 
 
 def numbered(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:
     """Normalised lines in the order of their files, with their number."""
-    raw = raw_tables(spark, rows, [*PLAIN.reads, *BARE.reads])
+    raw = raw_tables(spark, rows, [*PLAIN.reads, *BARE.reads, *WRAPPED.reads])
     one = {table: raw[table].coalesce(1) for table in FORMATS}
     return with_status(normalise_alerts(one, FORMATS), datetime(2026, 3, 10), datetime(2026, 3, 11))
 
@@ -447,33 +553,41 @@ def test_a_repeat_says_the_same_alert_again_and_none_takes_the_place_of_another(
         # an id whose last eight letters were calculated, so that a hash of site, format and id is that of plant's a-1
         ("plant", "edr", "xjy0hvto6)7p5ki[", "Port scan"),
     ]
-    found = find_repeats(told_at(spark, said, range(len(said)))).collect()
+    rows = [(n, "alert", *[datetime(2026, 3, 2, 10, n)] * 2, *row) for n, row in enumerate(said)]
+    lines = spark.createDataFrame(rows, TOLD)
 
-    assert [tuple(row) for row in found] == [(0, True, None)]
-
-
-def told_at(spark: SparkSession, said: Sequence[tuple[str, ...]], minutes: Iterable[int]) -> DataFrame:
-    """Rows of alerts (site, format, id, name), one received each minute after ten, of what happened at those minutes."""
-    happened = [datetime(2026, 3, 2, 9, minute) for minute in minutes]
-    rows = [(n, "alert", datetime(2026, 3, 2, 10, n), happened[n], *row) for n, row in enumerate(said)]
-    columns = "row long, status string, received_at timestamp, observed_at timestamp, "
-    return spark.createDataFrame(rows, columns + "site string, source string, alert_id string, name string")
+    assert told_again(lines) == {0: (True, None)}
+    # An id that the platform gives tells an alert by itself; an attacker's format stays as it is.
+    first = datetime(2026, 3, 2, 10)
+    assert told_again(lines, "security_alert") == {0: (True, first), 1: (True, first), 5: (False, first)}
+    assert told_again(lines, "wazuh") == {0: (True, None)}
 
 
-def test_where_the_platform_keeps_the_ids_an_alert_told_again_is_one_with_its_latest_words_and_first_time(
-    spark: SparkSession,
-) -> None:
-    said = [
-        ("plant", "security_alert", "a-1", "Suspicious logon"),
-        ("plant", "security_alert", "a-1", "Suspicious logon from a new country"),  # renamed days later
-        ("plant", "security_alert", "a-2", "Suspicious logon"),
-        ("plant", "wazuh", "a-1", "Suspicious logon"),
-        ("plant", "wazuh", "a-1", "Suspicious logon from a new country"),  # whoever writes the row writes the id
-    ]
-    found = find_repeats(told_at(spark, said, (7, 30, 40, 7, 30)), ["security_alert"]).collect()
+TOLD = (
+    "row long, status string, received_at timestamp, observed_at timestamp, site string, source string, alert_id string,"
+    " name string"
+)
 
-    first = datetime(2026, 3, 2, 9, 7)
-    assert sorted((row["row"], row["is_repeat"], row["first_at"]) for row in found) == [
-        (0, True, first),
-        (1, False, first),
-    ]
+
+def told_again(lines: DataFrame, *by_id: str) -> dict[int, tuple[bool, datetime | None]]:
+    """Whether a row is a repeat, and the first time of its alert."""
+    return {row["row"]: (row["is_repeat"], row["first_at"]) for row in find_repeats(lines, by_id).collect()}
+
+
+def test_an_alert_that_is_told_again_days_later_happened_when_it_was_first_said_to(spark: SparkSession) -> None:
+    rows = [
+        # received on the 2nd, the 5th and the 9th of March; happened at 9, at 8 and at 10 o'clock of the 2nd
+        *[(n, "alert", datetime(2026, 3, day), datetime(2026, 3, 2, hour), "plant", "kept", "a-1", f"Told {n}")
+          for n, (day, hour) in enumerate([(2, 9), (5, 8), (9, 10)])],
+        # told again, and the latest says the earliest
+        (3, "alert", datetime(2026, 3, 2), datetime(2026, 3, 2, 9), "plant", "kept", "a-2", "Once"),
+        (4, "alert", datetime(2026, 3, 3), datetime(2026, 3, 2, 8), "plant", "kept", "a-2", "Once"),
+        # anybody may write this id
+        (5, "alert", datetime(2026, 3, 2), datetime(2026, 3, 1), "plant", "wazuh", "a-1", "Forged"),
+    ]  # fmt: skip
+    eight = datetime(2026, 3, 2, 8)
+
+    assert told_again(spark.createDataFrame(rows, TOLD), "kept") == {
+        **{0: (True, eight), 1: (True, eight), 2: (False, eight)},
+        3: (True, eight),  # the one that stands says so itself
+    }

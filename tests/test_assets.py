@@ -11,7 +11,7 @@ from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
 from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.read.assets import load_assets, load_maintenance
 
-HEADER = "asset,name,zone,purdue_level,criticality,role"
+HEADER = "asset,name,zone,purdue_level,role"
 
 
 def listed(tmp_path: Path, *rows: str, header: str = HEADER, encoding: str = "utf-8") -> Path:
@@ -28,14 +28,12 @@ def refusal(file: Path) -> str:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])  # spreadsheets put a mark in front
 def test_a_row_is_an_asset_and_an_empty_cell_says_nothing(tmp_path: Path, encoding: str) -> None:
-    file = listed(
-        tmp_path, "10.9.0.31, plc-3 ,ot,1,0.9,PLC", "10.9.0.0/24,,ot,2,,", "scan01,,,,,scanner", encoding=encoding
-    )
+    file = listed(tmp_path, "10.9.0.31, plc-3 ,ot,1,PLC", "10.9.0.0/24,,ot,2,", "scan01,,,,scanner", encoding=encoding)
 
     assert load_assets(file) == [
-        Asset("10.9.0.31", "plc-3", "ot", 1.0, 0.9, "plc"),
-        Asset("10.9.0.0/24", None, "ot", 2.0, None, None),
-        Asset("scan01", None, None, None, None, "scanner"),
+        Asset("10.9.0.31", "plc-3", "ot", 1.0, "plc"),
+        Asset("10.9.0.0/24", None, "ot", 2.0, None),
+        Asset("scan01", None, None, None, "scanner"),
     ]
 
 
@@ -46,15 +44,14 @@ def test_columns_may_be_left_out_and_stand_in_any_order(tmp_path: Path) -> None:
 def test_every_wrong_row_is_told_with_its_line(tmp_path: Path) -> None:
     file = listed(
         tmp_path,
-        "ws-1,,office,,,",
-        "ws-2,,it,4,1,",
-        ",ws-3,it,,,",
-        "ws-4,,it,6,,",
-        "ws-5,,it,high,,",
-        "ws-6,,it,,1.5,",
-        "10.1.0.0/33,,it,,,",
-        "fd00::/8,,it,,,",
-        "ws-7,,it,,,server,extra",
+        "ws-1,,office,,",
+        "ws-2,,it,4,",
+        ",ws-3,it,,",
+        "ws-4,,it,6,",
+        "ws-5,,it,high,",
+        "10.1.0.0/33,,it,,",
+        "fd00::/8,,it,,",
+        "ws-7,,it,,server,extra",
     )
 
     assert refusal(file).splitlines() == [
@@ -62,21 +59,32 @@ def test_every_wrong_row_is_told_with_its_line(tmp_path: Path) -> None:
         f"{file}:4: asset is empty",
         f"{file}:5: purdue_level is '6'; legal are 0 to 5",
         f"{file}:6: purdue_level is 'high'; legal are 0 to 5",
-        f"{file}:7: criticality is '1.5'; legal are 0 to 1",
-        f"{file}:8: asset is '10.1.0.0/33', no IPv4 block such as 10.1.0.0/16",
-        f"{file}:9: asset is 'fd00::/8', no IPv4 block such as 10.1.0.0/16",
-        f"{file}:10: has more cells than the header, which is {HEADER}",
+        f"{file}:7: asset is '10.1.0.0/33', no IPv4 block such as 10.1.0.0/16",
+        f"{file}:8: asset is 'fd00::/8', no IPv4 block such as 10.1.0.0/16",
+        f"{file}:9: has more cells than the header, which is {HEADER}",
     ]
 
 
-@pytest.mark.parametrize("header", ["host,zone", "asset;zone", "asset,zone,owner", ""])
+def test_a_column_that_is_not_read_is_accepted_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = listed(tmp_path, "ws-1,it,0.9", header="asset,zone,criticality")
+
+    assert load_assets(file) == [Asset("ws-1", zone="it")]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{file}: not read: the columns criticality; read are {HEADER.replace(',', ', ')}"
+    ]
+    caplog.clear()
+    assert load_assets(listed(tmp_path, "ws-1,it", header="asset,zone")) == [Asset("ws-1", zone="it")]
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("header", ["host,zone", "asset;zone", ""])
 def test_another_header_is_refused_with_the_legal_columns(tmp_path: Path, header: str) -> None:
     assert f"legal columns are {HEADER}" in refusal(listed(tmp_path, "ws-1,it", header=header))
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert "asset list cannot be read: No such file" in refusal(tmp_path / "nowhere.csv")
-    assert "asset list cannot be read" in refusal(listed(tmp_path, "büro,,it,,,", encoding="cp1252"))
+    assert "asset list cannot be read" in refusal(listed(tmp_path, "büro,,it,,", encoding="cp1252"))
 
 
 # --- the calendar
@@ -122,7 +130,7 @@ def test_every_wrong_window_is_told_with_its_line(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("header", ["asset,from", "host,from,to", "asset,from,to,owner"])
+@pytest.mark.parametrize("header", ["asset,from", "host,from,to"])
 def test_another_header_of_the_calendar_is_refused(tmp_path: Path, header: str) -> None:
     with pytest.raises(ConfigError, match=f"legal columns are {CALENDAR}"):
         load_maintenance(listed(tmp_path, "a,b,c", header=header))

@@ -230,13 +230,12 @@ def test_a_status_update_is_the_same_alert_again_later(plant: Plant) -> None:
 
 def test_assets_have_legal_zones_levels_and_roles(plant: Plant) -> None:
     with (plant.folder / "assets.csv").open(encoding="utf-8", newline="") as file:
-        assert file.readline() == "asset,name,zone,purdue_level,criticality,role\n"
+        assert file.readline() == "asset,name,zone,purdue_level,role\n"
         file.seek(0)
         assets = list(csv.DictReader(file))
     levels = {"it": {4.0}, "dmz": {3.5}, "ot": {1.0, 2.0, 3.0}, "external": {5.0}}
     for asset in assets:
         assert float(asset["purdue_level"]) in levels[asset["zone"]]
-        assert 0 <= float(asset["criticality"]) <= 1
         assert asset["role"] in ROLES
         assert asset["asset"] == asset["asset"].lower()
     assert len({asset["asset"] for asset in assets}) == len(assets)  # a host or address means one thing

@@ -19,10 +19,15 @@ import pytest
 from exported import put_lines, raw_tables
 from pyspark.sql import SparkSession
 
+from alertgraph_spark import addresses
 from alertgraph_spark.config.format_files import load_format
-from alertgraph_spark.config.source_format import ENTITY_KINDS
+from alertgraph_spark.normalise import entities
+from alertgraph_spark.normalise.accounts import account_key, account_parts, listed_accounts
+from alertgraph_spark.normalise.addresses import mac_key, stages
 from alertgraph_spark.normalise.alerts import normalise_alerts
 from alertgraph_spark.normalise.format_expressions import LONGEST
+from alertgraph_spark.normalise.host_names import decoded
+from alertgraph_spark.normalise.json_text import is_broken, object_in, out_of_envelope
 from alertgraph_spark.normalise.vocabulary import known_words, strange_words, tactic_words, technique_words
 from alertgraph_spark.read import export
 
@@ -234,11 +239,17 @@ def test_the_patterns_of_a_format_are_linear(spark: SparkSession, counter: Any, 
 
 def test_the_patterns_behind_the_formats_are_linear(spark: SparkSession, counter: Any) -> None:
     """Those of keys, tactics and techniques; and of the reader, which looks for a second object on a line."""
-    ours = {kind: entity_key_sql(kind, "t") for kind in ENTITY_KINDS}
+    said = "t"
+    ours: dict[str, str] = {f"address {n}": stage for n, stage in enumerate(stages(said))}
+    ours |= {"mac": mac_key(said), "accounts": listed_accounts(said), "account": account_parts(said)}
+    ours |= {"account's key": account_key(said, "''"), "label": decoded(said)}
+    ours |= {"object": object_in(said), "envelope": out_of_envelope(said, ["a"]), "broken": is_broken(said)}
     for name, of in (("tactic", tactic_words), ("technique", technique_words)):
         ours |= {name: of("t"), f"known {name}": known_words("t"), f"strange {name}": strange_words("t", name)}
 
-    assert worse_than_linear(counter, iter([*regexes(spark, ours), export._STRINGS, r"\s", r"\S"])) == []
+    names = (entities._PLAIN_HOST, entities._NAME, entities._LISTED, addresses.PLAIN_IPV4, addresses.MAC)
+    plain = [*names, export._STRINGS, export.AROUND_A_LINE, r"\s", r"\S"]
+    assert worse_than_linear(counter, iter([*regexes(spark, ours), *plain])) == []
 
 
 # What stood here before, and a shape that it was quadratic on; beside the kind, a near miss that is long and linear.
@@ -264,7 +275,7 @@ def test_a_pattern_that_only_looks_so_is_not(counter: Any, pattern: str) -> None
     assert worse_than_linear(counter, iter([pattern])) == []
 
 
-def entities(n: int) -> str:
+def alert_entities(n: int) -> str:
     """Addresses, and machines and accounts that refer to them: what refers is looked up in what is there."""
     whole = [{"$id": str(i), "Type": "ip", "Address": f"10.0.{i // 250}.{i % 250}"} for i in range(n // 120)]
     hosts = [
@@ -292,7 +303,7 @@ SHAPES: dict[str, Callable[[int], str]] = {
     "nested": lambda n: '{"a":' * (n // 10) + "1" + "}" * (n // 10),
     "torn": lambda n: '{"name": "' + '\\"' * (n // 2),
     "object": lambda n: json.dumps({f"k{i}": "v" for i in range(n // 14)}),
-    "entities": entities,
+    "entities": alert_entities,
     "one long value": lambda n: json.dumps({"name": "x", "Query": "a " * (n // 2), "src": "a/" * (n // 2)}),
 }
 SMALL, LARGE = 16_384, LONGEST

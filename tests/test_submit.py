@@ -43,7 +43,7 @@ FORMAT = {
     "source": {"ip": "FromIP"},
     "target": {"ip": "ToIP"},
 }
-ASSETS = "asset,name,zone,purdue_level,criticality,role\n10.0.0.4,plc-1,ot,1,0.9,\n"
+ASSETS = "asset,name,zone,purdue_level,role\n10.0.0.4,plc-1,ot,1,\n"
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,9 @@ class Check:
         Reason to the number of rows and the number of the first one (None for a line that was never a row).
     filled
         Field of `FIELDS` to the number of alerts that fill it.
-    n_clock
-        Alerts whose own time is too far from TimeGenerated, which stands in its place.
+    done
+        What was done to alerts so that they say what they say, in words, to their number: an address that was written in
+        another form, a time that is not believed, JSON that was taken out of what stood around it.
     unknown
         `severity`, `tactic` and `technique` to the words that no table knows, and how often they came.
     products
@@ -44,7 +45,7 @@ class Check:
     n_alerts: int
     refused: Mapping[str, tuple[int, int | None]] = field(default_factory=dict)
     filled: Mapping[str, int] = field(default_factory=dict)
-    n_clock: int = 0
+    done: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     products: Sequence[str] = ()
     shown: Sequence[Any] = ()
@@ -77,6 +78,9 @@ def lines_of(raw_alerts: Mapping[str, DataFrame], format_: Format, table: str, r
         *("source_entity", "target_entity", "source_zone", "target_zone"),
         accounts.alias("accounts"),
         "unknown",
+        F.when(had_no_time, F.expr("filter(done, d -> d not like 'time is more than%')"))
+        .otherwise(F.col("done"))
+        .alias("done"),
     )
 
 
@@ -90,7 +94,6 @@ def check_rows(lines: DataFrame, n_shown: int) -> Check:
         "source": F.col("source_entity").isNotNull(),
         "target": F.col("target_entity").isNotNull(),
         "tactic": F.size("tactics") > 0,
-        "clock": F.col("own_time") != F.col("observed_at"),
     }
     counted = lines.groupBy("reason").agg(
         F.count(F.lit(1)).alias("n"), F.min("number").alias("first"), *[F.count_if(c).alias(k) for k, c in has.items()]
@@ -105,7 +108,7 @@ def check_rows(lines: DataFrame, n_shown: int) -> Check:
         n_alerts=alerts["n"] if alerts else 0,
         refused={why: (row["n"], row["first"]) for why, row in sorted(by_reason.items(), key=lambda kv: -kv[1]["n"])},
         filled={name: alerts[name] if alerts else 0 for name in FIELDS},
-        n_clock=alerts["clock"] if alerts else 0,
+        done=_counted(lines.filter("reason is null"), "done") if alerts else {},
         unknown=_unknown_words(lines.filter("reason is null")) if alerts else {},
         products=_products(lines.filter("reason is null")) if alerts else (),
         shown=shown,
@@ -116,12 +119,17 @@ def check_rows(lines: DataFrame, n_shown: int) -> Check:
 
 def _unknown_words(alerts: DataFrame) -> dict[str, dict[str, int]]:
     """Words of severity, tactic and technique that no table knows, by their kind, the most frequent first."""
-    words = alerts.select(F.explode("unknown").alias("word")).groupBy("word").count()
     found: dict[str, dict[str, int]] = {}
-    for row in words.orderBy(F.desc("count"), "word").limit(WORDS_LIMIT).collect():
-        kind, _, word = row["word"].partition(": ")
-        found.setdefault(kind, {})[word] = row["count"]
+    for said, count in _counted(alerts, "unknown").items():
+        kind, _, word = said.partition(": ")
+        found.setdefault(kind, {})[word] = count
     return found
+
+
+def _counted(alerts: DataFrame, column: str) -> dict[str, int]:
+    """How often each word of an array came, the most frequent first."""
+    words = alerts.select(F.explode(column).alias("word")).groupBy("word").count()
+    return {row["word"]: row["count"] for row in words.orderBy(F.desc("count"), "word").limit(WORDS_LIMIT).collect()}
 
 
 def _products(alerts: DataFrame) -> list[str]:

@@ -54,6 +54,7 @@ def _alert(number: int, row: Any) -> Iterator[str]:
     for label, values in (("tactics", row["tactics"]), ("accounts", row["accounts"])):
         if values:
             yield _cut(f"{_INDENT}{label}: {', '.join(values)}")
+    yield from (_cut(f"{_INDENT}done: {what}") for what in row["done"])
 
 
 def _end(row: Any, end: str) -> str:
@@ -81,11 +82,8 @@ def summary_text(check: Check) -> Iterator[str]:
     yield f"  filled    {'   '.join(shares)}"
     if check.filled["time"] < check.n_alerts:
         yield "            an alert without a time of its own takes TimeGenerated"
-    if check.n_clock:
-        yield (
-            f"  clock     {check.n_clock:>11,}  alerts say a time more than 48 h before or 24 h after TimeGenerated,"
-        )
-        yield f"{'':25}which stands in its place"
+    for what, count in check.done.items():
+        yield _cut(f"  done      {count:>11,}  {what}")
     for kind, words in check.unknown.items():
         yield from _unknown(kind, words)
 

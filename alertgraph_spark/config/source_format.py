@@ -122,14 +122,13 @@ class Asset:
     """One row of the asset list.
 
     `asset` is a host name, an IP address or a CIDR block; several rows may carry one `name`. `purdue_level` runs from 0
-    (process) to 5 (enterprise), `criticality` is in [0, 1], `role` says what the machine is for (scanner, jump_host ...).
+    (process) to 5 (enterprise), `role` says what the machine is for (scanner, jump_host ...).
     """
 
     asset: str
     name: str | None = None
     zone: str | None = None
     purdue_level: float | None = None
-    criticality: float | None = None
     role: str | None = None
 
 

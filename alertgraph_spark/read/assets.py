@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import ipaddress
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,9 @@ from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
 from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.tables.schemas import ZONES
 
-HEADER = ("asset", "name", "zone", "purdue_level", "criticality", "role")
+log = logging.getLogger(__name__)
+
+HEADER = ("asset", "name", "zone", "purdue_level", "role")
 CALENDAR = ("asset", "from", "to", "site", "what")
 
 _Row = TypeVar("_Row")
@@ -29,7 +32,8 @@ def load_assets(path: Path) -> list[Asset]:
 
     Notes
     -----
-    UTF-8, with or without the mark that spreadsheets put in front; so is the calendar.
+    UTF-8, with or without the mark that spreadsheets put in front; so is the calendar. A column that is not read is told in
+    the log: a list may have more, and a name may be mistyped.
     """
     return _rows(path, "asset list", HEADER, ("asset",), _asset)
 
@@ -54,8 +58,10 @@ def _rows(
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             header = reader.fieldnames or []
-            if set(needed) - set(header) or set(header) - set(legal):
+            if set(needed) - set(header):
                 raise ConfigError(f"{path}: header is {','.join(header)}; legal columns are {','.join(legal)}")
+            if other := [name for name in header if name not in legal]:
+                log.warning("%s: not read: the columns %s; read are %s", path, ", ".join(other), ", ".join(legal))
             rows = list(enumerate(reader, 2))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
@@ -81,13 +87,11 @@ def _asset(row: dict[str, str]) -> Asset:
     zone = row.get("zone") or None
     if zone and zone not in ZONES:
         raise ValueError(f"zone is {zone!r}; legal are {', '.join(ZONES)}")
-    criticality = _number(row, "criticality", 1.0)
     return Asset(
         asset=row["asset"],
         name=row.get("name") or None,
         zone=zone,
         purdue_level=_number(row, "purdue_level", 5.0),
-        criticality=criticality,
         role=(row.get("role") or "").lower() or None,
     )
 

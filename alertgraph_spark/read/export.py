@@ -197,13 +197,13 @@ def _read_table(spark: SparkSession, table: str, paths: list[str], columns: Sequ
         .option("lineSep", "\n")  # else a carriage return would end a line too
         .text(paths)
     )
-    line = F.col("value")
+    line = _trimmed(F.col("value"))
     is_blank = ~line.startswith("{") & ~line.rlike(r"\S")  # the first is cheap, and true of nearly no line
     row = F.from_json(line, schema, {"columnNameOfCorruptRecord": "_corrupt_record"})
     file = F.col("_metadata.file_path")
     site = F.lower(F.regexp_extract(file, "(?i)/workspaces/([^/]+)/", 1))
-    lines = text.filter(~is_blank).select("value", file.alias("file"), site.alias("site"), row.alias("row"))
-    corrupt = F.when(_is_one_object(line), F.col("row._corrupt_record")).otherwise(line)
+    lines = text.filter(~is_blank).select(line.alias("value"), file.alias("file"), site.alias("site"), row.alias("row"))
+    corrupt = F.when(_is_one_object(F.col("value")), F.col("row._corrupt_record")).otherwise(F.col("value"))
     return lines.select(
         "file",
         F.lit(table).alias("table"),
@@ -211,6 +211,16 @@ def _read_table(spark: SparkSession, table: str, paths: list[str], columns: Sequ
         *[F.col(f"row.`{name}`") for name in names if name != "_corrupt_record"],
         corrupt.alias("_corrupt_record"),
     )
+
+
+_NOT_SEEN = r"[\x{0}-\x{20}\x{feff}]"
+AROUND_A_LINE = rf"^{_NOT_SEEN}++|(?<!{_NOT_SEEN}){_NOT_SEEN}++$"
+
+
+def _trimmed(line: Column) -> Column:
+    """A line without what files bring along: a byte order mark, NULs where a disk was full or a copy broke off, returns."""
+    is_bare = line.startswith("{") & line.endswith("}")
+    return F.when(is_bare, line).otherwise(F.regexp_replace(line, AROUND_A_LINE, ""))
 
 
 _STRINGS = r'(?<!\\)"[^"\\]*+(?:\\.[^"\\]*+)*+"'

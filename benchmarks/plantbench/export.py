@@ -29,7 +29,7 @@ WORKSPACES = (
 TENANT = "11111111-1111-1111-1111-111111111111"
 TRUTH = ("item_id", "network", "time", "host", "name", "strict", "lenient")
 ROUTINES = ("item_id", "network", "chain", "crosses")
-ASSETS = ("asset", "name", "zone", "purdue_level", "criticality", "role")
+ASSETS = ("asset", "name", "zone", "purdue_level", "role")
 WINDOWS = ("site", "from", "to", "asset", "what")
 ROLES = {
     "deployment": "server",
@@ -38,7 +38,6 @@ ROLES = {
     "historian_mirror": "historian",
     "vpn": "server",
 }
-CRITICALITY = {"plc": 1.0, "domain_controller": 0.9, "scada_server": 0.9, "hmi": 0.8, "engineering_workstation": 0.8}
 RUN = """# How to rank this set: python jobs/rank_alerts.py --config {out}/run.yaml
 export: {{root: "{out}/lake", history_hours: 720}}
 sources:
@@ -131,18 +130,18 @@ def asset_rows(site: Site, rng: np.random.Generator) -> Iterator[tuple[object, .
         if stale < wrong:
             old = listed[int(rng.integers(len(listed)))]  # the machine that once had this name
             zone, level, role = old.zone, old.level, ROLES.get(old.role, old.role)
-        facts = (host.name, zone, level, CRITICALITY.get(host.role, 0.4), role)
+        facts = (host.name, zone, level, role)
         for spelling in dict.fromkeys((host.name, host.fqdn, *(() if host.pool else (host.address,)))):
             yield spelling, *facts
     octet = site.octet
-    yield f"10.{octet}.0.0/17", "", "it", 4.0, 0.2, ""
-    yield f"10.{octet}.65.0/24", "", "dmz", 3.5, 0.6, ""
+    yield f"10.{octet}.0.0/17", "", "it", 4.0, ""
+    yield f"10.{octet}.65.0/24", "", "dmz", 3.5, ""
     for third in range(69, 72 + len(site.protocols)):
-        yield f"10.{octet}.{third}.0/24", "", "ot", 2.0, 0.8, ""
+        yield f"10.{octet}.{third}.0/24", "", "ot", 2.0, ""
 
 
 OUTSIDE = tuple(
-    (f"{block}.0/24", "", "external", 5.0, 0.0, "")
+    (f"{block}.0/24", "", "external", 5.0, "")
     for block in ("198.51.100", "203.0.113", "192.0.2", "198.18.0", "198.19.7")
 )
 

@@ -9,31 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NETBIOS = "CORP"
-HEADER = ("asset", "name", "zone", "purdue_level", "criticality", "role")
+HEADER = ("asset", "name", "zone", "purdue_level", "role")
 # Addresses that no one owns (RFC 5737) stand for the internet, so that no alert of this set names a real machine.
 INTERNET = ("198.51.100.0/24", "203.0.113.0/24")
 RANGES = (
-    ("10.20.0.0/16", "it", 4.0, 0.2),  # office network: guests and new laptops that no list knows
-    ("10.30.1.0/24", "ot", 1.0, 0.8),  # cell network
-    *((cidr, "external", 5.0, 0.0) for cidr in INTERNET),
+    ("10.20.0.0/16", "it", 4.0),  # office network: guests and new laptops that no list knows
+    ("10.30.1.0/24", "ot", 1.0),  # cell network
+    *((cidr, "external", 5.0) for cidr in INTERNET),
 )
-CRITICALITY = {
-    "": 0.4,
-    "workstation": 0.2,
-    "server": 0.5,
-    "file_server": 0.6,
-    "domain_controller": 0.9,
-    "proxy": 0.4,
-    "jump_host": 0.7,
-    "maintenance": 0.6,
-    "engineering_workstation": 0.8,
-    "hmi": 0.8,
-    "historian": 0.6,
-    "scada_server": 0.9,
-    "plc": 1.0,
-    "scanner": 0.2,
-    "sensor": 0.3,
-}
 PEOPLE = (
     "a.weber",
     "h.koch",
@@ -115,11 +98,6 @@ class Asset:
         """The name with its DNS domain; a device without one keeps its short name."""
         return f"{self.name}.{self.domain}" if self.domain else self.name
 
-    @property
-    def criticality(self) -> float:
-        """How much the site depends on it, in [0, 1]."""
-        return CRITICALITY[self.role]
-
 
 class Network:
     """All hosts of one site, found by name, address, role or zone."""
@@ -158,9 +136,9 @@ class Network:
             rows.writerow(HEADER)
             for asset in self.assets:
                 for spelling in dict.fromkeys((asset.name, asset.fqdn, asset.address)):
-                    rows.writerow((spelling, asset.name, asset.zone, asset.level, asset.criticality, asset.role))
-            for cidr, zone, level, criticality in RANGES:
-                rows.writerow((cidr, "", zone, level, criticality, ""))  # no name: an unlisted host keeps its address
+                    rows.writerow((spelling, asset.name, asset.zone, asset.level, asset.role))
+            for cidr, zone, level in RANGES:
+                rows.writerow((cidr, "", zone, level, ""))  # no name: an unlisted host keeps its address
 
 
 def build_network(workstations: int = 25, controllers: int = 8) -> Network:
