@@ -18,11 +18,11 @@ from typing import Any
 import yaml
 from pyspark.sql import SparkSession
 
-from alertgraph_spark.__main__ import laid_out
 from alertgraph_spark.access import session
 from alertgraph_spark.commands.format_check import FIELDS, Check, check_rows, lines_of
 from alertgraph_spark.commands.format_report import share
 from alertgraph_spark.commands.samples import TABLE, Shape
+from alertgraph_spark.commands.trial import laid_out
 from alertgraph_spark.config import format_files
 
 REPO = Path(__file__).resolve().parent.parent

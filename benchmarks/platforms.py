@@ -79,9 +79,17 @@ class Row:
         return [*head, v.get("mlflow-skinny", "?"), libraries, start, self.engine, self.commit, *checks, unknown]
 
 
-def run(command: Sequence[str | Path], **options: Any) -> str:
+def run(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float | None = None,
+) -> str:
     """Run a command and return what it says; what it said of its failure is the error."""
-    done = subprocess.run(list(map(str, command)), check=False, capture_output=True, text=True, **options)
+    done = subprocess.run(
+        list(map(str, command)), check=False, capture_output=True, text=True, env=env, cwd=cwd, timeout=timeout
+    )
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).strip().splitlines() if " INFO " not in line]
         raise RuntimeError(f"ended with {done.returncode}: {' / '.join(said[-3:])[-300:]}")
@@ -96,7 +104,8 @@ def find_python(version: str) -> str | None:
 
 def environment(platform: Mapping[str, Any], cache: Path, wheel: Path) -> Path:
     """The platform's environment, made where it is not there or is of other requirements; returns its `bin`."""
-    home = cache / platform["key"]
+    home: Path = cache / platform["key"]
+    pip: list[str | Path] = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     digest = hashlib.sha256(json.dumps([platform["python"], platform["requirements"]]).encode()).hexdigest()
     stamp = home / "requirements.sha256"
     if not stamp.exists() or stamp.read_text() != digest:
@@ -104,12 +113,10 @@ def environment(platform: Mapping[str, Any], cache: Path, wheel: Path) -> Path:
         if python is None:
             raise RuntimeError(f"no Python {platform['python']} here")
         run([python, "-m", "venv", home])
-        pip = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         run([*pip, "setuptools", "wheel"])  # PySpark is built from source
         run([*pip, *platform["requirements"]])
         stamp.write_text(digest)
-    pip = [home / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
-    run([*pip, "--no-deps", "--force-reinstall", wheel])
+    run([*pip, "--no-index", "--no-deps", "--force-reinstall", wheel])
     return home / "bin"
 
 
@@ -127,9 +134,8 @@ def commit_of(dist: Path) -> str:
     """The commit that a build says it is of, with a `+` if there was more than that."""
     (bill,) = dist.glob("*.cdx.json")
     component = json.loads(bill.read_text(encoding="utf-8"))["metadata"]["component"]
-    commit, _, more = next(p["value"] for p in component["properties"] if p["name"] == "alertgraph:commit").partition(
-        " "
-    )
+    said: str = next(p["value"] for p in component["properties"] if p["name"] == "alertgraph:commit")
+    commit, _, more = said.partition(" ")
     return commit[:7] + ("+" if more else "")
 
 
@@ -165,7 +171,7 @@ def tracking_server(folder: Path) -> Iterator[str]:
 
 def job_command(row: Row, binaries: Path, dist: Path, config: Path, jars: str) -> list[str | Path]:
     """How the platform would start the job."""
-    arguments = ["--config", config, "--compile", config.with_name("alerts.jsonl")]
+    arguments: list[str | Path] = ["--config", config, "--compile", config.with_name("alerts.jsonl")]
     if row.platform["start"] == "wheel":
         return [binaries / "alertgraph-rank", *arguments]
     (package,) = dist.glob("*.zip")
@@ -230,7 +236,8 @@ def check(row: Row, bench: Bench, java: str | None, jars: str) -> None:
         row.checks[step] = f"ok, {ranking_of(record.parent)}"
         step = "model"
         model = f"runs:/{re.findall(r'/runs/([0-9a-f]{32})', said)[-1]}/scorer"
-        score = [binaries / "python", REPO / "examples/score_compiled.py", "--tracking-uri", server, "--model", model]
+        score: list[str | Path] = [binaries / "python", REPO / "examples/score_compiled.py"]
+        score += ["--tracking-uri", server, "--model", model]
         score += ["--alerts", home / "alerts.jsonl", "--results", record.parent]
         run(score, env=own, cwd=home)
         row.checks[step] = "ok"

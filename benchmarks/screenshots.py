@@ -72,7 +72,7 @@ def make_small(file: Path) -> None:
     with Image.open(file) as picture:
         top = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, TALLEST)))
     frequent = sorted(top.getcolors(top.width * top.height) or [], reverse=True)[:192]
-    parts = [part for _, colour in frequent for part in colour]  # type: ignore[misc]  # RGB: each is a tuple
+    parts = [part for _, colour in frequent if isinstance(colour, tuple) for part in colour]  # RGB: each is a tuple
     parts += (top.quantize(64, method=Image.Quantize.MAXCOVERAGE).getpalette() or [])[: 3 * 64]
     palette = Image.new("P", (1, 1))
     palette.putpalette(parts)

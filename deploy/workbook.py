@@ -248,7 +248,7 @@ def _heat(column: str) -> Item:
 
 def _state() -> Item:
     icons = [("complete", "success"), ("still posting, or broke off", "pending"), ("read nothing", "2")]
-    grid = [
+    grid: list[Item] = [
         {"operator": "==", "thresholdValue": state, "representation": icon, "text": "{0}{1}"} for state, icon in icons
     ]
     grid.append({"operator": "Default", "thresholdValue": None, "representation": "error", "text": "{0}{1}"})

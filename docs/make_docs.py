@@ -13,6 +13,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
+from itertools import takewhile
 from pathlib import Path
 
 from alertgraph_spark import __main__ as command
@@ -201,7 +202,7 @@ def formats_page(output: str, measured: str) -> str:
 
 def _keys() -> Iterator[str]:
     """A row for each attribute in the docstring of `Format`, which the file has as a key."""
-    attributes = inspect.getdoc(Format).split("----------\n")[1]
+    attributes = (inspect.getdoc(Format) or "").split("----------\n")[1]
     for names, meaning in re.findall(r"^(\S.*)\n((?:    .*\n?)+)", attributes, re.M):
         if names not in ("path", "is_shipped"):
             keys = ", ".join(f"`{'format' if name == 'name' else name}`" for name in names.split(", "))
@@ -211,8 +212,8 @@ def _keys() -> Iterator[str]:
 def _shipped(name: str) -> str:
     """A row for a format: what its file says at its top."""
     file = find_format(name)
-    top = re.match(r"(?:# .*\n)+", file.read_text(encoding="utf-8"))
-    says = " ".join(line.removeprefix("# ") for line in top[0].splitlines() if "Facts:" not in line)
+    top = takewhile(lambda line: line.startswith("# "), file.read_text(encoding="utf-8").splitlines())
+    says = " ".join(line.removeprefix("# ") for line in top if "Facts:" not in line)
     says = re.sub(r"\s*https?://\S+( and \S+)?$", "", says)
     first, *more = load_format(file).reads
     reads = f"`{first}`" + (f" and {len(more)} more" if more else "")

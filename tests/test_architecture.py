@@ -105,6 +105,23 @@ def test_contracts_that_list_rooms_list_all_of_them() -> None:
     assert without_graphframes == package - {"alertgraph_spark.graph"}
 
 
+def folders_without_types(repo: Path) -> set[str]:
+    """Folders with Python code that mypy, called without arguments, does not read; what git ignores is no code of ours."""
+    (read,) = re.findall(r"^files = (\[.*\])$", (repo / "pyproject.toml").read_text(encoding="utf-8"), re.M)
+    folders = {p.name for p in repo.iterdir() if not p.name.startswith(".") and any(p.rglob("*.py"))}
+    return folders - {"build", "dist", "tests"} - set(ast.literal_eval(read))
+
+
+def test_mypy_reads_every_folder_with_python_code_but_the_tests(tmp_path: Path) -> None:
+    assert folders_without_types(REPO) == set()
+
+    shutil.copy(REPO / "pyproject.toml", tmp_path)
+    for file in ("jobs/new.py", "pictures/one.png", "left_out/deep/new.py", "tests/test_new.py"):
+        (tmp_path / file).parent.mkdir(parents=True)
+        (tmp_path / file).touch()
+    assert folders_without_types(tmp_path) == {"left_out"}
+
+
 ACTIONS = {
     *("persist", "cache", "unpersist", "checkpoint", "localCheckpoint", "collect", "toPandas", "toArrow"),
     *("toLocalIterator", "foreach", "foreachPartition", "show", "isEmpty"),

@@ -56,7 +56,8 @@ spark: {{master: "local[2]", driver_memory: 4g}}
 
 def stamps(seconds: np.ndarray) -> list[str]:
     """Seconds since the start as ISO times with six digits of fraction."""
-    return np.datetime_as_string(START + (seconds * 1e6).astype("timedelta64[us]"), unit="us").tolist()
+    texts: list[str] = np.datetime_as_string(START + (seconds * 1e6).astype("timedelta64[us]"), unit="us").tolist()
+    return texts
 
 
 def stamp(seconds: float) -> str:

@@ -185,7 +185,9 @@ def generate(
     shares = 0.2 / sites + 0.8 * shares
     tables: Tables = {}
     notes: list[dict[str, object]] = []
-    characters, assets, windows, files, labelled = [], list(export.OUTSIDE), [], 0, 0
+    assets: list[tuple[object, ...]] = list(export.OUTSIDE)
+    windows: list[tuple[str, ...]] = []
+    characters, files, labelled = [], 0, 0
     with (
         export.packed_table(out / "truth.csv.gz", export.TRUTH) as truth,
         export.packed_table(out / "routines.csv.gz", export.ROUTINES) as routine,

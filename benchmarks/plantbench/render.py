@@ -67,7 +67,7 @@ class Writer:
     def __init__(self, watch: Watch) -> None:
         """Keep what does not change from row to row."""
         self.watch, self.site = watch, watch.site
-        self.proxies = [self.site.hosts[i].address for i in self.site.group("proxy")]
+        self.proxies: list[str] = [self.site.hosts[i].address for i in self.site.group("proxy")]
 
     def seen(self, host: int, other: int, raw: Raw, sensor: str) -> str:
         """The address under which a sensor sees a host."""

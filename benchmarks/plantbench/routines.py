@@ -6,15 +6,31 @@ administrators, an engineer's new controller, a device that fails.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypedDict
+
 from plantbench.stories import Step, Story
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 OWN = "own experience of what such networks do; no source"
 WORKDAYS = (0, 1, 2, 3, 4)
 
 
+class _When(TypedDict, total=False):
+    clock: tuple[float, float]
+    weekdays: tuple[int, ...]
+    announced: bool
+
+
 def _routine(
-    name: str, per_week: float, cast: dict[str, str], steps: tuple[Step, ...], hours: tuple[float, float], **more
-) -> Story:  # type: ignore[no-untyped-def]
+    name: str,
+    per_week: float,
+    cast: dict[str, str],
+    steps: tuple[Step, ...],
+    hours: tuple[float, float],
+    **more: Unpack[_When],
+) -> Story:
     return Story(name, "routine", OWN, cast, steps, hours, per_week=per_week, **more)
 
 

@@ -128,7 +128,7 @@ def shape(alerts: pd.DataFrame) -> dict[str, float]:
         "days": span,
         "alerts a day": len(alerts) / span,
         "types": len(types),
-        "types for 90 %": int((types.cumsum() < 0.9 * len(alerts)).sum()) + 1,
+        "types for 90 %": int(types.cumsum().lt(0.9 * len(alerts)).sum()) + 1,
         "top type share": types.iloc[0] / len(alerts),
         "hosts": len(hosts),
         "gini": gini(hosts.to_numpy()),

@@ -191,7 +191,8 @@ def routines(watch: Watch, room: int, rng: np.random.Generator) -> tuple[list[Ca
         for day in range(days):
             if (day + MONDAY_FIRST) % 7 in story.weekdays:
                 plan += [(story, day)] * int(rng.poisson(pace * 7 / len(story.weekdays)))
-    played, found = [], Alerts()
+    played: list[Campaign] = []
+    found = Alerts()
     for number in rng.permutation(len(plan)):
         story, day = plan[number]
         begins = max(60.0, _at_clock(story, site, day, rng))

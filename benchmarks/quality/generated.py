@@ -84,9 +84,7 @@ def informed(truth: pd.DataFrame, alerts: pd.DataFrame) -> Ranking:
         attack[["item_id", "site"]].drop_duplicates("item_id").assign(subgraph_id=lambda m: m["item_id"].map(named))
     )
     first = members.merge(alerts[["item_id", "observed_at"]]).groupby(["subgraph_id", "site"], as_index=False)
-    subgraphs = (
-        first["observed_at"].min().rename(columns={"observed_at": "first_seen"}).assign(score=1.0, is_shown=True)
-    )
+    subgraphs = first.agg(first_seen=("observed_at", "min")).assign(score=1.0, is_shown=True)
     return Ranking(subgraphs, members[["subgraph_id", "item_id"]])
 
 

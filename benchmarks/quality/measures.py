@@ -77,7 +77,7 @@ def fold(alerts: pd.DataFrame) -> pd.DataFrame:
     found = alerts.assign(**{column: alerts[column].fillna("") for column in key})
     found = found.sort_values([*key, "observed_at", "item_id"], ignore_index=True)
     is_new = found[key].ne(found[key].shift()).any(axis=1)
-    is_new |= found["observed_at"].diff().dt.total_seconds() > PAUSE
+    is_new |= (found["observed_at"] - found["observed_at"].shift()).dt.total_seconds() > PAUSE
     return found.assign(episode=is_new.cumsum())
 
 
@@ -129,10 +129,10 @@ def connected(alerts: pd.DataFrame, ranking: Ranking) -> dict[str, Figure]:
     largest = where.groupby(["site", "subgraph_id"])["episode"].nunique().groupby("site").max()
     one = hops(folded)
     two = one.merge(one.rename(columns={"a": "b", "b": "c"}), on=["site", "b"])
-    found = {"largest": worst({site: largest.get(site, 0) / n for site, n in total.items()})}
+    found = {"largest": worst({str(site): largest.get(site, 0) / n for site, n in total.items()})}
     for name, chains, ends in (("hops", one, "ab"), ("two_hops", two, "abc")):
         each = kept(chains, list(ends), where).groupby(chains["site"]).agg(["sum", "size"])
-        found[name] = ratio({site: (row["sum"], row["size"]) for site, row in each.iterrows()})
+        found[name] = ratio({str(site): (row["sum"], row["size"]) for site, row in each.iterrows()})
     return found
 
 

@@ -54,7 +54,7 @@ def rt_kcsm(alerts: pd.DataFrame) -> Ranking:
     group = pd.Series([_root(graphs, graph) if graph >= 0 else -1 for graph in joined], index=rows.index)
     severity = rows["severity"].fillna(UNKNOWN_SEVERITY)
     weight = pd.Series([STAGES[stage][0] if stage else 0.0 for stage in stages], index=rows.index)
-    told = rows.assign(group=group, part=weight * severity, stage=stages)[group >= 0]
+    told = rows.assign(group=group, part=weight * severity, stage=pd.Series(stages, index=rows.index))[group >= 0]
     score = told.groupby(["group", "stage"])["part"].max().groupby("group").sum()
     return _ranking(told, "kcsm-" + told["group"].astype(str), ("kcsm-" + score.index.astype(str), score.to_numpy()))
 

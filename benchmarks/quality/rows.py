@@ -111,7 +111,7 @@ def take_connected(on: Judged, ranking: Ranking) -> Figures:
 
 def take_groups(on: Judged, ranking: Ranking) -> Figures:
     """Where the one true group of each network came; of the benign captures in the mix none is labelled."""
-    found = {}
+    found: Figures = {}
     for network, rows in on.truth.groupby("network"):
         attack = rows.loc[rows["strict"].ne("-"), "item_id"]
         here = measures.of_network(ranking, str(network))

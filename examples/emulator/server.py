@@ -31,7 +31,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-if __package__:
+if TYPE_CHECKING or __package__:
     from emulator.faults import Fault, FaultPlan
 else:  # run as a script
     from faults import Fault, FaultPlan
