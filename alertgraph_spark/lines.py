@@ -18,13 +18,13 @@ from pyspark.sql import functions as F
 from alertgraph_spark.config.source_format import Asset, Format
 from alertgraph_spark.fold.bins import fold_lines, members_of, slim, with_bin
 from alertgraph_spark.normalise.alerts import (
-    find_repeats,
     find_unfinished,
     normalise_alerts,
     rejected_lines,
     with_status,
 )
 from alertgraph_spark.normalise.balance import MOST_UNKNOWN, Balance, count_lines
+from alertgraph_spark.normalise.repeats import find_repeats
 from alertgraph_spark.tables.frames import collect_arrow, conform, frame_of
 from alertgraph_spark.tables.interim_schemas import BIN_KEY, BINS
 from alertgraph_spark.tables.schemas import MEMBERS, TORN

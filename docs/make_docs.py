@@ -23,6 +23,7 @@ from alertgraph_spark.config.shipped import shipped_formats
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.match.records import FACTS, LINK_FACTS, MOTIFS, Motif
 from alertgraph_spark.normalise.format_functions import FUNCTIONS
+from alertgraph_spark.normalise.json_text import ENVELOPES
 
 DOCS = Path(__file__).resolve().parent
 REPO = DOCS.parent
@@ -124,9 +125,36 @@ Begin with the file and three keys: `format`, `reads` and `columns` with a `name
 ```yaml
 {example}```
 
-Every expression sees the exported columns that `reads` lists, all as text, and a struct for each JSON column. An alert's time
-is what `observed_at` gives; where it gives none, or one more than 48 h before or 24 h after TimeGenerated, that stands in its
-place. Of several kinds in `source` or `target` the first one that is no placeholder names the end.
+Every expression sees the exported columns that `reads` lists, all as text, and a struct for each JSON column. Of several
+kinds in `source` or `target` the first one that names something names the end. What was done to a row stands in its
+provenance, and the check below tells it, row by row and in numbers.
+
+**When it happened.** An alert's time is what `observed_at` gives, else TimeGenerated. A sender's clock may be wrong: a time
+more than 48 h before TimeGenerated or 24 h after it is not believed, and TimeGenerated stands in its place. Rows that the
+platform keeps (`kept_by: platform`, as `security_alert` says) come late for other reasons, when a connector starts or an
+analyst touches an alert: their product's time stands, up to a year back. Their id alone tells an alert that comes again; in
+all other formats the name must be the same too, for anybody may write an id.
+
+**Wrapped JSON.** What `json` names is looked for behind a syslog header (RFC 3164 or 5424, with structured data, a
+program's name, `@cee:`), a byte order mark, NULs and returns, in a string, and under {envelopes} of an object that has none
+of the keys by which the format knows an alert (those of `where` and of the name): an alert that holds another is itself. Of
+two objects on a line the first is read. A text that begins an object and ends in none is refused as `text broken or cut
+short`.
+
+**Addresses.** One address has one key in every spelling: IPv6 as RFC 5952 writes it, without zone (`%eth0`), brackets and
+port (`:443`, `-9999`), IPv4 within IPv6 (`::ffff:10.1.0.5` in any form) as IPv4, a slash or a name before it
+(`fs01/10.1.0.5`) left out. A list is its first address; the others are further entities. A block (`10.1.0.0/24`) is no
+machine; `10.1.0.5/24` is one. Loopback, unspecified, broadcast and 169.254.169.254 name nobody; an address of a link stays,
+and tells nothing of a host elsewhere. A host's name in place of an address is the host. A MAC is six pairs, however it is
+written.
+
+**Hosts.** A host is its first label in lower case: without the dot of the root, a port, or the URL around it, composed (`u`
+and its dots are `ü`), and out of punycode (`xn--bro-pc7-n2a` is `büro-pc7`).
+
+**Accounts.** `CORP\\j.meyer`, `j.meyer@corp.example` and `CN=j.meyer,DC=corp` are one. A guest is who he is at home
+(`john_contoso.example#EXT#@fabrikam` is `contoso\\john`), `MicrosoftAccount`, `AzureAD` and `WORKGROUP` are no domain. What
+Windows has on every machine (`NT AUTHORITY\\SYSTEM`, its SIDs) is left out, and so is what no account can be called, such
+as a command that somebody typed. `FS01$` beside the host FS01 is that host; any other `$` is a managed service account.
 
 Whoever attacks writes these texts, so each is cleaned as it is taken: characters that nobody sees are removed, a run of
 blanks and line ends becomes one blank, a name is cut to 512 characters and any other text to 256, with a hash of the whole
@@ -192,6 +220,7 @@ def formats_page(output: str, measured: str) -> str:
         example=(REPO / FORMAT_EXAMPLE).read_text(encoding="utf-8"),
         keys="\n".join(["| key | meaning |", "|---|---|", *_keys()]),
         functions="\n".join(f"| {about} | {' '.join(f'`{f}`' for f in n.split())} |" for about, n in FUNCTIONS.items()),
+        envelopes=_listed(ENVELOPES),
         columns=", ".join(f"`{column}`" for column in format_files.COLUMNS),
         command=CHECK,
         output=output.rstrip(),

@@ -20,12 +20,12 @@ from alertgraph_spark.clean_text import NAME_LIMIT, clean
 from alertgraph_spark.config.source_format import Asset, Format, JsonColumn
 from alertgraph_spark.normalise.alerts import (
     LINE_LIMIT,
-    find_repeats,
     find_unfinished,
     normalise_alerts,
     rejected_lines,
     with_status,
 )
+from alertgraph_spark.normalise.repeats import find_repeats
 from alertgraph_spark.tables.schemas import REJECTED, TORN, UNFINISHED
 
 PLAIN = Format(

@@ -243,7 +243,8 @@ def test_a_list_is_several_and_none_of_them_is_the_list(session: SparkSession) -
 
 
 def test_the_account_of_a_machine_is_that_machine_and_any_other_is_an_account(session: SparkSession) -> None:
-    names = "array(struct('target' as end, 'host' as kind, 'fs01' as text), struct('other' as end, 'account' as kind, t as text))"
+    host = "struct('target' as end, 'host' as kind, 'fs01' as text)"
+    names = f"array({host}, struct('other' as end, 'account' as kind, t as text))"
     frame = session.createDataFrame([("corp\\fs01$",), ("corp\\fs011$",), ("corp\\fs01",)], "t string").coalesce(1)
 
     keys = [[key["key"] for key in row["keys"]] for row in with_keys(frame, names).collect()]

@@ -105,6 +105,7 @@ BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["reads: rawdata is the name of another column", "let: Site is the name of another column"],
     ),
     "a format without a name": ({"format": 5}, ["format: found 5; legal: a name"]),
+    "a keeper that is none": ({"kept_by": "me"}, ["kept_by: found 'me'; legal: sender, platform"]),
     "severity beyond 1": (
         {"severity_scale": {"low": 3, "high": "much"}},
         ["severity_scale: low is 3; legal are 0 to 1", "severity_scale: high is 'much'; legal are 0 to 1"],

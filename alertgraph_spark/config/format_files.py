@@ -141,8 +141,6 @@ def _content_problems(record: dict[str, Any]) -> list[str]:
     ]
     if "format" in record and (not isinstance(record["format"], str) or not record["format"].strip()):
         found.append(f"format: found {record['format']!r}; legal: a name")
-    if record.get("kept_by", "sender") not in KEEPERS:
-        found.append(f"kept_by: found {record['kept_by']!r}; legal: {', '.join(KEEPERS)}")
     taken = set(_OF_A_LINE)
     for key in ("reads", "json", "let"):
         for name in map(str, record.get(key, ())):
@@ -151,6 +149,11 @@ def _content_problems(record: dict[str, Any]) -> list[str]:
                 found.append(f"{key}: {name} is the name of another column; legal: a name that is free")
             taken.add(name.lower())
     found += [*_expression_problems(record), *_sample_problems(record)]
+    found += [
+        f"kept_by: found {keeper!r}; legal: {', '.join(KEEPERS)}"
+        for keeper in (record.get("kept_by", "sender"),)
+        if keeper not in KEEPERS
+    ]
     columns = record.get("columns", {})
     found += [f"columns: unknown {c!r}; legal are {', '.join(COLUMNS)}" for c in columns if c not in COLUMNS]
     if "name" not in columns:

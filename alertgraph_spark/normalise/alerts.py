@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField
 
 from alertgraph_spark.clean_text import NAME_LIMIT, VALUE_LIMIT, clean_sql
 from alertgraph_spark.config.source_format import Asset, Format
+from alertgraph_spark.normalise.alert_ends import DONE, ENDS, names_of
 from alertgraph_spark.normalise.asset_list import with_assets
 from alertgraph_spark.normalise.columns import NO_TEXTS, sql_text
-from alertgraph_spark.normalise.entities import NOBODY, with_keys
+from alertgraph_spark.normalise.entities import with_keys
 from alertgraph_spark.normalise.format_expressions import JSON_TEXT, UNWRAPPED, as_exported, with_expressions
 from alertgraph_spark.normalise.json_text import is_broken
 from alertgraph_spark.normalise.vocabulary import known_words, severity_of, strange_words, tactic_words, technique_words
@@ -44,7 +45,7 @@ def normalise_alerts(
     One input and one output row is one exported line. The output has the columns of `schemas.ALERTS`, then `named`
     (addresses, and the host that the line says has each), `file`, `table`, `line` (evidence for a refusal), `reason` (null
     for an alert), `file_id` (a hash), `unknown` (words of severity, tactic or technique that no table knows) and `n_left_out`
-    (entities beyond those that an alert keeps), and `done`, what was done to the row in words: the provenance of what it says.
+    (entities beyond those that an alert keeps), and `done`, what was done to the row, in words: its provenance.
     No line is dropped.
 
     Parameters
@@ -65,9 +66,8 @@ def normalise_alerts(
     # Once for all tables: it is the same for each, and more to analyse than most formats.
     lines = with_keys(reduce(DataFrame.unionByName, tables), "names")
     kept = [name for name in lines.columns if name not in ("names", "keys")]
-    ends = [text for end in ("source", "target") for text in (_end(end), _addresses(end))]
-    kept = [f"concat(done, {_DONE}) as done" if name == "done" else name for name in kept]
-    return with_assets(lines.selectExpr(*kept, *ends, f"{_OTHERS} as others"), assets)
+    kept = [f"concat(done, {DONE}) as done" if name == "done" else name for name in kept]
+    return with_assets(lines.selectExpr(*kept, *ENDS), assets)
 
 
 _REASON = f"""case
@@ -85,7 +85,7 @@ _EVIDENCE = (
 )
 
 _GIVEN = ("columns.", "source_zone", "target_zone")
-"""How the columns begin that a format's expressions give, beside the names of entities, which are cleaned with one another."""
+"""How the columns begin that a format's expressions give, beside the names of entities, which are cleaned together."""
 
 _WORDS = {"tactics": tactic_words, "techniques": technique_words}
 
@@ -125,7 +125,7 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         f"if({UNWRAPPED}, array('JSON taken out of what stood around it'), {NO_TEXTS}) as done",
         f"transform(concat(coalesce(doubts, {NO_TEXTS}), too_long), d -> concat('doubt: ', d)) as doubts",
         *[text for end in ends for text in (f"`{end}_zone`", f"{_level(f'`{end}_level`')} as {end}_level")],
-        f"{_names(format_)} as names",
+        f"{names_of(format_)} as names",
     )
     known = [f"{known_words(name) if name in words else NO_TEXTS} as {name}" for name in _WORDS]
     strange = [strange_words(name, name.removesuffix("s")) for name in words]
@@ -170,54 +170,6 @@ def _level(number: str) -> str:
     return f"if({number} between 0D and 5D, {number}, null)"
 
 
-def _names(format_: Format) -> str:
-    """All names that a format gives, those of each end in its order of preference, as `array<struct<end,kind,text>>`."""
-    ends = [
-        f"struct('{end}' as end, '{kind}' as kind, `{end}.{kind}` as text)"
-        for end, kinds in (("source", format_.source), ("target", format_.target))
-        for kind in kinds
-    ]
-    arrays = [f"array({', '.join(ends)})"] if ends else []
-    for kind in format_.other:
-        told = f"coalesce(`other.{kind}`, {NO_TEXTS})"
-        arrays.append(f"transform({told}, v -> struct('other' as end, '{kind}' as kind, v as text))")
-    if not arrays:
-        return "cast(array() as array<struct<end:string,kind:string,text:string>>)"
-    # Cleaned here, where one expression does it for all.
-    text = f"lower(trim({clean_sql('n.text')}))"
-    return f"transform(concat({', '.join(arrays)}), n -> struct(n.end, n.kind, {text} as text))"
-
-
-def _end(end: str) -> str:
-    return f"try_element_at(filter(keys, k -> k.end = '{end}'), 1).key as {end}_entity"
-
-
-def _addresses(end: str) -> str:
-    """Addresses that the row gives an end, which may also have a name: they tell whose address it is in other rows.
-
-    One of a link is left out: another machine has it on the next.
-    """
-    is_one = f"k.end = '{end}' and k.place = 0 and k.kind in ('ip', 'mac') and k.key rlike '{_ADDRESS}'"
-    return f"transform(filter(keys, k -> {is_one}), k -> k.key) as {end}_addresses"
-
-
-_ADDRESS = "^(?:mac:|ip:(?!fe80:|169[.]254[.]))"
-
-_OTHERS = f"""array_distinct(transform(filter(keys, k -> k.end = 'other' or k.place > 0 and k.end != '{NOBODY}'),
-k -> named_struct('kind', substring_index(k.key, ':', 1), 'key', k.key, 'role', 'other')))"""
-"""All further entities as `array<struct<kind,key,role>>`; of a list that an end gives those behind its first."""
-
-
-_DONE = """filter(array(
-if(exists(keys, k -> k.end = 'nobody' and k.kind != 'account'), 'an address or name that names nobody is left out', null),
-if(exists(keys, k -> k.end = 'nobody' and k.kind = 'account'), 'an account that every machine has is left out', null),
-if(exists(keys, k -> k.place > 0), 'a list taken apart: its first is the end', null),
-if(exists(keys, k -> k.kind = 'ip' and startswith(k.key, 'host:')), 'a name where an address belongs is a host', null),
-if(exists(keys, k -> startswith(k.key, 'ip:') and trim(k.said) != substring(k.key, 4)), 'an address in another spelling', null)
-), d -> d is not null)"""
-"""What was done to the names of a row, in words."""
-
-
 def with_status(lines: DataFrame, start: datetime, end: datetime) -> DataFrame:
     """Say of each line whether it is an `alert`, `out_of_window`, `history` from before the window, or `rejected`.
 
@@ -236,36 +188,6 @@ def with_status(lines: DataFrame, start: datetime, end: datetime) -> DataFrame:
         .otherwise("alert")
     )
     return lines.withColumn("status", status).withColumn("row", F.monotonically_increasing_id())
-
-
-def find_repeats(lines: DataFrame, by_id: Collection[str] = ()) -> DataFrame:
-    """Find the rows of alerts that are told more than once: delivered twice, or updated by a later row.
-
-    Of the rows of one alert that were received before the end of the window the one received last stands. Output is one row a
-    line that does not stand as it is: `row`; `is_repeat`, whether it is superfluous; and `first_at`, the first time that any
-    row of the alert says, where it is of a format in `by_id`.
-
-    Parameters
-    ----------
-    by_id
-        Formats whose ids the platform keeps: there the id alone tells an alert. Else its rows are of one site, format, id and
-        name: an id is often the text of a row, and one that says the id of another alert must not take its place.
-
-    Notes
-    -----
-    One shuffle of a number a row, a hash that finds the rows worth a comparison; only these are sorted, by what they say.
-    """
-    said = ("site", "source", "alert_id", "told_name")
-    is_by_id = F.col("source").isin(*by_id) if by_id else F.lit(False)
-    valid = lines.filter(F.col("status").isin("alert", "history"))
-    valid = valid.withColumn("told_name", F.when(~is_by_id, F.col("name")))
-    valid = valid.select("row", "received_at", "observed_at", *said, F.xxhash64(*said).alias("hash"))
-    more_than_once = valid.groupBy("hash").agg(F.count(F.lit(1)).alias("n")).filter("n > 1").select("hash")
-    repeated = valid.join(F.broadcast(more_than_once), on="hash", how="left_semi")
-    newest = Window.partitionBy(*said).orderBy(F.desc("received_at"), "row")
-    first_at = F.when(is_by_id, F.min("observed_at").over(Window.partitionBy(*said)))
-    marked = repeated.withColumns({"is_repeat": F.row_number().over(newest) > 1, "first_at": first_at})
-    return marked.filter("is_repeat or first_at < observed_at").select("row", "is_repeat", "first_at")
 
 
 def find_unfinished(lines: DataFrame) -> DataFrame:

@@ -70,7 +70,8 @@ def with_keys(frame: DataFrame, names: str) -> DataFrame:
         f" when n.text rlike r'{_PLAIN_HOST}' then 'host' else 'odd' end"
     )
     user = f"if(n.kind = 'account', {account_parts('n.text')}, null)"
-    looked = f"transform(filter({told}, n -> {is_name}), n -> struct(n.end, n.kind, n.i, n.said, n.text, {form} as form, {user} as u))"
+    facts = f"struct(n.end, n.kind, n.i, n.said, n.text, {form} as form, {user} as u)"
+    looked = f"transform(filter({told}, n -> {is_name}), n -> {facts})"
     kept = [f"`{name}`" for name in frame.columns if name != "keys"]
     frame = frame.selectExpr(*kept, f"{looked} as looked")
     frame = frame.selectExpr(

@@ -1,0 +1,38 @@
+"""Repeats: rows that say an alert again, delivered twice or updated by a later row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+
+def find_repeats(lines: DataFrame, by_id: Collection[str] = ()) -> DataFrame:
+    """Find the rows of alerts that are told more than once: delivered twice, or updated by a later row.
+
+    Of the rows of one alert that were received before the end of the window the one received last stands. Output is one row a
+    line that does not stand as it is: `row`; `is_repeat`, whether it is superfluous; and `first_at`, the first time that any
+    row of the alert says, where it is of a format in `by_id`.
+
+    Parameters
+    ----------
+    by_id
+        Formats whose ids the platform keeps: there the id alone tells an alert. Else its rows are of one site, format, id and
+        name: an id is often the text of a row, and one that says the id of another alert must not take its place.
+
+    Notes
+    -----
+    One shuffle of a number a row, a hash that finds the rows worth a comparison; only these are sorted, by what they say.
+    """
+    said = ("site", "source", "alert_id", "told_name")
+    is_by_id = F.col("source").isin(*by_id) if by_id else F.lit(False)
+    valid = lines.filter(F.col("status").isin("alert", "history"))
+    valid = valid.withColumn("told_name", F.when(~is_by_id, F.col("name")))
+    valid = valid.select("row", "received_at", "observed_at", *said, F.xxhash64(*said).alias("hash"))
+    more_than_once = valid.groupBy("hash").agg(F.count(F.lit(1)).alias("n")).filter("n > 1").select("hash")
+    repeated = valid.join(F.broadcast(more_than_once), on="hash", how="left_semi")
+    newest = Window.partitionBy(*said).orderBy(F.desc("received_at"), "row")
+    first_at = F.when(is_by_id, F.min("observed_at").over(Window.partitionBy(*said)))
+    marked = repeated.withColumns({"is_repeat": F.row_number().over(newest) > 1, "first_at": first_at})
+    return marked.filter("is_repeat or first_at < observed_at").select("row", "is_repeat", "first_at")
