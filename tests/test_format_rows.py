@@ -95,7 +95,7 @@ CASES: dict[str, Case] = {
     "an EVE line cut off": (
         "suricata_eve",
         {"RawData": '{"event_type": "alert", "alert": {"signature": "x'},
-        {"reason": "not an alert"},
+        {"reason": "text broken or cut short"},
     ),
     "EVE metadata as text": (
         "suricata_eve",
@@ -127,7 +127,11 @@ CASES: dict[str, Case] = {
         {"RawData": "CEF:0|Invented|Wall|1|7|Reboot|3|"},
         {"name": "Reboot", "rule_id": "7"},
     ),
-    "CEF cut off in its head": ("custom_text", {"RawData": "CEF:0|Invented|Wall|1"}, {"reason": "no alert name"}),
+    "CEF cut off in its head": (
+        "custom_text",
+        {"RawData": "CEF:0|Invented|Wall|1"},
+        {"reason": "text broken or cut short"},
+    ),
     "a value of 60,000 characters": (
         "custom_text",
         cef("src=10.1.0.17 msg=" + r"a b\=c " * 9_000 + "dst=10.1.0.18"),
@@ -169,7 +173,11 @@ CASES: dict[str, Case] = {
         {"RawData": '{"name": "One", "Name": "Two", "name": "Three", "dst_ip": "10.1.0.18"}'},
         {"name": "One"},
     ),
-    "JSON cut off": ("custom_text", {"RawData": '{"name": "One", "dst_ip": "10.1'}, {"reason": "no alert name"}),
+    "JSON cut off": (
+        "custom_text",
+        {"RawData": '{"name": "One", "dst_ip": "10.1'},
+        {"reason": "text broken or cut short"},
+    ),
     "JSON behind a syslog header": (
         "custom_text",
         {"RawData": '<13>Mar 2 10:00:00 host app: {"title": "One", "srcip": "10.1.0.17", "dest": {"ip": "10.1.0.18"}}'},

@@ -84,8 +84,9 @@ def as_exported(name: str) -> str:
 def _cut(raw: DataFrame, format_: Format) -> DataFrame:
     """Give expressions what they may see of the exported columns, beside the whole; adds `too_long`, an array of words."""
     is_long = {name: f"coalesce(octet_length(`{name}`) > {LONGEST}, false)" for name in format_.reads}
-    parsed = {j.column for j in format_.json}
-    longest = " or ".join(of for name, of in is_long.items() if name not in parsed) or "false"
+    # What is one JSON object is parsed whole.
+    parsed = {j.column: f" and {object_in(f'`{j.column}`')} is null" for j in format_.json}
+    longest = " or ".join(f"({of}{parsed.get(name, '')})" for name, of in is_long.items()) or "false"
     return raw.selectExpr(
         *[name for name in OF_A_LINE if name not in format_.reads],
         *[f"`{name}` as `{as_exported(name)}`" for name in format_.reads],
