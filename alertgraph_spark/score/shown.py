@@ -14,8 +14,9 @@ BEST_FIRST = "score DESC, first_seen, subgraph_id"
 def shown_sql(p: RankingParameters, since: datetime | None) -> str:
     """The tables of a WITH over `scored` that end in `marked`: what is told, with `rank`, `is_shown`, `cut` and `n_like`.
 
-    What has no alert received since `since` is dropped once it has been counted. `cut` is, of what is shown, the score below which it would
-    not be, all others as they are: that of the next of its site and day, or one that the past has brought too often.
+    What has no alert received since `since` is dropped once it has been counted. `cut` is, of what is shown, the score
+    below which it would not be, all others as they are: that of the next of its site and day, or one that the past has
+    brought too often.
     `n_like` is, of what is shown, how many of its site and day that are not shown score like it.
 
     Notes
