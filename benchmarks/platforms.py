@@ -35,10 +35,10 @@ import yaml
 REPO = Path(__file__).resolve().parent.parent
 PAGE = REPO / "docs" / "platforms.md"
 BEGIN, END = "<!-- measured: benchmarks/platforms.py -->", "<!-- end of measured -->"
-HEAD = ("platform", "Spark", "Python", "Java", "MLflow", "pandas, pyarrow", "started as", "engine", "commit")
+HEAD = ("platform", "Spark", "Python", "Java", "MLflow", "pandas, pyarrow, DuckDB", "started as", "engine", "commit")
 CHECKS = ("imports", "job", "ranking", "model")
 UNKNOWN = "not verified here"
-NAMES = ("pyspark", "mlflow-skinny", "pandas", "pyarrow")
+NAMES = ("pyspark", "mlflow-skinny", "pandas", "pyarrow", "duckdb")
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 sys.path.insert(0, sys.argv[1])
@@ -71,7 +71,7 @@ class Row:
     def cells(self) -> list[str]:
         """The texts of the line, in the order of the header."""
         v = self.versions
-        libraries = f"{v.get('pandas', '?')}, {v.get('pyarrow', '?')}"
+        libraries = ", ".join(v.get(name, "?") for name in ("pandas", "pyarrow", "duckdb"))
         start = {"submit": "`spark-submit`, zip", "wheel": "command of the wheel"}[self.platform["start"]]
         head = [self.platform["name"], v.get("pyspark", "?"), v.get("python", self.platform["python"]), self.java]
         unknown = self.platform["unknown"] + ("" if self.engine == "graphframes" else "; GraphFrames")
