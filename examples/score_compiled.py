@@ -79,7 +79,8 @@ def safe_cell(value: Any) -> Any:
 
 def each_cell(frame: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
     """The frame with each cell changed; by columns, since `DataFrame.map` came with pandas 2.1 and platforms have 1.5."""
-    return frame.apply(lambda column: column.map(change))
+    changed: pd.DataFrame = frame.apply(lambda column: column.map(change))
+    return changed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
