@@ -33,7 +33,7 @@ demo: $(STAMP) ## rank the example plant's alerts and show what came out
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP) $(AZURITE) $(KUSTO) ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations 20
 
 test-spark4: $(SPARK4)/.ready ## run the tests on Spark 4.1, where ANSI mode is on: what Python 3.12 and newer take
 	@$(SPARK4)/bin/python -m pytest

@@ -69,7 +69,8 @@ setup(
         ]
     },
     # The platform brings pyspark; a hard requirement would fight it. Synapse, Databricks and Fabric have PyYAML.
-    install_requires=["PyYAML>=6", "duckdb>=1.1,<3"],
+    # DuckDB 1.1.0 to 1.1.2 give NULL for some rows of `lead` (duckdb issue 14398): sessions would be linked otherwise.
+    install_requires=["PyYAML>=6", "duckdb>=1.1.3,<3"],
     extras_require={
         "local": [
             "pyspark>=3.5.5,<4.4",

@@ -18,7 +18,7 @@ import argparse
 import csv
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,12 @@ def safe_cell(value: Any) -> Any:
     return re.sub(r"(^[;\s]*|[;\s]+)(.?)", guarded, value) if isinstance(value, str) else value
 
 
+def each_cell(frame: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+    """The frame with each cell changed; by columns, since `DataFrame.map` came with pandas 2.1 and platforms have 1.5."""
+    changed: pd.DataFrame = frame.apply(lambda column: column.map(change))
+    return changed
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print what the model makes of the alerts; return 2 if a model that is the run's own scores in another way."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -94,10 +100,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     alerts = score_alerts(read_alerts(args.alerts), members, scored)
     before = scored.merge(ranked[["subgraph_id", "score"]], on="subgraph_id", suffixes=("", "_of_run"))
     difference = (before["score"] - before["score_of_run"]).abs().max() if len(before) else 0.0
-    print(alerts[SHOWN].head(10).map(printed).to_string(index=False))
+    print(each_cell(alerts[SHOWN].head(10), printed).to_string(index=False))
     print(f"\n{len(alerts):,} alerts in {len(scored):,} subgraphs; largest difference to the run: {difference:.9f}")
     if args.out:
-        alerts.map(safe_cell).to_csv(args.out, index=False, quoting=csv.QUOTE_ALL)
+        each_cell(alerts, safe_cell).to_csv(args.out, index=False, quoting=csv.QUOTE_ALL)
     is_own = model.metadata.run_id is not None and args.model.startswith("runs:/")
     return 2 if is_own and difference > 1e-9 else 0
 

@@ -276,6 +276,17 @@ def test_what_a_pool_or_a_cluster_installs_is_the_version_that_the_tests_ran_wit
     assert set(wanted) - set(tested) == {"typing_extensions>=4.6"}, "which the runtime has already"
 
 
+def test_duckdb_is_installed_wherever_stages_run(synapse: dict[str, Any]) -> None:
+    """No zip and no platform brings it. PyPI has no wheel of it for `manylinux2014`, which is what others are for."""
+    (pin,) = re.findall(r"^duckdb==\S+(?=;)", (REPO / "constraints.txt").read_text(encoding="utf-8"), re.M)
+    (fetch,) = re.findall(r"pip download .*", synapse["packages.txt"])
+
+    for name in ("databricks/resources/alertgraph.job.yml", "fabric/README.md", "synapse/pool.json"):
+        assert re.search(rf"{re.escape(pin)}\b", (DEPLOY / name).read_text(encoding="utf-8")), name
+    assert f" {pin} " in fetch
+    assert re.findall(r"--platform (\S+)", fetch) == ["manylinux_2_28_x86_64", "manylinux2014_x86_64"]
+
+
 def test_the_runbook_names_every_file(synapse: dict[str, Any]) -> None:
     page = (DEPLOY / "synapse" / "README.md").read_text(encoding="utf-8")
 

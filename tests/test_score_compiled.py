@@ -142,6 +142,14 @@ def test_what_attackers_wrote_runs_nowhere(run: list[str], tmp_path: Path, capsy
     assert "\"'=cmd" in (tmp_path / "scored.csv").read_text(encoding="utf-8")
 
 
+def test_it_runs_on_the_oldest_pandas_of_a_platform(
+    run: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Databricks 15.4 ML has 1.5, whose frames have no `map`."""
+    monkeypatch.delattr(pd.DataFrame, "map", raising=False)
+    assert SCRIPT.main([*run, "--out", str(tmp_path / "scored.csv")]) == 0
+
+
 def test_the_columns_that_it_takes_are_those_that_a_run_saves() -> None:
     assert {term["column"] for term in scorer_weights(RankingParameters())["terms"]} <= set(FEATURES.names)
     assert {"subgraph_id", "score"} <= set(SUBGRAPHS.names)
