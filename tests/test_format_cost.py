@@ -19,9 +19,8 @@ import pytest
 from exported import put_lines, raw_tables
 from pyspark.sql import SparkSession
 
-from alertgraph_spark import addresses
 from alertgraph_spark.config.format_files import load_format
-from alertgraph_spark.normalise import entities
+from alertgraph_spark.normalise import addresses, entities
 from alertgraph_spark.normalise.accounts import account_key, account_parts, listed_accounts
 from alertgraph_spark.normalise.addresses import mac_key, stages
 from alertgraph_spark.normalise.alerts import normalise_alerts

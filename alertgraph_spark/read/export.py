@@ -213,7 +213,7 @@ def _read_table(spark: SparkSession, table: str, paths: list[str], columns: Sequ
     )
 
 
-_NOT_SEEN = r"[\x{0}-\x{20}\x{feff}]"
+_NOT_SEEN = r"[\x{0}\t\r\n \x{feff}]"
 AROUND_A_LINE = rf"^{_NOT_SEEN}++|(?<!{_NOT_SEEN}){_NOT_SEEN}++$"
 
 
