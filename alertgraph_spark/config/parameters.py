@@ -10,10 +10,12 @@ from alertgraph_spark.config.keys import Rule
 JUDGEMENT = "judgement"
 CHOSEN = "chosen on the development networks (AIT-ADS, the example plant, generated seeds 1 to 10)"
 
+FITTED = "fitted on generated networks, seeds 1 to 6, and tried on others and on AIT-ADS (docs/method.md)"
+
 PURDUE = "Purdue reference model, ISA-95 and IEC 62443"
 
 
-def parameter(default: float, meaning: str, within: str, source: str = JUDGEMENT) -> Any:
+def parameter(default: float | bool, meaning: str, within: str, source: str = JUDGEMENT) -> Any:
     """Declare a number of the method: its default, meaning, range, and the paper, page or experiment that set it."""
     return field(default=default, metadata={"rule": Rule(meaning, within=within), "source": source})
 
@@ -30,64 +32,70 @@ class RankingParameters:
     session_gap_seconds: float = parameter(600.0, "pause that ends a session of a host", "(0, 86400]", CHOSEN)
     pivot_gap_minutes: float = parameter(30.0, "longest wait between reaching a host and acting from it", "(0, 10080]")
     max_gap_hours: float = parameter(336.0, "longest gap that any link may bridge", "(0, 8760]")
-    coincidence: float = parameter(
-        0.3, "other episodes expected in the gap of a patient link, at most", "(0, 1]", CHOSEN
-    )
     max_sessions: int = parameter(
         80, "size cap of a subgraph, a session counting once; above it a day's weakest links go", "[2, 100000]", CHOSEN
     )
-    chance_links: float = parameter(
-        12.0,
-        "links of such chance expected in a subgraph, at most: a larger one needs surer links",
-        "(0, 100000]",
-        "after Erdős and Rényi, On the evolution of random graphs (1960); " + CHOSEN,
+    show_nats: float = parameter(
+        16.0, "least strength of what is shown: of 8 networks without benign chains no false one had more", "[0, 1000]", FITTED
+    )
+    quiet: bool = parameter(
+        False, "show only what the site's past has brought no more than `show_exceedance` times a day", ""
     )
     show_exceedance: float = parameter(
-        1.0, "earlier subgraphs a day that scored as high, at most, to be shown", "(0, 1000]"
+        0.3, "if `quiet`, earlier subgraphs a day that scored as high, at most, to be shown", "(0, 1000]", FITTED
     )
 
     # fold: what is everyday noise
     periodic_share: float = parameter(0.5, "share of past days that brought a routine about this time", "(0, 1]")
     periodic_days: int = parameter(3, "past days that it takes at least to know a routine", "[1, 365]")
 
-    # link: through an entity
-    pivot_weight: float = parameter(1.0, "weight of a link from reaching a host to acting from it", "(0, 1]")
-    pair_weight: float = parameter(0.9, "weight of a link between alerts of one pair of hosts", "(0, 1]")
-    account_weight: float = parameter(0.8, "weight of a link between alerts that name one account", "(0, 1]")
-    source_weight: float = parameter(0.5, "weight of a link between alerts of one type from one source", "(0, 1]")
-    nearest_pivot_weight: float = parameter(
-        0.95, "least weight of a pivot from the nearest arrival within `pivot_gap_minutes`", "(0, 1]"
+    # link: candidates
+    nearest_links: int = parameter(3, "earlier episodes tried for each later one, place and class", "[1, 100]", CHOSEN)
+    max_site_gap_hours: float = parameter(6.0, "longest gap of a link without an entity in common", "(0, 8760]", FITTED)
+    most_accounts: int = parameter(
+        3, "accounts of an episode by which it links, at most: one that names more is a list", "[0, 50]", FITTED
     )
-    other_link_share: float = parameter(0.9, "share of its kind's weight that every other link has at most", "(0, 1]")
-    instant_hours: float = parameter(1 / 60, "shortest gap that is asked about: busy hosts are never still", "(0, 1]")
-    nearest_links: int = parameter(3, "earlier episodes tried for each later one and kind", "[1, 100]", CHOSEN)
-    most_by_account: int = parameter(
-        9, "earlier episodes to which accounts alone link an episode, at most: as many as a pivot may try", "[1, 1000]"
+    instant_hours: float = parameter(1 / 60, "shortest gap that is told from none", "(0, 1]")
+    entity_prior_hours: float = parameter(
+        3.0, "hours for which an entity counts as having had the type as often as all else", "(0, 1000]", FITTED
     )
-    busy_account: int = parameter(
-        60, "episodes an hour that name an account from which it links nothing: one a minute", "[1, 100000]"
-    )
-    severity_grades: int = parameter(4, "grades of severity by which the nearest as severe is sought", "[1, 100]")
     max_share: float = parameter(
         0.98, "share of past hours above which nothing is more frequent: a rate of 3.9 an hour", "(0, 1)"
     )
 
-    # link: by time alone
+    # link: log-odds that the earlier episode led to the later one
+    link_base: float = parameter(-8.0, "log-odds of a link, before anything is known", "[-100, 100]", FITTED)
+    link_gap: float = parameter(-0.9, "weight of ln(gap in hours + 1/60)", "[-10, 10]", FITTED)
+    link_type_rate: float = parameter(
+        -0.33, "weight of ln(rate of the later type at the entity)", "[-10, 10]", FITTED
+    )
+    link_any_rate: float = parameter(-0.53, "weight of ln(rate of anything at the entity)", "[-10, 10]", FITTED)
+    link_surprise: float = parameter(0.35, "weight of the earlier one's surprise", "[-10, 10]", FITTED)
+    link_same_type: float = parameter(-3.0, "added where both are of one type", "[-100, 100]", FITTED)
+    link_burst: float = parameter(-1.85, "weight of the bursts in which both stand", "[-10, 10]", FITTED)
+    burst_minutes: float = parameter(10.0, "minutes before and after in which a burst is counted", "(0, 1440]", FITTED)
+    link_same_actor: float = parameter(
+        2.1, "added where one pair of hosts, one actor or one account is behind both", "[-100, 100]", FITTED
+    )
+    link_common: float = parameter(0.9, "added for each entity in common beyond the first", "[-10, 10]", FITTED)
+    link_least: float = parameter(-2.5, "log-odds above which a link is likely", "[-100, 100]", FITTED)
+
+    # sessions of hosts
     band_step: float = parameter(0.9, "each class of strength begins where this share of the next is reached", "(0, 1)")
-    strong_rate: float = parameter(0.2, "sessions as strong an hour at the site, at most, to link by time", "(0, 10]")
-    chance_elsewhere: float = parameter(
-        0.03, "sessions as strong expected in the gap between two hosts, at most", "(0, 1]", CHOSEN
-    )
-    chance_here: float = parameter(0.3, "the same between two sessions of one host", "(0, 1]", CHOSEN)
-    max_hours_elsewhere: float = parameter(3.0, "longest gap by time between two hosts", "(0, 8760]", CHOSEN)
-    max_hours_here: float = parameter(
-        12.0, "longest gap by time on one host: below a day, or what is daily hangs together", "(0, 8760]", CHOSEN
-    )
-    nearest_sessions: int = parameter(3, "sessions as strong tried before and after each", "[1, 100]")
     host_prior_hours: float = parameter(
         4.0, "hours for which a host counts as having lived as its site does, beside its own past", "(0, 1000]"
     )
-    time_weight: float = parameter(0.9, "weight of a link by time at a gap of 0", "(0, 1]")
+
+    # connect: strong groups that meet
+    meet_nats: float = parameter(8.0, "strength from which a group may meet another", "(0, 10000]", FITTED)
+    meet_chance: float = parameter(
+        0.05, "groups as strong expected between the starts of both, at most", "(0, 100]", FITTED
+    )
+    meet_chance_here: float = parameter(
+        0.1, "the same between two groups with a host in common", "(0, 100]", CHOSEN
+    )
+    meet_hours: float = parameter(12.0, "hours between the starts of both, at most", "(0, 8760]", FITTED)
+    meet_weight: float = parameter(0.5, "weight of a link by which groups meet, at a gap of 0", "(0, 1]")
 
     # connect: what strong groups absorb, and what is told as context
     absorb_nats: float = parameter(15.0, "strength from which a group absorbs", "(0, 10000]", CHOSEN)
@@ -128,14 +136,24 @@ class RankingParameters:
     dmz_level: float = parameter(3.5, "the same between both", "[0, 5]", PURDUE)
     ot_level: float = parameter(2.0, "the same in the process network", "[0, 5]", PURDUE)
 
+    known_pair_share: float = parameter(
+        0.6, "share of its rarity that a type keeps where the site has seen it between these two ends", "[0, 1]", FITTED
+    )
+    severity_base: float = parameter(0.5, "what a severity of 0 weighs: rarity counts base + severity", "[0, 10]", FITTED)
+    unknown_severity: float = parameter(0.5, "severity where none is given, as far as rarity goes", "[0, 1]", FITTED)
+
     # score
     rarity_weight: float = parameter(1.0, "weight of the surprise of its alert types", "[-1000, 1000]")
     quiet_host_weight: float = parameter(1.0, "weight of its quietest host", "[-1000, 1000]")
-    severity_weight: float = parameter(2.0, "weight of the highest severity", "[-1000, 1000]")
     kill_chain_weight: float = parameter(1.0, "weight of each stage of an attack", "[-1000, 1000]")
-    chain_weight: float = parameter(1.0, "weight of each hop of the longest path", "[-1000, 1000]")
     crossing_weight: float = parameter(1.0, "weight of each Purdue level from IT into OT", "[-1000, 1000]")
     ot_action_weight: float = parameter(3.0, "weight of an action on the process after a crossing", "[-1000, 1000]")
     planned_weight: float = parameter(-15.0, "weight of the share that was planned", "[-1000, 1000]")
+    spread_weight: float = parameter(-1.0, "weight of the logarithm of its hosts", "[-1000, 1000]", FITTED)
+    outside_weight: float = parameter(
+        -10.0, "weight of the share that comes from outside: a probe that leads to nothing inside", "[-1000, 1000]", FITTED
+    )
     half_score: float = parameter(20.0, "nats that give a score of .5", "(0, 10000]")
     like_share: float = parameter(0.9, "share of a score from which on an earlier subgraph is one like it", "(0, 1]")
+    even_nats: float = parameter(23.9, "strength at which an attack is as likely as not", "[-1000, 1000]", FITTED)
+    nats_slope: float = parameter(0.33, "log-odds of an attack for each nat of strength", "(0, 10]", FITTED)

@@ -1,4 +1,4 @@
-"""Connect: episodes that links join are one subgraph, of a size that can be read and held by more than chance."""
+"""Connect: episodes that causes join are one subgraph, and what strong ones meet and absorb belongs to it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ import pyarrow as pa
 
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.connect.absorb import absorb_sessions
-from alertgraph_spark.connect.groups import (
-    Components,
-    find_groups,
-    session_links,
-    still_apart,
-    unite_groups,
-    with_component,
-)
+from alertgraph_spark.connect.forest import choose_causes
+from alertgraph_spark.connect.groups import Components, find_groups, session_links, unite_groups, with_component
+from alertgraph_spark.connect.meet import meet_groups
 from alertgraph_spark.connect.subgraphs import check_invariant, divide_links, with_heard_hours, with_subgraph
 from alertgraph_spark.graph.in_process import MAX_LINKS, find_components
 from alertgraph_spark.tables.embedded import Engine
+from alertgraph_spark.tables.schemas import LINKS
 
 
 class Linked(Protocol):
@@ -78,21 +74,23 @@ def connect_episodes(
 
     Notes
     -----
-    What strong groups absorb hangs on links weaker than every other: they come last, and what was refused without them stays
-    refused, unless both ends have met.
+    Every link inside a subgraph is kept, also beside the causes: motifs and paths are sought along all of them.
     """
-    pairs = session_links(engine, linked.links, linked.episodes)
-    groups, refused, n_left_out = find_groups(engine, pairs, p, components, max_links)
-    cores = with_component(linked.episodes, groups)
+    causes = choose_causes(engine, linked.links, linked.episodes, p)
+    groups, refused, n_left_out = find_groups(
+        engine, session_links(engine, causes, linked.episodes), p, components, max_links
+    )
+    trees = with_component(linked.episodes, groups)
+    meeting = meet_groups(engine, trees, p)
+    cores, n_not_met = unite_groups(engine, trees, meeting, p, max_links)
     absorbing = absorb_sessions(engine, cores, linked.sessions, p)
     whole, n_apart = unite_groups(engine, cores, absorbing, p, max_links)
-    asked = pa.concat_tables([refused, absorbing.select(["src", "dst"]).cast(refused.schema)])
-    links = pa.concat_tables([linked.links, absorbing.select(linked.links.column_names).cast(linked.links.schema)])
-    kept, cuts = divide_links(engine, links, linked.episodes, still_apart(engine, whole, asked))
+    check_invariant(engine, causes, whole, refused)
+    joining = [made.select(LINKS.names).cast(linked.links.schema) for made in (meeting, absorbing)]
+    links = pa.concat_tables([linked.links, *joining])
+    kept, cuts = divide_links(engine, links, whole, refused, p)
     named = with_subgraph(engine, whole.append_column("core", cores["component"]), absorbing.select(["core"]), p)
-    episodes = with_heard_hours(engine, named)
-    check_invariant(engine, kept, episodes)
-    return Connected(episodes, kept, cuts, n_left_out + n_apart)
+    return Connected(with_heard_hours(engine, named), kept, cuts, n_left_out + n_not_met + n_apart)
 
 
 __all__ = ["Connected", "connect_episodes"]

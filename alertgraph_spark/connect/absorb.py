@@ -17,14 +17,14 @@ def group_strengths(engine: Engine, episodes: pa.Table, p: RankingParameters) ->
     """Strength of each group that has an alert about one host alone: the sum of its episodes' surprise.
 
     Of a type the first counts whole, the k-th `p.repeat_share` / k. Input is one row an episode with `component` and
-    `is_lone`; one output row is one `component`, with its site, `t0` and `t1`, its first and last time in microseconds, and
-    `strength` in nats.
+    `is_lone`; one output row is one `component`, with its site, `t0` and `t1`, its first and last time in microseconds,
+    `strength` in nats, and `is_warm_up`.
     """
     return engine.query(
         f"""
         WITH hosts AS (SELECT DISTINCT component FROM episodes WHERE is_lone),
         repeated AS (
-            SELECT component, site, started_at, ended_at, surprise, row_number() OVER (
+            SELECT component, site, started_at, ended_at, history_hours, surprise, row_number() OVER (
                 PARTITION BY component, source, name ORDER BY surprise DESC, episode
             ) AS k
             FROM episodes SEMI JOIN hosts USING (component)
@@ -33,7 +33,7 @@ def group_strengths(engine: Engine, episodes: pa.Table, p: RankingParameters) ->
             SELECT *, CASE WHEN k = 1 THEN surprise ELSE surprise * {p.repeat_share!r}::DOUBLE / k END AS nats FROM repeated
         )
         SELECT site, component, epoch_us(min(started_at)) AS t0, epoch_us(max(ended_at)) AS t1,
-            sum(nats ORDER BY nats) AS strength
+            sum(nats ORDER BY nats) AS strength, min(history_hours) < {p.warm_up_hours!r}::DOUBLE AS is_warm_up
         FROM counted GROUP BY site, component ORDER BY component
         """,
         {"episodes": episodes},
@@ -67,18 +67,20 @@ def absorb_sessions(engine: Engine, episodes: pa.Table, sessions: pa.Table, p: R
     return engine.query(
         f"""
         WITH strong AS (
-            SELECT site, component AS taker, t0, t1, strength, (t1 - t0) / {HOUR} AS span_hours
+            SELECT site, component AS taker, t0, t1, strength, is_warm_up, (t1 - t0) / {HOUR} AS span_hours
             FROM strengths WHERE strength >= {p.absorb_nats!r}::DOUBLE
         ),
         days AS (SELECT *, unnest(range(t0 // {DAY}, t1 // {DAY} + 1)) AS day FROM strong),
         owned AS (SELECT DISTINCT session, component FROM episodes WHERE is_lone),
         begun AS (
             SELECT s.site, host, s.session, site_rate, epoch_us(started_at) AS t0, epoch_us(ended_at) AS t1,
-                epoch_us(started_at) // {DAY} AS day, component, own.strength AS own_strength
+                epoch_us(started_at) // {DAY} AS day, component, own.strength AS own_strength,
+                own.is_warm_up
             FROM sessions AS s JOIN owned USING (session) JOIN strengths AS own USING (component)
         ),
         taken AS (
             SELECT taker, b.* FROM begun AS b JOIN days AS d ON b.site = d.site AND b.day = d.day
+                AND b.is_warm_up::INT + d.is_warm_up::INT <> 1
                 AND b.t0 BETWEEN d.t0 AND d.t1
                 AND site_rate * span_hours <= {p.absorb_span_chance!r}::DOUBLE
                 AND own_strength < strength * {p.absorb_share!r}::DOUBLE
@@ -115,7 +117,7 @@ def absorb_sessions(engine: Engine, episodes: pa.Table, sessions: pa.Table, p: R
         SELECT component AS core, site, CASE WHEN is_after THEN earlier.session ELSE session END AS src,
             CASE WHEN is_after THEN session ELSE later.session END AS dst, 'absorbed' AS kind, host AS entity,
             gap_hours * 60 AS gap_minutes, {p.absorb_weight!r}::DOUBLE * exp(-site_rate * gap_hours) AS weight,
-            0::DOUBLE AS chance
+            1 - exp(-site_rate * gap_hours) AS chance, 0::DOUBLE AS log_odds
         FROM nearest WHERE site_rate * gap_hours <= {p.absorb_chance!r}::DOUBLE
         ORDER BY src, dst
         """,

@@ -1,8 +1,7 @@
-"""Sessions that links join are one group, unless it would grow past all reading or on chance alone.
+"""Sessions that causes join are one group, unless it would grow past all reading.
 
-Components come from the graph's engine. One above the size cap, or with a link too weak for its size, is taken apart again:
-its links merge sessions day by day, the strongest first (Kruskal), and a link is refused where it would join two parts to
-more than the cap, or where a part so large would come by such a link by chance.
+Components come from the graph's engine. One above the size cap is taken apart again: its links merge sessions day by day,
+the likeliest first (Kruskal), and a link is refused where it would join two parts to more than the cap.
 """
 
 from __future__ import annotations
@@ -42,35 +41,34 @@ class United(NamedTuple):
 
 
 def session_links(engine: Engine, links: pa.Table, episodes: pa.Table) -> pa.Table:
-    """The first link between two sessions: `src`, `dst`, its `merge_round`, `weight` and `chance`; one row is one pair.
+    """The likeliest link between two sessions: `src`, `dst`, its `merge_round` and `weight`; one row is one pair.
 
-    `episodes` has one row an episode with its `session`. What is one session is together already.
+    `links` are causes, `episodes` has one row an episode with its `session`. What is one session is together already.
 
     Notes
     -----
-    The round (microseconds) is when a link can be judged. One that comes from an earlier day (UTC) is taken as it comes;
-    those within a day wait for its end, and the strongest of them go first. So nothing that comes later changes a subgraph
-    that ended a day ago.
+    The round (microseconds) is when a link can be judged, should the size cap ask for it. One that comes from an earlier day
+    (UTC) is taken as it comes; those within a day wait for its end, and the likeliest of them go first. So nothing that comes
+    later changes a subgraph that ended a day ago.
     """
     return engine.query(
         f"""
         WITH ends AS (SELECT episode, session, epoch_us(started_at) AS t0 FROM episodes),
         joined AS (
-            SELECT a.session AS src, b.session AS dst, weight, chance, a.t0 AS src_at, b.t0 AS dst_at,
+            SELECT a.session AS src, b.session AS dst, weight, a.t0 AS src_at, b.t0 AS dst_at,
                 b.t0 - b.t0 % {DAY} AS midnight
             FROM links JOIN ends AS a ON a.episode = src JOIN ends AS b ON b.episode = dst
             WHERE a.session <> b.session
         ),
         judged AS (
-            SELECT src, dst, weight, chance,
-                CASE WHEN src_at < midnight THEN dst_at ELSE midnight + {DAY} END AS merge_round
+            SELECT src, dst, weight, CASE WHEN src_at < midnight THEN dst_at ELSE midnight + {DAY} END AS merge_round
             FROM joined
         )
-        SELECT src, dst, merge_round, weight, chance FROM judged
-        QUALIFY row_number() OVER (PARTITION BY src, dst ORDER BY merge_round, weight DESC, chance) = 1
+        SELECT src, dst, merge_round, weight FROM judged
+        QUALIFY row_number() OVER (PARTITION BY src, dst ORDER BY merge_round, weight DESC) = 1
         ORDER BY src, dst
         """,
-        {"links": links.select(["src", "dst", "weight", "chance"]), "episodes": episodes},
+        {"links": links.select(["src", "dst", "weight"]), "episodes": episodes},
     )
 
 
@@ -84,50 +82,42 @@ def find_groups(
     pairs
         One row is one link between two sessions (`session_links`): those of an earlier round are merged first.
     p
-        `max_sessions` is absolute, because a share of the run's total would look ahead. `chance_links` are the links as
-        likely by chance that are expected in a group, at most, if each of its sessions is asked for one: the larger a group,
-        the surer a link must be, and two small ones may still meet after days. Where each session finds one by chance alone,
-        what is unrelated hangs together without end (Erdős and Rényi, On the evolution of random graphs, 1960).
+        `max_sessions` is absolute, because a share of the run's total would look ahead.
     max_links
         Links of groups that are taken apart, at most: of the largest groups the weakest are left out.
     """
     vertices = engine.query("SELECT DISTINCT unnest([src, dst]) AS id FROM pairs ORDER BY id", {"pairs": pairs})
     found = components(vertices, pairs.select(["src", "dst"])).sort_by("id")
-    doubtful = engine.query(
+    too_large = engine.query(
         f"""
-        WITH inside AS (SELECT pairs.*, component FROM pairs JOIN found ON id = src),
-        sized AS (SELECT component, count(*) AS size FROM found GROUP BY component),
-        judged AS (
-            SELECT component FROM inside JOIN sized USING (component) GROUP BY component, size
-            HAVING size > {p.max_sessions} OR size * max(chance) > {p.chance_links!r}::DOUBLE
-        )
-        SELECT merge_round, src, dst, weight, chance, component FROM inside SEMI JOIN judged USING (component)
+        WITH large AS (SELECT component FROM found GROUP BY component HAVING count(*) > {p.max_sessions})
+        SELECT merge_round, src, dst, weight, component
+        FROM pairs JOIN found ON id = src SEMI JOIN large USING (component)
         """,
         {"found": found, "pairs": pairs},
     )
-    held = keep_fairly(engine, doubtful, max_links, "component", "weight DESC, src, dst")
-    merged = merge_components(held.rows, p.max_sessions, p.chance_links)
+    held = keep_fairly(engine, too_large, max_links, "component", "weight DESC, src, dst")
+    merged = merge_components(held.rows, p.max_sessions)
     if not held.n_left_out:
         return Grouped(_renamed(found, found["id"], merged.parts), merged.refused, 0)
     # A session all of whose links were left out is by itself.
     alone = engine.query(
-        "SELECT DISTINCT id, id AS component FROM (SELECT unnest([src, dst]) AS id FROM doubtful) ORDER BY id",
-        {"doubtful": doubtful},
+        "SELECT DISTINCT id, id AS component FROM (SELECT unnest([src, dst]) AS id FROM too_large) ORDER BY id",
+        {"too_large": too_large},
     )
     parts = _renamed(_renamed(found, found["id"], alone), found["id"], merged.parts)
-    return Grouped(parts, doubtful.select(["src", "dst"]), held.n_left_out)
+    return Grouped(parts, too_large.select(["src", "dst"]), held.n_left_out)
 
 
 def unite_groups(engine: Engine, episodes: pa.Table, links: pa.Table, p: RankingParameters, max_links: int) -> United:
-    """Unite groups along links between their sessions that are not left to chance, strongest first.
+    """Unite groups along links between their sessions, the strongest first.
 
     Parameters
     ----------
     episodes
         One row is one episode with its `site`, `session` and `component`.
     links
-        One row is one link (`src`, `dst`, `weight`) between two sessions: those by which strong groups absorb, at most one a
-        session of a host.
+        One row is one link (`src`, `dst`, `weight`) between two sessions: those by which strong groups meet or absorb.
     max_links
         Links, at most: of the sites with most the weakest are left out.
     """
@@ -135,7 +125,7 @@ def unite_groups(engine: Engine, episodes: pa.Table, links: pa.Table, p: Ranking
         """
         WITH sized AS (SELECT component, count(DISTINCT session) AS size FROM episodes GROUP BY component),
         parts AS (SELECT DISTINCT site, session, component, size FROM episodes JOIN sized USING (component))
-        SELECT a.component AS src, b.component AS dst, weight, 0 AS merge_round, 0::DOUBLE AS chance,
+        SELECT a.component AS src, b.component AS dst, weight, 0 AS merge_round,
             a.size AS src_size, b.size AS dst_size, a.site AS site
         FROM links JOIN parts AS a ON a.session = src JOIN parts AS b ON b.session = dst
         WHERE a.component <> b.component
@@ -151,26 +141,13 @@ def unite_groups(engine: Engine, episodes: pa.Table, links: pa.Table, p: Ranking
         for end in ("src", "dst")
         for part, size in zip(between[end].to_pylist(), between[f"{end}_size"].to_pylist(), strict=True)
     }
-    whole, _ = merge_components(between, p.max_sessions, 0, sizes)
+    whole, _ = merge_components(between, p.max_sessions, sizes)
     return United(_renamed(episodes, episodes["component"], whole), n_left_out)
 
 
 def with_component(episodes: pa.Table, groups: pa.Table) -> pa.Table:
     """Add `component` to each episode: that of its session, or the session itself where nothing links it. Rows stay."""
     return _renamed(episodes.append_column("component", episodes["session"]), episodes["session"], groups)
-
-
-def still_apart(engine: Engine, episodes: pa.Table, pairs: pa.Table) -> pa.Table:
-    """Those of some pairs of sessions (`src`, `dst`) that ended in different components; one row is one pair."""
-    return engine.query(
-        """
-        WITH ends AS (SELECT DISTINCT session, component FROM episodes)
-        SELECT DISTINCT src, dst FROM pairs JOIN ends AS a ON a.session = src JOIN ends AS b ON b.session = dst
-        WHERE a.component <> b.component
-        ORDER BY src, dst
-        """,
-        {"episodes": episodes.select(["session", "component"]), "pairs": pairs.select(["src", "dst"])},
-    )
 
 
 def _renamed(rows: pa.Table, ids: pa.ChunkedArray, names: pa.Table) -> pa.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.errors import GraphInvariantError
@@ -76,38 +77,41 @@ def with_heard_hours(engine: Engine, episodes: pa.Table) -> pa.Table:
     return episodes.append_column("heard_hours", heard["heard_hours"])
 
 
-def divide_links(engine: Engine, links: pa.Table, episodes: pa.Table, refused: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """The links that were not cut, and those that were (`schemas.LINKS`, `schemas.CUTS`); one row is one link.
+def divide_links(
+    engine: Engine, links: pa.Table, episodes: pa.Table, refused: pa.Table, p: RankingParameters
+) -> tuple[pa.Table, pa.Table]:
+    """The links inside a subgraph, and the likely ones between two (`schemas.LINKS`, `schemas.CUTS`); one row is one link.
 
-    `episodes` has one row an episode with its `session`; `refused` one row a pair of sessions that were not joined, so that
-    an analyst can join them again.
+    `episodes` has one row an episode with its `session` and `component`; `refused` one row a pair of sessions that the size
+    cap kept apart.
     """
     marked = engine.query(
-        """
-        WITH ends AS (SELECT episode, session FROM episodes)
-        SELECT l.place, r.src IS NOT NULL AS is_cut
+        f"""
+        WITH ends AS (SELECT episode, session, component FROM episodes)
+        SELECT l.place, a.component = b.component AS is_kept,
+            CASE WHEN r.src IS NULL THEN 'another cause explains it better' ELSE 'size cap' END AS reason
         FROM links AS l JOIN ends AS a ON a.episode = l.src JOIN ends AS b ON b.episode = l.dst
             LEFT JOIN refused AS r ON r.src = a.session AND r.dst = b.session
+        WHERE a.component = b.component OR log_odds > {p.link_least!r}::DOUBLE
         ORDER BY place
         """,
         {
-            "links": links.select(["src", "dst"]).append_column("place", pa.array(np.arange(len(links)))),
-            "episodes": episodes.select(["episode", "session"]),
+            "links": links.select(["src", "dst", "log_odds"]).append_column("place", pa.array(np.arange(len(links)))),
+            "episodes": episodes.select(["episode", "session", "component"]),
             "refused": refused,
         },
     )
-    ordered, is_cut = links.take(marked["place"]), marked["is_cut"].to_numpy()
-    kept, cuts = (ordered.filter(pa.array(mask)) for mask in (~is_cut, is_cut))
-    return conform_arrow(kept, LINKS), conform_arrow(cuts, CUTS)
+    ordered, is_kept = links.take(marked["place"]).append_column("reason", marked["reason"]), marked["is_kept"]
+    return conform_arrow(ordered.filter(is_kept), LINKS), conform_arrow(ordered.filter(pc.invert(is_kept)), CUTS)
 
 
-def check_invariant(engine: Engine, kept: pa.Table, episodes: pa.Table) -> None:
-    """Prove that the ends of every link that is kept are in one subgraph.
+def check_invariant(engine: Engine, causes: pa.Table, episodes: pa.Table, refused: pa.Table) -> None:
+    """Prove that the ends of every cause that was not refused are in one component.
 
     Raises
     ------
     GraphInvariantError
-        With the number of links that break it and one example.
+        With the number of causes that break it and one example.
 
     Notes
     -----
@@ -115,12 +119,17 @@ def check_invariant(engine: Engine, kept: pa.Table, episodes: pa.Table) -> None:
     """
     broken, src, dst = engine.rows(
         """
-        WITH ends AS (SELECT episode, subgraph_id FROM episodes)
-        SELECT count(*), min(src), arg_min(dst, src)
-        FROM kept LEFT JOIN ends AS a ON a.episode = src LEFT JOIN ends AS b ON b.episode = dst
-        WHERE a.subgraph_id IS DISTINCT FROM b.subgraph_id
-        """,  # a subgraph left out takes both ends along
-        {"kept": kept.select(["src", "dst"]), "episodes": episodes.select(["episode", "subgraph_id"])},
+        WITH ends AS (SELECT episode, session, component FROM episodes)
+        SELECT count(*), min(causes.src), arg_min(causes.dst, causes.src)
+        FROM causes LEFT JOIN ends AS a ON a.episode = causes.src LEFT JOIN ends AS b ON b.episode = causes.dst
+            ANTI JOIN refused ON refused.src = a.session AND refused.dst = b.session
+        WHERE a.component IS DISTINCT FROM b.component
+        """,  # an episode left out takes both ends along
+        {
+            "causes": causes.select(["src", "dst"]),
+            "episodes": episodes.select(["episode", "session", "component"]),
+            "refused": refused,
+        },
     )[0]
     if broken:
         raise GraphInvariantError(f"{broken} links join two subgraphs, e.g. {(src, dst)}")

@@ -31,7 +31,7 @@ def describe_subgraphs(
     Parameters
     ----------
     episodes
-        One row is one episode (`schemas.EPISODES`) with its `subgraph_id`, `is_announced`, and `heard_hours`: in how many
+        One row is one episode (`interim_schemas.EPISODES_FOLDED`) with its `subgraph_id`, and `heard_hours`: in how many
         earlier hours its site had an episode about its target that was no everyday noise.
     motif_hits
         One row is one match (`schemas.MOTIF_HITS`).
@@ -115,7 +115,8 @@ def _features_sql(p: RankingParameters) -> str:
                 ) AS level_drop,
                 max(acts_after_crossing::DOUBLE) AS ot_action,
                 max({{'surprise': surprise, 'name': name}}) FILTER (acts_after_crossing) AS act,
-                avg((is_planned_here OR is_announced)::DOUBLE) AS planned_share
+                avg((is_planned_here OR is_announced)::DOUBLE) AS planned_share,
+                avg(coalesce(source_zone = 'external', false)::DOUBLE) AS outside_share
             FROM marked GROUP BY subgraph_id, site
         ),
         hosts AS (
@@ -144,7 +145,7 @@ def _features_sql(p: RankingParameters) -> str:
                 quietest.quiet AS quietest,
                 CASE WHEN crossed_at IS NULL THEN 0 ELSE greatest(0, coalesce(level_drop, 0)) END AS level_drop
             ),
-            act.name AS act_name, n_hosts, rarity_nats, n_types, rarest,
+            act.name AS act_name, n_hosts, ln(greatest(1, n_hosts)) AS ln_hosts, rarity_nats, n_types, rarest,
             coalesce(motifs, []::VARCHAR[]) AS motifs, coalesce(path, []::VARCHAR[]) AS path,
             CASE WHEN is_chain AND path IS NOT NULL THEN len(path) - 1 ELSE 0 END AS chain_hops,
             coalesce(tactics.tactics, []::VARCHAR[]) AS tactics, coalesce(n_stages, 0) AS n_stages

@@ -32,8 +32,8 @@ _IN_ORDER = f"t0, t1, tactics NULLS FIRST, techniques NULLS FIRST, {', '.join(f'
 
 
 class Folded(NamedTuple):
-    """What the fold makes: `bins`, the key of each bin with its episode, and `episodes` (`schemas.EPISODES`, and
-    `is_announced`).
+    """What the fold makes: `bins`, the key of each bin with its episode, and `episodes`
+    (`interim_schemas.EPISODES_FOLDED`).
     """
 
     bins: pa.Table
@@ -68,7 +68,8 @@ def fold_episodes(engine: Engine, bins: pa.Table, calendar: pa.Table, p: Ranking
     acts: the source, else the host that it is about. Nearly every pair is new to a site, so rarity backs off from the pair to
     the end that acts: what a deployment server does to one more machine is no news. All that is outside is one actor, since
     an address of the Internet is new each time. Distinct hours, so that a flood counts once, counted over the hours that
-    episodes touch. `surprise` is the mean of both negative logarithms, in nats.
+    episodes touch. `surprise` is the mean of both negative logarithms, in nats. `is_new_pair` tells that no earlier hour had
+    this type between whoever acts and this target.
 
     A type is everyday noise where the site saw it in at least `p.chronic_share` of its past hours, once it has
     `p.warm_up_hours` of history; and a routine where at least `p.periodic_days` past days, and `p.periodic_share` of all,
@@ -196,7 +197,8 @@ def _with_past(engine: Engine, calendar: pa.Table, p: RankingParameters) -> pa.T
             -ln(fleet_share) / 2 - ln(actor_share) / 2 AS surprise,
             (fleet_share >= {p.chronic_share} AND history_hours >= {p.warm_up_hours})
                 OR (days_seen >= {p.periodic_days} AND days_seen >= {p.periodic_share} * history_hours / 24) AS is_chronic,
-            announced.episode IS NOT NULL AS is_announced
+            announced.episode IS NOT NULL AS is_announced,
+            min(hour) OVER (PARTITION BY site, source, name, actor, target_entity) >= hour AS is_new_pair
         FROM shares LEFT JOIN announced USING (episode) LEFT JOIN accounts USING (episode)
         """,
         {"calendar": calendar},

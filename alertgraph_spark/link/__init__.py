@@ -1,4 +1,4 @@
-"""Link: what may have led to what, through an entity that two episodes have in common, or by time alone."""
+"""Link: what may have led to what, and how much better than everyday life it explains it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alertgraph_spark.config.parameters import RankingParameters
-from alertgraph_spark.link.entity_links import find_links
-from alertgraph_spark.link.sessions import describe_sessions, link_sessions, with_session
+from alertgraph_spark.link.links import find_links
+from alertgraph_spark.link.sessions import describe_sessions, with_session
 from alertgraph_spark.tables.embedded import Engine
 
 
@@ -29,23 +29,21 @@ def link_episodes(engine: Engine, episodes: pa.Table, p: RankingParameters) -> L
     Parameters
     ----------
     episodes
-        One row is one episode (`schemas.EPISODES`, more columns are kept); chronic ones take no part and are left out.
+        One row is one episode (`schemas.EPISODES`, more columns are kept); chronic ones say what is usual, and are left out.
 
     Returns
     -------
     Linked
-        Episodes in order of time, sessions in order of site and time; two links never have the same ends and kind.
+        Episodes in order of time, sessions in order of site and time; two links never have the same ends.
 
     Notes
     -----
     Rows may come in any order. Nothing of one site is seen by another. A million episodes of one site take about 10 s of
     processor time.
     """
-    active = in_order(episodes.filter(pc.invert(episodes["is_chronic"])))
-    active = with_session(engine, active, p)
-    sessions = describe_sessions(engine, active, p)
-    links = pa.concat_tables([find_links(engine, active, p), link_sessions(engine, sessions, p)])
-    return Linked(active, sessions, links)
+    every = in_order(episodes)
+    active = with_session(engine, every.filter(pc.invert(every["is_chronic"])), p)
+    return Linked(active, describe_sessions(engine, active, p), find_links(every, p))
 
 
 def in_order(episodes: pa.Table) -> pa.Table:
@@ -53,4 +51,4 @@ def in_order(episodes: pa.Table) -> pa.Table:
     return episodes.sort_by([("started_at", "ascending"), ("episode", "ascending")])
 
 
-__all__ = ["Linked", "describe_sessions", "find_links", "in_order", "link_episodes", "link_sessions", "with_session"]
+__all__ = ["Linked", "describe_sessions", "find_links", "in_order", "link_episodes", "with_session"]

@@ -68,16 +68,15 @@ def count_before(marks: Ids, levels: Ids, asked: Ids, asked_levels: Ids, width: 
     return counts
 
 
-def nearest_before(marks: Ids, asked: Ids, width: int, n: int) -> tuple[Ids, Ids, Flags]:
+def nearest_before(marks: Ids, asked: Ids, width: int, n: int) -> tuple[Ids, Ids]:
     """The n nearest earlier marks of each asked key, or as many as there are; `marks` ascend.
 
     Returns
     -------
     tuple
-        One row is one pair: position of who asks, position of the mark, and whether it is the nearest.
+        One row is one pair: position of who asks, and position of the mark.
     """
     begin, end = spans_before(marks, asked, width)
     askers = [np.flatnonzero(end - begin > place) for place in range(n)]
     found = [end[who] - 1 - place for place, who in enumerate(askers)]
-    is_nearest = np.repeat([place == 0 for place in range(n)], [len(who) for who in askers])
-    return np.concatenate(askers), np.concatenate(found), is_nearest
+    return np.concatenate(askers), np.concatenate(found)

@@ -1,8 +1,7 @@
-"""Sessions: what happens on one host without a pause, and which sessions meet too closely in time to be chance.
+"""Sessions: what happens on one host without a pause, and how often such a thing happens.
 
 An alert about one host alone says nobody's name: what led to it can be told by time only. So the alerts about a host are
-taken together as long as no pause parts them, and a session is linked to another when one so unusual is not expected to
-come that soon. An episode that names two ends is a session of its own: links through entities speak for it.
+taken together as long as no pause parts them. An episode that names two ends is a session of its own.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ import math
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.link.earlier import Ids, count_before, number_rows
 from alertgraph_spark.tables.embedded import Engine, conform_arrow
 from alertgraph_spark.tables.interim_schemas import SESSIONS
 from alertgraph_spark.tables.rates import HOUR, micros, past_share, rate_of
-from alertgraph_spark.tables.schemas import LINKS
 
 
 def with_session(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa.Table:
@@ -33,9 +32,11 @@ def with_session(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa
     pa.Table
         The same rows in the same order, with `is_lone`, whether it is about one host alone, and `session`, the episode that
         begins its session. A new one begins on a host after a pause of more than `p.session_gap_seconds`, told from the
-        latest end so far, since a long episode covers short ones that come later.
+        latest end so far, since a long episode covers short ones that come later; and at the end of the warm-up, since what
+        began in it is never shown.
     """
-    host = number_rows(episodes["site"], episodes["target_entity"])
+    is_warm_up = pc.less(episodes["history_hours"], p.warm_up_hours)
+    host = number_rows(episodes["site"], episodes["target_entity"], is_warm_up)
     narrow = episodes.select(["episode", "source_entity", "started_at", "ended_at"])
     found = engine.query(
         f"""
@@ -119,59 +120,3 @@ def _with_rates(sessions: pa.Table, p: RankingParameters) -> pa.Table:
     return sessions.append_column("site_rate", pa.array(rate_of(share, p))).append_column(
         "host_rate", pa.array(rate_of(host_share, p))
     )
-
-
-def link_sessions(engine: Engine, sessions: pa.Table, p: RankingParameters) -> pa.Table:
-    """Link strong sessions that follow each other sooner than chance allows; one row is one link (`schemas.LINKS`).
-
-    Input is one row a session. The link goes between the episodes that begin them, the earlier first; its kind is
-    `coincidence`, its entity the later host, its weight `p.time_weight` times the chance that no other as strong came in the
-    gap.
-
-    Notes
-    -----
-    The weaker of both decides: `rate * gap <= chance`, the site's rate and `p.chance_elsewhere` between two hosts, the
-    host's and `p.chance_here` on one. Tried are the nearest three before and after that are at least as strong: where a
-    farther one is within reach, so is the nearer, and it has the same reach to both, so nothing falls apart. A window over
-    bands, no join of all pairs. Who goes on to another host is soon there; who has a host may come back that day.
-    """
-    one = "{'t0': t0, 'session': session, 'host': host, 't1': t1, 'site_rate': site_rate, 'host_rate': host_rate}"
-    steps = [f"{step}({one}, {n}) OVER near" for step in ("lag", "lead") for n in range(1, p.nearest_sessions + 1)]
-
-    def tried(key: str) -> str:
-        return f"""
-            SELECT site, a, unnest(near) AS b FROM (
-                SELECT site, level, band, {one} AS a, [{", ".join(steps)}] AS near
-                FROM by_level WINDOW near AS (PARTITION BY {key}, level ORDER BY t0, session)
-            ) WHERE level = band"""
-
-    links = engine.query(
-        f"""
-        WITH strong AS (
-            SELECT *, epoch_us(started_at) AS t0, epoch_us(ended_at) AS t1
-            FROM sessions WHERE site_rate <= {p.strong_rate!r}::DOUBLE
-        ),
-        by_level AS (SELECT *, unnest(range(0, band + 1)) AS level FROM strong),
-        near AS ({tried("site")} UNION ALL {tried("site, host")}),
-        pairs AS (
-            SELECT DISTINCT site, least(a, b) AS src, greatest(a, b) AS dst
-            FROM near WHERE b IS NOT NULL AND a.t0 <> b.t0
-        ),
-        measured AS (
-            SELECT *, coalesce(src.host = dst.host, false) AS is_here,
-                CASE WHEN src.host = dst.host THEN greatest(src.host_rate, dst.host_rate)
-                ELSE greatest(src.site_rate, dst.site_rate) END AS rate,
-                greatest(0, dst.t0 - src.t1) / {HOUR} AS gap_hours
-            FROM pairs
-        )
-        SELECT site, src.session AS src, dst.session AS dst, 'coincidence' AS kind, dst.host AS entity,
-            gap_hours * 60 AS gap_minutes, {p.time_weight!r}::DOUBLE * exp(-rate * gap_hours) AS weight,
-            0::DOUBLE AS chance
-        FROM measured
-        WHERE gap_hours <= CASE WHEN is_here THEN {p.max_hours_here!r}::DOUBLE ELSE {p.max_hours_elsewhere!r} END
-            AND rate * gap_hours <= CASE WHEN is_here THEN {p.chance_here!r}::DOUBLE ELSE {p.chance_elsewhere!r} END
-        ORDER BY site, src, dst
-        """,
-        {"sessions": sessions},
-    )
-    return conform_arrow(links, LINKS)

@@ -38,8 +38,9 @@ def score_subgraphs(
     features
         One row is one subgraph (`schemas.FEATURES`).
     p
-        Weights, `half_score`, and what is shown: `budget_per_day` of a site and day of first_seen, `show_exceedance`, the
-        most earlier subgraphs a day of the site with at least `like_share` of its score, by the share of days with one.
+        Weights, `half_score`, and what is shown: `budget_per_day` of a site and day of first_seen, of `show_nats` at least;
+        where `quiet`, `show_exceedance`, the most earlier subgraphs a day of the site with at least `like_share` of its
+        score, by the share of days with one.
     since
         Subgraphs without an alert received since then are history: they count for the exceedance and are not in the output.
     titles
@@ -70,7 +71,7 @@ def score_subgraphs(
                 ] AS contributions
                 FROM parted LEFT JOIN said USING (subgraph_id)
             )
-            SELECT *, {words.TITLE} AS title, {words.SUMMARY} AS summary,
+            SELECT *, {probability_sql(p)} AS probability, {words.TITLE} AS title, {words.SUMMARY} AS summary,
                 [part['fact'] FOR part IN contributions] AS reasons,
                 {words.UNUSUAL} AS unusual, {words.CHECKS} AS checks,
                 []::STRUCT(sentence VARCHAR, alert_ids VARCHAR[])[] AS story,
@@ -126,6 +127,11 @@ def _fact_sql(term: Term, p: RankingParameters) -> str:
     """A term's contribution, in SQL, null where it is 0; its fields are in the order by which equal parts are told."""
     value = f"{term.weight(p)!r} * {term.column} * share"
     return f"CASE WHEN {value} <> 0 THEN {{'value': {value}, 'term': '{term.name}', 'fact': {term.words}}} END"
+
+
+def probability_sql(p: RankingParameters) -> str:
+    """The probability that a subgraph is an attack, in SQL: logistic in `z`, half at `even_nats`."""
+    return f"1 / (1 + exp(least(700, {float(p.nats_slope)!r}::DOUBLE * ({float(p.even_nats)!r}::DOUBLE - z))))"
 
 
 def _score_sql(terms: Sequence[Term], p: RankingParameters) -> str:

@@ -1,4 +1,4 @@
-"""What is shown: within the day's budget, after the warm-up, and unlike what the site's past keeps bringing."""
+"""What is shown: strong enough, within the day's budget, after the warm-up; if quiet, unlike what the past keeps bringing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
     """The tables of a WITH over `scored` that end in `marked`: what is told, with `rank`, `is_shown`, `cut` and `n_like`.
 
     What has no alert received since `since` is dropped once it has been counted. `cut` is, of what is shown, the score
-    below which it would not be, all others as they are: that of the next of its site and day, or one that the past has
-    brought too often.
+    below which it would not be, all others as they are: that of `show_nats`, that of the next of its site and day, or, where
+    `quiet`, one that the past has brought too often.
     `n_like` is, of what is shown, how many of its site and day that are not shown score like it.
 
     Notes
@@ -30,7 +30,11 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
     """
     is_told = "true" if since is None else f"epoch_us(last_received) >= {round(since.timestamp() * 1e6)}"
 
+    least = p.show_nats / (p.show_nats + p.half_score)
+
     def is_too_many(n_days: str) -> str:
+        if not p.quiet:
+            return "false"
         return f"-ln(1 - least({p.max_share}, ({n_days} + 0.5) / (days + 1))) > {p.show_exceedance}"
 
     return f"""
@@ -52,7 +56,7 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
             QUALIFY {is_told}
         ),
         candidates AS (
-            SELECT * FROM told WHERE place <= {p.budget_per_day} AND NOT is_warm_up AND score > 0
+            SELECT * FROM told WHERE place <= {p.budget_per_day} AND NOT is_warm_up AND score > 0 AND score >= {least!r}::DOUBLE
         ),
         asked AS (
             SELECT site, subgraph_id, days, moment - {DAY} * unnest(range(1, (moment - begun) // {DAY} + 1)) AS moment,
@@ -76,7 +80,7 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
             GROUP BY subgraph_id
         ),
         judged AS (
-            SELECT subgraph_id, coalesce(greatest(next_score, usual_score / {p.like_share}), 0) AS cut,
+            SELECT subgraph_id, greatest({least!r}::DOUBLE, coalesce(greatest(next_score, usual_score / {p.like_share}), 0)) AS cut,
                 NOT ({is_too_many("0")}) AND coalesce(usual_score < {p.like_share} * score, true) AS is_shown
             FROM candidates LEFT JOIN usual USING (subgraph_id)
         ),

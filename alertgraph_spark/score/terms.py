@@ -31,24 +31,23 @@ _RARITY = f"""{many("n_types", "alert type")} || CASE WHEN n_types = 1 THEN ', â
 _QUIET_HOST = f"""coalesce(
     {label("quietest['name']")} || ' is rarely heard of: alerts about it ' || {seen_before("quietest")},
     'one of its hosts is rarely heard of')"""
-_SEVERITY = f"'highest severity ' || {half_up('severity', 2)} || ' of 1'"
 _KILL_CHAIN = """n_stages::BIGINT || ' of 4 stages of an attack: '
     || replace(array_to_string(tactics, ', '), '-', ' ')"""
-_CHAIN = f"""{many("chain_hops::BIGINT", "hop")} || ' forward in time: '
-    || array_to_string({labels("path")}, ' â†’ ')"""
 _CROSSING = f"'reaches ' || {half_up('level_drop', 1)} || ' Purdue levels down into OT'"
 _PLANNED = f"""{half_up("100 * planned_share", 0)}::BIGINT
     || ' % of it planned: a scanner, a maintenance host or an announced window'"""
+_SPREAD = f"""'spread over ' || {many("n_hosts", "host")} || ': the more, the likelier something common'"""
+_OUTSIDE = f"""{half_up("100 * outside_share", 0)}::BIGINT || ' % of it comes from outside'"""
 
 TERMS: tuple[Term, ...] = (
     Term("rarity", "rarity_nats", _RARITY),
     Term("quiet_host", "quiet_nats", _QUIET_HOST),
-    Term("severity", "severity", _SEVERITY),
     Term("kill_chain", "n_stages", _KILL_CHAIN),
-    Term("chain", "chain_hops", _CHAIN),
     Term("crossing", "level_drop", _CROSSING),
     Term("ot_action", "ot_action", "'acts on the process after the crossing'"),
     Term("planned", "planned_share", _PLANNED),
+    Term("spread", "ln_hosts", _SPREAD),
+    Term("outside", "outside_share", _OUTSIDE),
 )
 """A term more is a record more, and a parameter for its weight."""
 

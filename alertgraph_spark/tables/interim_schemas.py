@@ -35,7 +35,12 @@ EPISODES_FOLDED = Table(
     EPISODES.grain,
     (
         *EPISODES.columns,
-        *table("", "", ("is_announced", "boolean", "the machine that acts was in a maintenance window", False)).columns,
+        *table(
+            "",
+            "",
+            ("is_announced", "boolean", "the machine that acts was in a maintenance window", False),
+            ("is_new_pair", "boolean", "no earlier hour had this type between these two ends", False),
+        ).columns,
     ),
 )
 

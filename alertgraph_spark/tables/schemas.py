@@ -91,17 +91,25 @@ LINKS = table(
     ("site", "string", "workspace", False),
     ("src", "bigint", "earlier episode", False),
     ("dst", "bigint", "later episode", False),
-    ("kind", "string", "pivot, same_pair, account, same_source, coincidence or absorbed", False),
-    ("entity", "string", "the entity both have in common; for coincidence and absorbed the later host", False),
+    (
+        "kind",
+        "string",
+        "what both have in common: same_pair, pivot, account, same_source, same_target, answer, or coincidence; session,"
+        " meeting and absorbed join groups",
+        False,
+    ),
+    ("entity", "string", "the entity both have in common; where there is none the later host", False),
     ("gap_minutes", "double", "end of the earlier to start of the later, not below 0", False),
-    ("weight", "double", "(0, 1]: the last to cut is 1; a pivot from the nearest arrival is above all others", False),
-    ("chance", "double", "that as surprising a thing would have come anyway; 0 where another test was passed", False),
+    ("weight", "double", "probability that the earlier led to the later, by its log-odds, in (0, 1]", False),
+    ("chance", "double", "that such an alert would have come there so soon anyway, by what the past knew", False),
+    ("log_odds", "double", "log-odds that the earlier led to the later, in nats", False),
 )
 
 CUTS = table(
     "cuts",
-    "one link that was refused: to keep a subgraph under the size cap, or since it was one too many by chance",
+    "one likely link between two subgraphs",
     *((c.name, c.type, c.meaning, c.nullable) for c in LINKS.columns),
+    ("reason", "string", "why it joins nothing: another cause explains the later one better, or the size cap", False),
 )
 
 MEMBERS = table(
@@ -150,7 +158,12 @@ FEATURES = table(
     ("act_name", "string", "its rarest alert that acts on the process after the crossing; null where none does"),
     ("quietest", _PAST, "the host least heard of and in how many past hours; null where none is named"),
     ("is_warm_up", "boolean", "it began before the site had enough history to judge", False),
-    ("rarity_nats", "double", "surprise of its 16 most surprising types, damped: sum of c_i / i^0.85", False),
+    (
+        "rarity_nats",
+        "double",
+        "surprise of its types by severity, less where the pair is known: sum of the 16 highest, w_i / i^0.85",
+        False,
+    ),
     ("quiet_nats", "double", "-ln of the lowest past hourly rate of its hosts: one that never speaks is news", False),
     ("severity", "double", "highest severity, 0 where none is given", False),
     ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),
@@ -163,6 +176,8 @@ FEATURES = table(
     ),
     ("ot_action", "double", "1 if an OT target is acted on (impair, inhibit, impact) after a crossing, else 0", False),
     ("planned_share", "double", "share of its episodes that were announced, or planned and not into OT", False),
+    ("ln_hosts", "double", "natural logarithm of its hosts", False),
+    ("outside_share", "double", "share of its episodes whose source lies outside", False),
 )
 
 SUBGRAPHS = table(
@@ -171,6 +186,7 @@ SUBGRAPHS = table(
     ("subgraph_id", "string", "`sg-` and its earliest episode", False),
     ("site", "string", "workspace", False),
     ("score", "double", "[0, 1): sum of the contributions", False),
+    ("probability", "double", "that it is an attack, by a curve fitted on other networks; (0, 1)", False),
     ("rank", "bigint", "1 is the first to look at, over all sites of the run", False),
     ("is_shown", "boolean", "within the budget of its site and day, after the warm-up", False),
     ("first_seen", "timestamp", "start of its first episode", False),

@@ -1,0 +1,159 @@
+"""Candidates: the earlier episodes that may have led to a later one, a few for each.
+
+Through an entity that both name the nearest, also the nearest of those as surprising, so that a strong one is seen past a
+crowd; and over the site, without an entity, the nearest where both are surprising.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.link.earlier import Flags, Ids, nearest_before
+from alertgraph_spark.link.everyday import SOURCE, TARGET, Ends, hours_before
+from alertgraph_spark.tables.rates import HOUR, Numbers
+
+NOWHERE = -1
+"""The key of a pair that has no entity in common."""
+
+
+class Timeline(NamedTuple):
+    """Episodes in the order of time, as arrays: times in microseconds; `first` is the place of the first episode with the
+    same start, `site` a number, `surprise` in nats, `type_share` the share of past hours that had the type, `arrives_at` the
+    key of the target, -1 where there is none.
+    """
+
+    t0: Ids
+    t1: Ids
+    first: Ids
+    site: Ids
+    surprise: Numbers
+    type_share: Numbers
+    history_hours: Numbers
+    arrives_at: Ids
+    is_active: Flags
+
+
+class Pairs(NamedTuple):
+    """An earlier and a later episode, by later and earlier place; each pair once.
+
+    `key` and `role` are the entity that speaks most for it, and what it is to the later episode; `n_common` how many they
+    have in common, `type_rate` and `any_rate` those of the later one there.
+    """
+
+    earlier: Ids
+    later: Ids
+    key: Ids
+    role: Ids
+    gap_hours: Numbers
+    type_rate: Numbers
+    any_rate: Numbers
+    n_common: Ids
+
+    def where(self, kept: Flags | Ids) -> Pairs:
+        """Those that are kept, or at these places."""
+        return Pairs._make(part[kept] for part in self)
+
+
+def find_candidates(line: Timeline, ends: Ends, p: RankingParameters) -> Pairs:
+    """Pairs that may be linked: for each later episode at most a few a place and class of surprise.
+
+    Parameters
+    ----------
+    ends
+        Entities of all episodes; of those that are no everyday noise pairs are made.
+
+    Notes
+    -----
+    At the host that acts the `p.nearest_links` nearest that arrived there within `p.pivot_gap_minutes`. At each entity the `p.nearest_links` nearest earlier episodes in any role, of all and of those from each of
+    `ENTITY_CLASSES` nats of surprise on, at most `p.max_gap_hours` before; over the site the nearest where both reach one of
+    `SITE_CLASSES`, at most `p.max_site_gap_hours` before. The entity with the highest `-ln type_rate - ln gap` names a pair.
+    O(n log n) in entities of episodes.
+    """
+    active = ends.where(line.is_active[ends.at])
+    found = [_arrivals(line, active, p), *_at_entities(line, active, p), *_over_sites(line, p)]
+    tried = Pairs._make(np.concatenate(parts) for parts in zip(*found, strict=True))
+    limit = np.where(tried.key == NOWHERE, p.max_site_gap_hours, p.max_gap_hours)
+    return _by_pair(tried.where((tried.gap_hours <= limit) & (tried.earlier != tried.later)), p)
+
+
+ENTITY_CLASSES = (0.0, 3.0, 4.0, 5.0)
+SITE_CLASSES = (2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
+"""Least surprise of the classes in which the nearest are sought, in nats."""
+
+
+def _arrivals(line: Timeline, ends: Ends, p: RankingParameters) -> Pairs:
+    """The nearest that arrived at a host shortly before it acts."""
+    n = len(line.t0)
+    has_source = np.zeros(n, dtype=bool)
+    has_source[ends.at[ends.role == SOURCE]] = True
+    order = np.lexsort((ends.at, ends.key))
+    ends = ends.where(order)
+    acts = np.flatnonzero((ends.role == SOURCE) | ((ends.role == TARGET) & ~has_source[ends.at]))
+    arrives = np.flatnonzero(line.arrives_at[ends.at] == ends.key)
+    asked = ends.where(acts)
+    marks = ends.key[arrives] * n + ends.at[arrives]
+    who, mark = nearest_before(marks, asked.key * n + line.first[asked.at], n, p.nearest_links)
+    earlier, later = ends.at[arrives[mark]], asked.at[who]
+    rates = asked.type_rate[who], asked.any_rate[who]
+    gap = gap_hours(line, earlier, later)
+    found = Pairs(earlier, later, asked.key[who], asked.role[who], gap, *rates, np.ones_like(later))
+    is_lone = ~(has_source[earlier] | has_source[later])
+    return found.where((gap <= p.pivot_gap_minutes / 60) & ~is_lone)
+
+
+def _at_entities(line: Timeline, ends: Ends, p: RankingParameters) -> list[Pairs]:
+    n = len(line.t0)
+    order = np.lexsort((ends.at, ends.key))
+    ends = ends.where(order)
+    marks, asked = ends.key * n + ends.at, ends.key * n + line.first[ends.at]
+    found = []
+    for least in ENTITY_CLASSES:
+        seen = np.flatnonzero(line.surprise[ends.at] >= least)
+        who, mark = nearest_before(marks[seen], asked, n, p.nearest_links)
+        earlier, later = ends.at[seen[mark]], ends.at[who]
+        rates = ends.type_rate[who], ends.any_rate[who]
+        gap = gap_hours(line, earlier, later)
+        found.append(Pairs(earlier, later, ends.key[who], ends.role[who], gap, *rates, np.ones_like(later)))
+    return found
+
+
+def _over_sites(line: Timeline, p: RankingParameters) -> list[Pairs]:
+    n = len(line.t0)
+    hour = line.t0 // HOUR
+    hour = hour - hour.min(initial=hour[0] if n else 0)
+    width = int(hour.max(initial=0)) + 1
+    found = []
+    for least in SITE_CLASSES:
+        at = np.flatnonzero(line.is_active & (line.surprise >= least))
+        at = at[np.argsort(line.site[at], kind="stable")]
+        site = line.site[at]
+        who, mark = nearest_before(site * n + at, site * n + line.first[at], n, p.nearest_links)
+        earlier, later = at[mark], at[who]
+        share = (hours_before(site, hour[at], width) + 1) / (line.history_hours[at] + 2)
+        any_rate = np.minimum(p.max_share, share)[who]
+        nowhere = np.full(len(later), NOWHERE)
+        rates = line.type_share[later], any_rate
+        found.append(Pairs(earlier, later, nowhere, nowhere, gap_hours(line, earlier, later), *rates, nowhere * 0))
+    return found
+
+
+def gap_hours(line: Timeline, earlier: Ids, later: Ids) -> Numbers:
+    """From the end of the earlier to the start of the later, in hours, not below 0."""
+    gap: Numbers = np.maximum(0, line.t0[later] - line.t1[earlier]) / HOUR
+    return gap
+
+
+def _by_pair(tried: Pairs, p: RankingParameters) -> Pairs:
+    """One row a pair, of the entity that speaks most for it: any before none, the rarest class of those over the site."""
+    speaks = -np.log(tried.type_rate) - np.log(tried.gap_hours + p.instant_hours)
+    speaks = np.where(tried.key == NOWHERE, -np.log(tried.any_rate), speaks)
+    order = np.lexsort((tried.key, -speaks, tried.key == NOWHERE, tried.earlier, tried.later))
+    tried = tried.where(order)
+    pair = tried.later * (int(tried.later.max(initial=0)) + 1) + tried.earlier
+    is_first = np.diff(pair, prepend=-1) != 0
+    entity = np.unique(np.stack([np.cumsum(is_first) - 1, tried.key]), axis=1)
+    n_common = np.bincount(entity[0][entity[1] != NOWHERE], minlength=int(is_first.sum()))
+    return tried.where(is_first)._replace(n_common=n_common)

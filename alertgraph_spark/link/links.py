@@ -1,0 +1,136 @@
+"""Links: of the pairs that may be linked, those that are likely, and those that are near enough to tell who moved where."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.link.candidates import NOWHERE, Pairs, Timeline, find_candidates
+from alertgraph_spark.link.earlier import Flags, Ids, number_rows
+from alertgraph_spark.link.everyday import ACCOUNT, TARGET, name_ends
+from alertgraph_spark.link.odds import count_bursts, log_odds, probability
+from alertgraph_spark.tables.embedded import conform_arrow
+from alertgraph_spark.tables.rates import HOUR, Numbers, micros, rate_of
+from alertgraph_spark.tables.roles import acts_as_planned
+from alertgraph_spark.tables.schemas import LINKS
+
+KINDS = ("same_pair", "pivot", "account", "same_source", "same_target", "answer", "coincidence")
+"""What two linked episodes have in common: the first that holds."""
+
+
+def find_links(episodes: pa.Table, p: RankingParameters) -> pa.Table:
+    """Link episodes to earlier ones that may have led to them.
+
+    Parameters
+    ----------
+    episodes
+        One row is one episode, everyday noise among them: it is counted and never linked; in order of `started_at` and
+        `episode`.
+
+    Returns
+    -------
+    pa.Table
+        One row is one ordered pair of episodes (`schemas.LINKS`), by later and earlier place. The earlier starts strictly
+        before the later. Those with `log_odds` above `p.link_least` may be the cause of the later one; others are kept where
+        they tell of a way: a pivot within `p.pivot_gap_minutes`, or a pair or account within `p.session_gap_seconds`.
+
+    Notes
+    -----
+    Planned work is linked to planned work only. Nothing of one site is seen by another.
+    """
+    if not len(episodes):
+        return conform_arrow(pa.table({name: [] for name in LINKS.names}), LINKS)
+    ends, names = name_ends(episodes, p)
+    line = _timeline(episodes, _first_of(ends.at, ends.key, ends.role == TARGET, len(episodes)))
+    pairs = find_candidates(line, ends, p)
+    is_planned = acts_as_planned(episodes).to_numpy(zero_copy_only=False).astype(bool)
+    pairs = pairs.where(is_planned[pairs.earlier] == is_planned[pairs.later])
+    kind = _kinds(episodes, pairs)
+    odds = _odds(episodes, line, pairs, kind, p)
+    wait = np.select([kind == 1, kind <= 2], [p.pivot_gap_minutes / 60, p.session_gap_seconds / 3600], -1.0)
+    kept = (odds > p.link_least) | (pairs.gap_hours <= wait)
+    return _table(episodes, pairs.where(kept), kind[kept], odds[kept], names, p)
+
+
+def _first_of(at: Ids, key: Ids, is_asked: Flags, n: int) -> Ids:
+    found = np.full(n, -1, dtype=np.int64)
+    found[at[is_asked]] = key[is_asked]
+    return found
+
+
+def _timeline(episodes: pa.Table, arrives_at: Ids) -> Timeline:
+    t0 = micros(episodes["started_at"])
+    is_chronic = episodes["is_chronic"].to_numpy(zero_copy_only=False).astype(bool)
+    return Timeline(
+        t0,
+        micros(episodes["ended_at"]),
+        np.searchsorted(t0, t0).astype(np.int64),
+        number_rows(episodes["site"]),
+        *(episodes[name].to_numpy() for name in ("surprise", "fleet_share", "history_hours")),
+        arrives_at,
+        ~is_chronic,
+    )
+
+
+def _kinds(episodes: pa.Table, pairs: Pairs) -> Ids:
+    """The place of each pair's kind in `KINDS`."""
+    n = len(episodes)
+    source, target = episodes["source_entity"], episodes["target_entity"]
+    both = number_rows(pa.chunked_array([*source.chunks, *target.chunks], source.type))
+    has = pc.is_valid(pa.chunked_array([*source.chunks, *target.chunks], source.type)).to_numpy()
+    both = np.where(has, both, -1)
+    src, dst = both[:n], both[n:]
+    acts = np.where(src < 0, dst, src)
+    a, b = pairs.earlier, pairs.later
+    is_there = dst[a] >= 0
+    same_target = (dst[a] == dst[b]) & is_there
+    same_pair = (src[a] == src[b]) & (src[a] >= 0) & same_target
+    is_lone = (src[a] < 0) & (src[b] < 0)
+    pivot = is_there & (dst[a] == acts[b]) & ~is_lone
+    found = [
+        same_pair,
+        pivot,
+        pairs.role == ACCOUNT,
+        (acts[a] == acts[b]) & (acts[a] >= 0) & ~same_target,
+        same_target,
+        (acts[a] == dst[b]) & (acts[a] >= 0),
+    ]
+    return np.select(found, range(len(found)), len(found))
+
+
+def _odds(episodes: pa.Table, line: Timeline, pairs: Pairs, kind: Ids, p: RankingParameters) -> Numbers:
+    of_type = number_rows(episodes["site"], episodes["source"], episodes["name"])
+    acting = pc.coalesce(episodes["source_entity"], episodes["target_entity"])
+    actor = number_rows(episodes["site"], acting)
+    bursts = count_bursts(line, of_type, actor, p)
+    is_same_actor = np.isin(kind, (0, 3)) | (pairs.role == ACCOUNT)
+    return log_odds(pairs, line, bursts, of_type[pairs.earlier] == of_type[pairs.later], is_same_actor, p)
+
+
+def _table(
+    episodes: pa.Table, pairs: Pairs, kind: Ids, odds: Numbers, names: list[str], p: RankingParameters
+) -> pa.Table:
+    later = pa.array(pairs.later)
+    acting = pc.coalesce(episodes["source_entity"], episodes["target_entity"]).take(later)
+    here = pa.array([names[key] if key != NOWHERE else None for key in pairs.key.tolist()], pa.string())
+    at_hand = pc.coalesce(here, episodes["target_entity"].take(later).combine_chunks(), pa.scalar(""))
+    entity = pc.if_else(pa.array(kind == 1), acting.combine_chunks(), at_hand)
+    by_chance = 1 - np.exp(-rate_of(pairs.type_rate, p) * np.maximum(pairs.gap_hours, p.instant_hours))
+    return conform_arrow(
+        pa.table(
+            {
+                "site": episodes["site"].take(later),
+                "src": episodes["episode"].take(pa.array(pairs.earlier)),
+                "dst": episodes["episode"].take(later),
+                "kind": pa.array(KINDS).take(pa.array(kind)),
+                "entity": entity,
+                "gap_minutes": pairs.gap_hours * HOUR / 60e6,
+                "weight": probability(odds),
+                "chance": by_chance,
+                "log_odds": odds,
+            }
+        ),
+        LINKS,
+    )
