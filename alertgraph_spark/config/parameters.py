@@ -36,7 +36,10 @@ class RankingParameters:
         80, "size cap of a subgraph, a session counting once; above it a day's weakest links go", "[2, 100000]", CHOSEN
     )
     show_nats: float = parameter(
-        16.0, "least strength of what is shown: of 8 networks without benign chains no false one had more", "[0, 1000]", FITTED
+        16.0,
+        "least strength of what is shown: of 8 networks without benign chains no false one had more",
+        "[0, 1000]",
+        FITTED,
     )
     quiet: bool = parameter(
         False, "show only what the site's past has brought no more than `show_exceedance` times a day", ""
@@ -66,9 +69,7 @@ class RankingParameters:
     # link: log-odds that the earlier episode led to the later one
     link_base: float = parameter(-8.0, "log-odds of a link, before anything is known", "[-100, 100]", FITTED)
     link_gap: float = parameter(-0.9, "weight of ln(gap in hours + 1/60)", "[-10, 10]", FITTED)
-    link_type_rate: float = parameter(
-        -0.33, "weight of ln(rate of the later type at the entity)", "[-10, 10]", FITTED
-    )
+    link_type_rate: float = parameter(-0.33, "weight of ln(rate of the later type at the entity)", "[-10, 10]", FITTED)
     link_any_rate: float = parameter(-0.53, "weight of ln(rate of anything at the entity)", "[-10, 10]", FITTED)
     link_surprise: float = parameter(0.35, "weight of the earlier one's surprise", "[-10, 10]", FITTED)
     link_same_type: float = parameter(-3.0, "added where both are of one type", "[-100, 100]", FITTED)
@@ -89,10 +90,7 @@ class RankingParameters:
     # connect: strong groups that meet
     meet_nats: float = parameter(8.0, "strength from which a group may meet another", "(0, 10000]", FITTED)
     meet_chance: float = parameter(
-        0.05, "groups as strong expected between the starts of both, at most", "(0, 100]", FITTED
-    )
-    meet_chance_here: float = parameter(
-        0.1, "the same between two groups with a host in common", "(0, 100]", CHOSEN
+        0.1, "groups as strong expected between the starts of both, at most", "(0, 100]", CHOSEN
     )
     meet_hours: float = parameter(12.0, "hours between the starts of both, at most", "(0, 8760]", FITTED)
     meet_weight: float = parameter(0.5, "weight of a link by which groups meet, at a gap of 0", "(0, 1]")
@@ -139,7 +137,9 @@ class RankingParameters:
     known_pair_share: float = parameter(
         0.6, "share of its rarity that a type keeps where the site has seen it between these two ends", "[0, 1]", FITTED
     )
-    severity_base: float = parameter(0.5, "what a severity of 0 weighs: rarity counts base + severity", "[0, 10]", FITTED)
+    severity_base: float = parameter(
+        0.5, "what a severity of 0 weighs: rarity counts base + severity", "[0, 10]", FITTED
+    )
     unknown_severity: float = parameter(0.5, "severity where none is given, as far as rarity goes", "[0, 1]", FITTED)
 
     # score
@@ -148,10 +148,13 @@ class RankingParameters:
     kill_chain_weight: float = parameter(1.0, "weight of each stage of an attack", "[-1000, 1000]")
     crossing_weight: float = parameter(1.0, "weight of each Purdue level from IT into OT", "[-1000, 1000]")
     ot_action_weight: float = parameter(3.0, "weight of an action on the process after a crossing", "[-1000, 1000]")
-    planned_weight: float = parameter(-15.0, "weight of the share that was planned", "[-1000, 1000]")
+    planned_weight: float = parameter(-25.0, "weight of the share that was planned", "[-1000, 1000]")
     spread_weight: float = parameter(-1.0, "weight of the logarithm of its hosts", "[-1000, 1000]", FITTED)
     outside_weight: float = parameter(
-        -10.0, "weight of the share that comes from outside: a probe that leads to nothing inside", "[-1000, 1000]", FITTED
+        -15.0,
+        "weight of the share that comes from outside: a probe that leads to nothing inside",
+        "[-1000, 1000]",
+        FITTED,
     )
     half_score: float = parameter(20.0, "nats that give a score of .5", "(0, 10000]")
     like_share: float = parameter(0.9, "share of a score from which on an earlier subgraph is one like it", "(0, 1]")

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.connect.absorb import absorb_sessions
-from alertgraph_spark.connect.forest import choose_causes
+from alertgraph_spark.connect.forest import choose_causes, link_roots
 from alertgraph_spark.connect.groups import Components, find_groups, session_links, unite_groups, with_component
 from alertgraph_spark.connect.meet import meet_groups
 from alertgraph_spark.connect.subgraphs import check_invariant, divide_links, with_heard_hours, with_subgraph
@@ -77,6 +77,7 @@ def connect_episodes(
     Every link inside a subgraph is kept, also beside the causes: motifs and paths are sought along all of them.
     """
     causes = choose_causes(engine, linked.links, linked.episodes, p)
+    causes = pa.concat_tables([causes, link_roots(linked.links, causes, linked.episodes, p).cast(causes.schema)])
     groups, refused, n_left_out = find_groups(
         engine, session_links(engine, causes, linked.episodes), p, components, max_links
     )

@@ -7,10 +7,13 @@ https://doi.org/10.1002/jgrb.50179). Trees do not grow together by one weak link
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.tables.embedded import Engine
+from alertgraph_spark.tables.rates import Ids, micros
 
 
 def choose_causes(engine: Engine, links: pa.Table, episodes: pa.Table, p: RankingParameters) -> pa.Table:
@@ -54,3 +57,57 @@ def choose_causes(engine: Engine, links: pa.Table, episodes: pa.Table, p: Rankin
         """,
         {"links": links, "episodes": episodes.select(["episode", "started_at", "history_hours"])},
     )
+
+
+def find_roots(causes: pa.Table, numbers: Ids) -> Ids:
+    """The root of each episode's tree, as places in `numbers`, the episodes in ascending order."""
+    parent = np.arange(len(numbers))
+    src, dst = (np.searchsorted(numbers, causes[name].to_numpy()) for name in ("src", "dst"))
+    parent[dst] = src
+    while not np.array_equal(parent, above := parent[parent]):
+        parent = above
+    return parent
+
+
+def link_roots(links: pa.Table, causes: pa.Table, episodes: pa.Table, p: RankingParameters) -> pa.Table:
+    """Choose the cause of each tree that has none at its root, among the likely links into its opening act.
+
+    Parameters
+    ----------
+    links, causes
+        One row is one link (`schemas.LINKS`); those that are causes.
+    episodes
+        One row is one episode.
+
+    Returns
+    -------
+    pa.Table
+        Some of `links`, at most one a tree.
+
+    Notes
+    -----
+    Several alerts that one actor raises at once are one act, and their order says little: what led to one of them led to all.
+    The opening act of a tree is what its root's actor does within `p.pivot_gap_minutes` of the root. The cause begins before
+    the root, so trees stay a forest.
+    """
+    order = np.argsort(episodes["episode"].to_numpy())
+    numbers = episodes["episode"].to_numpy()[order]
+    t0 = micros(episodes["started_at"])[order]
+    is_warm_up = (episodes["history_hours"].to_numpy() < p.warm_up_hours)[order]
+    acting = pc.coalesce(episodes["source_entity"], episodes["target_entity"]).combine_chunks()
+    actor = pc.dictionary_encode(acting).indices.to_numpy(zero_copy_only=False)[order]
+    root = find_roots(causes, numbers)
+    likely = links.filter(pc.greater(links["log_odds"], p.link_least))
+    a, b = (np.searchsorted(numbers, likely[name].to_numpy()) for name in ("src", "dst"))
+    first = root[b]
+    opens = (
+        (t0[b] <= t0[first] + p.pivot_gap_minutes * 60e6)
+        & (actor[b] == actor[first])
+        & (t0[a] < t0[first])
+        & (is_warm_up[a] == is_warm_up[first])
+        & (root[a] != first)
+    )
+    found, first = likely.filter(pa.array(opens)), first[opens]
+    best = np.lexsort((found["src"].to_numpy(), -found["log_odds"].to_numpy(), first))
+    is_best = np.diff(first[best], prepend=-1) != 0
+    return found.take(pa.array(best[is_best]))

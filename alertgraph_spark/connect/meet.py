@@ -1,6 +1,6 @@
-"""Meet: two strong groups of one site that begin close together are one, if chance does not bring such a group so soon.
+"""Meet: two strong groups that begin close together and have a host in common are one, if chance brings none so soon.
 
-An attacker leaves traces on hosts that nothing links. Two rare things within hours are rarely two things.
+Two rare things on one host within hours are rarely two things, even where no alert of one explains an alert of the other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ABOUT_AS_STRONG = 0.9
 
 class Group(NamedTuple):
     """A strong group: first and last time in microseconds, `strength` in nats, hours of history before it, its first episode
-    and the session of that, and the host that it is about.
+    and the session of that, the host that it is about, and the `hosts` of all that lie inside.
     """
 
     site: str
@@ -51,11 +51,12 @@ def meet_groups(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa.
     Notes
     -----
     The strength of a group is its damped rarity: the surprise of its distinct types, the i-th divided by i to the power of
-    `p.damping`. Of groups of at least `p.meet_nats` a later one joins the earlier one with the least `rate * wait`, if that
-    is at most `p.meet_chance`; the wait is from start to start, at most `p.meet_hours`. The rate is -ln(1 - (n + 1) / (H + 2))
+    `p.damping`. Of groups of at least `p.meet_nats` that have a host in common, addresses outside left aside, a later one joins the
+    earlier one with the least `rate * wait`, if that is at most `p.meet_chance`; the wait is from start to start, at most `p.meet_hours`. The rate is -ln(1 - (n + 1) / (H + 2))
     an hour, n the groups about as strong as the weaker of both that had ended before. A loop over pairs within `p.meet_hours`.
     """
-    groups = [Group(*row[:-1], frozenset(row[-1])) for row in engine.rows(_groups_sql(p), {"episodes": episodes})]
+    rows = engine.rows(_groups_sql(p), {"episodes": episodes})
+    groups = [Group(*facts, frozenset(hosts)) for *facts, hosts in rows]
     found = []
     for site, of_site in groupby(groups, attrgetter("site")):
         for earlier, later, rate in _meetings(list(of_site), p):
@@ -78,7 +79,13 @@ def meet_groups(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa.
 
 _SCHEMA = pa.schema(
     [
-        *[("site", pa.string()), ("src", pa.int64()), ("dst", pa.int64()), ("kind", pa.string()), ("entity", pa.string())],
+        *[
+            ("site", pa.string()),
+            ("src", pa.int64()),
+            ("dst", pa.int64()),
+            ("kind", pa.string()),
+            ("entity", pa.string()),
+        ],
         *[(name, pa.float64()) for name in ("gap_minutes", "weight", "chance", "log_odds")],
     ]
 )
@@ -97,14 +104,17 @@ def _meetings(groups: list[Group], p: RankingParameters) -> Iterator[tuple[Group
         best: tuple[float, int, float] | None = None
         for other in range(begin, place):
             earlier = groups[other]
-            if earlier.is_warm_up != later.is_warm_up or earlier.t0 == later.t0:
+            if (
+                earlier.is_warm_up != later.is_warm_up
+                or earlier.t0 == later.t0
+                or earlier.hosts.isdisjoint(later.hosts)
+            ):
                 continue
             least = ABOUT_AS_STRONG * min(earlier.strength, later.strength)
             n = len(ended) - bisect_left(ended, least) - (earlier.t1 < later.t0)
             rate = -math.log(1 - min(p.max_share, (n + 1) / (later.history_hours + 2)))
             expected = rate * (later.t0 - earlier.t0) / HOUR
-            most = p.meet_chance if earlier.hosts.isdisjoint(later.hosts) else p.meet_chance_here
-            if expected <= most and (best is None or expected < best[0]):
+            if expected <= p.meet_chance and (best is None or expected < best[0]):
                 best = (expected, other, rate)
         if best:
             yield groups[best[1]], later, best[2]

@@ -73,7 +73,7 @@ def find_candidates(line: Timeline, ends: Ends, p: RankingParameters) -> Pairs:
     O(n log n) in entities of episodes.
     """
     active = ends.where(line.is_active[ends.at])
-    found = [_arrivals(line, active, p), *_at_entities(line, active, p), *_over_sites(line, p)]
+    found = [*_arrivals(line, active, p), *_at_entities(line, active, p), *_over_sites(line, p)]
     tried = Pairs._make(np.concatenate(parts) for parts in zip(*found, strict=True))
     limit = np.where(tried.key == NOWHERE, p.max_site_gap_hours, p.max_gap_hours)
     return _by_pair(tried.where((tried.gap_hours <= limit) & (tried.earlier != tried.later)), p)
@@ -84,39 +84,35 @@ SITE_CLASSES = (2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
 """Least surprise of the classes in which the nearest are sought, in nats."""
 
 
-def _arrivals(line: Timeline, ends: Ends, p: RankingParameters) -> Pairs:
-    """The nearest that arrived at a host shortly before it acts."""
+def _arrivals(line: Timeline, ends: Ends, p: RankingParameters) -> list[Pairs]:
+    """The nearest that arrived at a host before it acts."""
     n = len(line.t0)
     has_source = np.zeros(n, dtype=bool)
     has_source[ends.at[ends.role == SOURCE]] = True
-    order = np.lexsort((ends.at, ends.key))
-    ends = ends.where(order)
+    ends = ends.where(np.lexsort((ends.at, ends.key)))
     acts = np.flatnonzero((ends.role == SOURCE) | ((ends.role == TARGET) & ~has_source[ends.at]))
     arrives = np.flatnonzero(line.arrives_at[ends.at] == ends.key)
-    asked = ends.where(acts)
-    marks = ends.key[arrives] * n + ends.at[arrives]
-    who, mark = nearest_before(marks, asked.key * n + line.first[asked.at], n, p.nearest_links)
-    earlier, later = ends.at[arrives[mark]], asked.at[who]
-    rates = asked.type_rate[who], asked.any_rate[who]
-    gap = gap_hours(line, earlier, later)
-    found = Pairs(earlier, later, asked.key[who], asked.role[who], gap, *rates, np.ones_like(later))
-    is_lone = ~(has_source[earlier] | has_source[later])
-    return found.where((gap <= p.pivot_gap_minutes / 60) & ~is_lone)
+    found = _nearest_of_classes(line, ends, arrives, ends.where(acts), p)
+    return [pairs.where(has_source[pairs.earlier] | has_source[pairs.later]) for pairs in found]
 
 
 def _at_entities(line: Timeline, ends: Ends, p: RankingParameters) -> list[Pairs]:
+    ends = ends.where(np.lexsort((ends.at, ends.key)))
+    return _nearest_of_classes(line, ends, np.arange(len(ends.at)), ends, p)
+
+
+def _nearest_of_classes(line: Timeline, ends: Ends, seen: Ids, asked: Ends, p: RankingParameters) -> list[Pairs]:
+    """Of each class the nearest of `ends`, those at the places `seen`, before each of `asked`; all by key, then by time."""
     n = len(line.t0)
-    order = np.lexsort((ends.at, ends.key))
-    ends = ends.where(order)
-    marks, asked = ends.key * n + ends.at, ends.key * n + line.first[ends.at]
     found = []
     for least in ENTITY_CLASSES:
-        seen = np.flatnonzero(line.surprise[ends.at] >= least)
-        who, mark = nearest_before(marks[seen], asked, n, p.nearest_links)
-        earlier, later = ends.at[seen[mark]], ends.at[who]
-        rates = ends.type_rate[who], ends.any_rate[who]
+        strong = seen[line.surprise[ends.at[seen]] >= least]
+        marks = ends.key[strong] * n + ends.at[strong]
+        who, mark = nearest_before(marks, asked.key * n + line.first[asked.at], n, p.nearest_links)
+        earlier, later = ends.at[strong[mark]], asked.at[who]
+        rates = asked.type_rate[who], asked.any_rate[who]
         gap = gap_hours(line, earlier, later)
-        found.append(Pairs(earlier, later, ends.key[who], ends.role[who], gap, *rates, np.ones_like(later)))
+        found.append(Pairs(earlier, later, asked.key[who], asked.role[who], gap, *rates, np.ones_like(later)))
     return found
 
 

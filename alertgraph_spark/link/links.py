@@ -34,7 +34,7 @@ def find_links(episodes: pa.Table, p: RankingParameters) -> pa.Table:
     pa.Table
         One row is one ordered pair of episodes (`schemas.LINKS`), by later and earlier place. The earlier starts strictly
         before the later. Those with `log_odds` above `p.link_least` may be the cause of the later one; others are kept where
-        they tell of a way: a pivot within `p.pivot_gap_minutes`, or a pair or account within `p.session_gap_seconds`.
+        they tell of a way: a pivot, or one pair or account within `p.session_gap_seconds`.
 
     Notes
     -----
@@ -47,9 +47,9 @@ def find_links(episodes: pa.Table, p: RankingParameters) -> pa.Table:
     pairs = find_candidates(line, ends, p)
     is_planned = acts_as_planned(episodes).to_numpy(zero_copy_only=False).astype(bool)
     pairs = pairs.where(is_planned[pairs.earlier] == is_planned[pairs.later])
-    kind = _kinds(episodes, pairs)
-    odds = _odds(episodes, line, pairs, kind, p)
-    wait = np.select([kind == 1, kind <= 2], [p.pivot_gap_minutes / 60, p.session_gap_seconds / 3600], -1.0)
+    kind, is_same_actor = _kinds(episodes, pairs)
+    odds = _odds(episodes, line, pairs, is_same_actor, p)
+    wait = np.select([kind == 1, kind <= 2], [p.max_gap_hours, p.session_gap_seconds / 3600], -1.0)
     kept = (odds > p.link_least) | (pairs.gap_hours <= wait)
     return _table(episodes, pairs.where(kept), kind[kept], odds[kept], names, p)
 
@@ -74,8 +74,8 @@ def _timeline(episodes: pa.Table, arrives_at: Ids) -> Timeline:
     )
 
 
-def _kinds(episodes: pa.Table, pairs: Pairs) -> Ids:
-    """The place of each pair's kind in `KINDS`."""
+def _kinds(episodes: pa.Table, pairs: Pairs) -> tuple[Ids, Flags]:
+    """The place of each pair's kind in `KINDS`, and whether one pair of hosts, one actor or one account is behind both."""
     n = len(episodes)
     source, target = episodes["source_entity"], episodes["target_entity"]
     both = number_rows(pa.chunked_array([*source.chunks, *target.chunks], source.type))
@@ -89,23 +89,18 @@ def _kinds(episodes: pa.Table, pairs: Pairs) -> Ids:
     same_pair = (src[a] == src[b]) & (src[a] >= 0) & same_target
     is_lone = (src[a] < 0) & (src[b] < 0)
     pivot = is_there & (dst[a] == acts[b]) & ~is_lone
-    found = [
-        same_pair,
-        pivot,
-        pairs.role == ACCOUNT,
-        (acts[a] == acts[b]) & (acts[a] >= 0) & ~same_target,
-        same_target,
-        (acts[a] == dst[b]) & (acts[a] >= 0),
-    ]
-    return np.select(found, range(len(found)), len(found))
+    same_account = pairs.role == ACCOUNT
+    same_source = (acts[a] == acts[b]) & (acts[a] >= 0) & ~same_target
+    answer = (acts[a] == dst[b]) & (acts[a] >= 0)
+    found = [same_pair, pivot, same_account, same_source, same_target, answer]
+    return np.select(found, range(len(found)), len(found)), same_pair | same_account | same_source
 
 
-def _odds(episodes: pa.Table, line: Timeline, pairs: Pairs, kind: Ids, p: RankingParameters) -> Numbers:
+def _odds(episodes: pa.Table, line: Timeline, pairs: Pairs, is_same_actor: Flags, p: RankingParameters) -> Numbers:
     of_type = number_rows(episodes["site"], episodes["source"], episodes["name"])
     acting = pc.coalesce(episodes["source_entity"], episodes["target_entity"])
     actor = number_rows(episodes["site"], acting)
     bursts = count_bursts(line, of_type, actor, p)
-    is_same_actor = np.isin(kind, (0, 3)) | (pairs.role == ACCOUNT)
     return log_odds(pairs, line, bursts, of_type[pairs.earlier] == of_type[pairs.later], is_same_actor, p)
 
 

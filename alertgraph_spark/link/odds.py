@@ -74,5 +74,3 @@ def probability(odds: Numbers) -> Numbers:
     """The probability that log-odds stand for, in (0, 1)."""
     share: Numbers = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
     return share
-
-
