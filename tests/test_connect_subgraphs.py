@@ -110,9 +110,13 @@ def test_a_target_is_heard_of_in_earlier_hours_of_its_site() -> None:
 # --- links ----------------------------------------------------------------------------------------------------------
 
 
-def divided(links: pa.Table, components: dict[int, int], refused: list[tuple[int, int]]) -> tuple[pa.Table, pa.Table]:
+def divided(
+    links: pa.Table, components: dict[int, int], refused: list[tuple[int, int]], warm_up: tuple[int, ...] = ()
+) -> tuple[pa.Table, pa.Table]:
     """Links kept and cut between episodes that are each a session of their own."""
-    episodes = pa.table({"episode": [*components], "session": [*components], "component": [*components.values()]})
+    history = [23.9 if number in warm_up else 24.0 for number in components]
+    columns = {"episode": [*components], "session": [*components], "component": [*components.values()]}
+    episodes = pa.table({**columns, "history_hours": history})
     pairs = pa.table({end: pa.array([one[i] for one in refused], pa.int64()) for i, end in enumerate(("src", "dst"))})
     with Engine() as engine:
         return divide_links(engine, links, episodes, pairs, P)
@@ -125,6 +129,24 @@ def test_a_cut_is_the_whole_link_and_says_why_so_that_an_analyst_can_join_again(
     assert kept.equals(links.slice(2))
     assert cuts.drop_columns("reason").equals(links.slice(0, 2))
     assert cuts["reason"].to_pylist() == ["another cause explains it better", "size cap"]
+
+
+def test_why_a_link_joins_nothing() -> None:
+    links = link_table([(1, 2, 0.9), (3, 4, 0.9), (5, 6, 0.9), (7, 8, 0.9), (1, 3, 0.9)])
+    kinds = pa.array(["pivot", "pivot", "absorbed", "meeting", "pivot"])
+    odds = pa.array([1.0, 1.0, 0.0, 0.0, -9.0])  # the last was the cause all the same, in the warm-up
+    for name, column in (("kind", kinds), ("log_odds", odds)):
+        links = links.set_column(links.schema.get_field_index(name), name, column)
+    _, cuts = divided(links, {n: n for n in range(1, 9)}, refused=[(1, 3)], warm_up=(1, 3, 5))
+    assert dict(zip(ends_of(cuts), cuts["reason"].to_pylist(), strict=True)) == {
+        (1, 2): "it leads out of the warm-up",
+        (3, 4): "it leads out of the warm-up",
+        (5, 6): "size cap",
+        (7, 8): "size cap",
+        (1, 3): "size cap",
+    }
+    _, cuts = divided(links, {n: n for n in range(1, 9)}, refused=[], warm_up=(1, 2, 3, 4))
+    assert cuts["reason"].to_pylist() == ["another cause explains it better"] * 2 + ["size cap"] * 2
 
 
 def test_a_link_that_is_not_likely_is_no_cut_and_tells_a_way_inside() -> None:
