@@ -31,17 +31,15 @@ def episode_table(rows: Iterable[Row], extra: Mapping[str, str] | None = None) -
 
 def grouped_table(rows: Sequence[Row]) -> pa.Table:
     """Episodes with a subgraph: that of the row, else one for each site, named after the site."""
-    named = [{"subgraph_id": f"sg-{row['site']}", "is_linked": True, "is_announced": False, **row} for row in rows]
-    return episode_table(named, {"subgraph_id": "string", "is_linked": "boolean", "is_announced": "boolean"})
+    assumed = {"is_linked": True, "is_announced": False, "is_new_pair": True}
+    named = [{"subgraph_id": f"sg-{row['site']}", **assumed, **row} for row in rows]
+    return episode_table(named, {"subgraph_id": "string", **dict.fromkeys(assumed, "boolean")})
 
 
 def link_table(links: Iterable[tuple[int, int, float]], site: str = "plant") -> pa.Table:
-    """`schemas.LINKS` from `(src, dst, weight)`, none of them left to chance."""
-    rows = [
-        dict(site=site, src=src, dst=dst, kind="pivot", entity="host:fs1", gap_minutes=1.0, weight=weight, chance=0.0)
-        for src, dst, weight in links
-    ]
-    return table_of(LINKS, rows)
+    """`schemas.LINKS` from `(src, dst, weight)`, all of them likely."""
+    alike = dict(site=site, kind="pivot", entity="host:fs1", gap_minutes=1.0, chance=0.0, log_odds=0.0)
+    return table_of(LINKS, [{**alike, "src": src, "dst": dst, "weight": weight} for src, dst, weight in links])
 
 
 def bin_row(at: datetime, **columns: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from arrows import episode_table, link_table
 from incident import at, story
 
 from alertgraph_spark.config.parameters import RankingParameters
-from alertgraph_spark.connect.groups import find_groups, session_links, still_apart, unite_groups
+from alertgraph_spark.connect.groups import find_groups, session_links, unite_groups
 from alertgraph_spark.graph.in_process import find_components
 from alertgraph_spark.tables.embedded import Engine
 
@@ -20,21 +20,18 @@ Links = list[tuple[int, int, float]]
 CHAIN: Links = [(1, 2, 0.9), (2, 3, 0.1), (3, 4, 0.8)]
 
 
-def pair_table(links: Links, chance: float = 0.0) -> pa.Table:
+def pair_table(links: Links) -> pa.Table:
     """Links between sessions as `session_links` gives them, all of one round."""
-    rows = [dict(src=src, dst=dst, merge_round=0, weight=weight, chance=chance) for src, dst, weight in links]
-    types = [
-        *((name, pa.int64()) for name in ("src", "dst", "merge_round")),
-        *((name, pa.float64()) for name in ("weight", "chance")),
-    ]
+    rows = [dict(src=src, dst=dst, merge_round=0, weight=weight) for src, dst, weight in links]
+    types = [*((name, pa.int64()) for name in ("src", "dst", "merge_round")), ("weight", pa.float64())]
     return pa.Table.from_pylist(rows, pa.schema(types))
 
 
 def grouped(
-    pairs: pa.Table, max_sessions: int, chance_links: float = 1, max_links: int = 9
+    pairs: pa.Table, max_sessions: int, max_links: int = 9
 ) -> tuple[dict[int, int], list[tuple[int, int]]]:
     """Each session with its group, and the pairs refused."""
-    p = RankingParameters(max_sessions=max_sessions, chance_links=chance_links)
+    p = RankingParameters(max_sessions=max_sessions)
     with Engine() as engine:
         groups, refused, _ = find_groups(engine, pairs, p, find_components, max_links)
     assert refused.column_names == ["src", "dst"]
@@ -56,12 +53,6 @@ def test_below_the_cap_nothing_is_cut() -> None:
 
 def test_without_links_there_are_no_groups() -> None:
     assert grouped(pair_table([]), 4) == ({}, [])
-
-
-def test_a_small_group_keeps_its_doubtful_links_and_a_larger_one_does_not() -> None:
-    # Three may meet by a chance of three in ten, .3 times 3 is at most 1; for a fourth it is 1.2.
-    pairs = pair_table([(v, v + 1, 0.9 - v / 1000) for v in (1, 2, 12, 13, 14)], chance=0.3)
-    assert grouped(pairs, 80) == ({1: 1, 2: 1, 3: 1, 12: 12, 13: 12, 14: 12, 15: 15}, [(14, 15)])
 
 
 def test_another_engine_may_answer_in_any_order() -> None:
@@ -87,7 +78,7 @@ def linked(links: pa.Table, sessions: dict[int, int], times: dict[int, int] | No
     rows = [dict(episode=e, session=s, started_at=at((times or {}).get(e, 0))) for e, s in sessions.items()]
     with Engine() as engine:
         pairs = session_links(engine, links, pa.Table.from_pylist(rows, schema))
-    assert pairs.column_names == ["src", "dst", "merge_round", "weight", "chance"]
+    assert pairs.column_names == ["src", "dst", "merge_round", "weight"]
     return [tuple(row.values()) for row in pairs.to_pylist()]
 
 
@@ -103,12 +94,7 @@ def test_a_session_counts_once_and_its_strongest_link_holds_it() -> None:
     # 1 and 2 are one session, so are 3 and 4; 2-3 and 1-4 join the same two, 3-4 lies inside one.
     links = link_table([(2, 3, 0.2), (1, 4, 0.7), (3, 4, 0.9), (4, 5, 0.5)])
     found = linked(links, {1: 1, 2: 1, 3: 3, 4: 3, 5: 5})
-    assert found == [(1, 3, MIDNIGHT, 0.7, 0.0), (3, 5, MIDNIGHT, 0.5, 0.0)]
-
-
-def test_of_links_as_strong_the_least_likely_by_chance_speaks() -> None:
-    links = link_table([(2, 3, 0.7), (1, 4, 0.7)]).drop_columns("chance").append_column("chance", pa.array([0.1, 0.3]))
-    assert linked(links, {1: 1, 2: 1, 3: 3, 4: 3}) == [(1, 3, MIDNIGHT, 0.7, 0.1)]
+    assert found == [(1, 3, MIDNIGHT, 0.7), (3, 5, MIDNIGHT, 0.5)]
 
 
 @pytest.mark.parametrize(
@@ -123,13 +109,13 @@ def test_of_links_as_strong_the_least_likely_by_chance_speaks() -> None:
     ],
 )
 def test_the_round_of_a_link(times: dict[int, int], merge_round: int) -> None:
-    assert linked(link_table([(1, 2, 0.5)]), {1: 1, 2: 2}, times) == [(1, 2, merge_round, 0.5, 0.0)]
+    assert linked(link_table([(1, 2, 0.5)]), {1: 1, 2: 2}, times) == [(1, 2, merge_round, 0.5)]
 
 
 def test_a_link_from_an_earlier_day_speaks_before_a_stronger_one_of_the_day() -> None:
     # One session lasts over midnight (1, 2); both of its episodes link to 3, after it.
     found = linked(link_table([(1, 3, 0.2), (2, 3, 0.9)]), {1: 1, 2: 1, 3: 3}, {1: 1439, 2: 1441, 3: 1450})
-    assert found == [(1, 3, round_at(1450), 0.2, 0.0)]
+    assert found == [(1, 3, round_at(1450), 0.2)]
 
 
 # --- whole groups ---------------------------------------------------------------------------------------------------
@@ -163,9 +149,3 @@ def test_whole_parts_move_and_the_strongest_link_first() -> None:
 
 def test_without_links_every_part_stays_as_it_is() -> None:
     assert united([(3, 4, 0.9)], 80) == {1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 6}
-
-
-def test_a_link_whose_ends_have_met_is_no_cut() -> None:
-    pairs = pa.table({"src": [4, 2, 2], "dst": [5, 3, 3]})
-    with Engine() as engine:
-        assert still_apart(engine, parts_table(), pairs).to_pylist() == [{"src": 2, "dst": 3}]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from arrows import episode_table, grouped_table, link_table
+from arrows import episode_table, link_table
 from incident import Row, story, told
 
 from alertgraph_spark.config.parameters import RankingParameters
@@ -16,6 +16,7 @@ from alertgraph_spark.errors import GraphInvariantError
 from alertgraph_spark.tables.embedded import Engine, arrow_schema
 from alertgraph_spark.tables.schemas import CUTS, LINKS
 
+P = RankingParameters()
 CONNECTED = {"session": "bigint", "is_lone": "boolean", "component": "bigint", "core": "bigint"}
 
 
@@ -27,7 +28,7 @@ def grouped_by(rows: list[Row], components: dict[int, int], absorbed: Iterable[i
     ]  # fmt: skip
     cores = pa.table({"core": pa.array(absorbed, pa.int64())})
     with Engine() as engine:
-        found = with_subgraph(engine, episode_table(known, CONNECTED), cores, RankingParameters())
+        found = with_subgraph(engine, episode_table(known, CONNECTED), cores, P)
     assert found.column_names == [*episode_table([]).column_names, "is_linked", "subgraph_id", "role"]
     assert found["episode"].to_pylist() == [row["episode"] for row in rows]
     return {row["episode"]: row for row in found.to_pylist()}
@@ -109,25 +110,78 @@ def test_a_target_is_heard_of_in_earlier_hours_of_its_site() -> None:
 # --- links ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_cut_is_the_whole_link_so_that_an_analyst_can_join_again() -> None:
-    links = link_table([(2, 3, 0.2), (1, 4, 0.7), (4, 5, 0.5)])
-    episodes = pa.table({"episode": [1, 2, 3, 4, 5], "session": [1, 1, 3, 3, 5]})
+def divided(
+    links: pa.Table, components: dict[int, int], refused: list[tuple[int, int]], warm_up: tuple[int, ...] = ()
+) -> tuple[pa.Table, pa.Table]:
+    """Links kept and cut between episodes that are each a session of their own."""
+    history = [23.9 if number in warm_up else 24.0 for number in components]
+    columns = {"episode": [*components], "session": [*components], "component": [*components.values()]}
+    episodes = pa.table({**columns, "history_hours": history})
+    pairs = pa.table({end: pa.array([one[i] for one in refused], pa.int64()) for i, end in enumerate(("src", "dst"))})
     with Engine() as engine:
-        kept, cuts = divide_links(engine, links, episodes, pa.table({"src": [1], "dst": [3]}))
+        return divide_links(engine, links, episodes, pairs, P)
+
+
+def test_a_cut_is_the_whole_link_and_says_why_so_that_an_analyst_can_join_again() -> None:
+    links = link_table([(2, 3, 0.2), (1, 4, 0.7), (4, 3, 0.5), (1, 2, 0.1)])
+    kept, cuts = divided(links, {1: 1, 2: 1, 3: 3, 4: 3}, refused=[(1, 4), (7, 8)])
     assert (kept.schema, cuts.schema) == (arrow_schema(LINKS), arrow_schema(CUTS))
     assert kept.equals(links.slice(2))
-    assert cuts.equals(links.slice(0, 2))
+    assert cuts.drop_columns("reason").equals(links.slice(0, 2))
+    assert cuts["reason"].to_pylist() == ["another cause explains it better", "size cap"]
+
+
+def test_why_a_link_joins_nothing() -> None:
+    links = link_table([(1, 2, 0.9), (3, 4, 0.9), (5, 6, 0.9), (7, 8, 0.9), (1, 3, 0.9)])
+    kinds = pa.array(["pivot", "pivot", "absorbed", "meeting", "pivot"])
+    odds = pa.array([1.0, 1.0, 0.0, 0.0, -9.0])  # the last was the cause all the same, in the warm-up
+    for name, column in (("kind", kinds), ("log_odds", odds)):
+        links = links.set_column(links.schema.get_field_index(name), name, column)
+    _, cuts = divided(links, {n: n for n in range(1, 9)}, refused=[(1, 3)], warm_up=(1, 3, 5))
+    assert dict(zip(ends_of(cuts), cuts["reason"].to_pylist(), strict=True)) == {
+        (1, 2): "it leads out of the warm-up",
+        (3, 4): "it leads out of the warm-up",
+        (5, 6): "size cap",
+        (7, 8): "size cap",
+        (1, 3): "size cap",
+    }
+    _, cuts = divided(links, {n: n for n in range(1, 9)}, refused=[], warm_up=(1, 2, 3, 4))
+    assert cuts["reason"].to_pylist() == ["another cause explains it better"] * 2 + ["size cap"] * 2
+
+
+def test_a_link_that_is_not_likely_is_no_cut_and_tells_a_way_inside() -> None:
+    def of_odds(log_odds: float) -> pa.Table:
+        links = link_table([(1, 2, 0.1), (2, 3, 0.1)])
+        return links.set_column(links.schema.get_field_index("log_odds"), "log_odds", pa.array([log_odds] * 2))
+
+    for log_odds, n_cuts in ((P.link_least, 0), (P.link_least + 0.001, 1)):
+        kept, cuts = divided(of_odds(log_odds), {1: 1, 2: 1, 3: 3}, refused=[])
+        assert (ends_of(kept), len(cuts)) == ([(1, 2)], n_cuts)
+
+
+def ends_of(links: pa.Table) -> list[tuple[int, int]]:
+    return [(row["src"], row["dst"]) for row in links.to_pylist()]
+
+
+def test_a_cause_that_the_cap_refused_may_lead_out() -> None:
+    causes = link_table([(1, 2, 0.9), (2, 3, 0.1)])
+    episodes = pa.table({"episode": [1, 2, 3], "session": [1, 1, 3], "component": [1, 1, 3]})
+    none = pa.table({"src": pa.array([], pa.int64()), "dst": pa.array([], pa.int64())})
+    with Engine() as engine:
+        check_invariant(engine, causes, episodes, pa.table({"src": [1], "dst": [3]}))
+        with pytest.raises(GraphInvariantError, match=r"1 links join two subgraphs, e\.g\. \(2, 3\)"):
+            check_invariant(engine, causes, episodes, none)
 
 
 def test_a_grouping_that_tears_a_link_apart_is_refused() -> None:
-    rows = story("plant", 1, *(f"{n} h{n}/it x" for n in range(4)))
-    links = link_table([(1, 2, 0.9), (2, 3, 0.1), (3, 4, 0.8)])
-    torn = grouped_table([{**row, "subgraph_id": "sg-a" if row["episode"] < 3 else "sg-b"} for row in rows])
-    sound = links.take([0, 2])  # 2 → 3 was cut: its ends may lie apart
+    causes = link_table([(1, 2, 0.9), (2, 3, 0.1), (3, 4, 0.8)])
+    torn = pa.table({"episode": [1, 2, 3, 4], "session": [1, 2, 3, 4], "component": [1, 1, 3, 3]})
+    sound = causes.take([0, 2])
+    none = causes.slice(0, 0).select(["src", "dst"])
     with Engine() as engine:
-        check_invariant(engine, sound, torn)
+        check_invariant(engine, sound, torn, none)
         with pytest.raises(GraphInvariantError, match=r"1 links join two subgraphs, e\.g\. \(2, 3\)"):
-            check_invariant(engine, links, torn)
+            check_invariant(engine, causes, torn, none)
         with pytest.raises(GraphInvariantError, match=r"1 links join two subgraphs, e\.g\. \(3, 4\)"):
-            check_invariant(engine, sound, torn.slice(0, 3))  # an end that was lost
-        check_invariant(engine, sound, torn.slice(0, 2))  # a whole subgraph left out takes both ends along
+            check_invariant(engine, sound, torn.slice(0, 3), none)  # an end that was lost
+        check_invariant(engine, sound, torn.slice(0, 2), none)  # a whole subgraph left out takes both ends along

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any
 
@@ -103,6 +104,21 @@ PLANNED = [
     *of("planned act in OT", told("0 eng3/ot -> plc4/ot stop", source_role="maintenance", tactics=["impact"])),
     *of("announced way in", *[{**row, "source_role": "scanner", "is_announced": True} for row in CROSSING]),
 ]
+# One alert each, that would weigh 6 nats of surprise times .5 + .5.
+WEIGHED = {
+    "plain": {},
+    "severe": {"severity": 1.0},
+    "harmless": {"severity": 0.0},
+    "no severity": {"severity": None},
+    "known pair": {"is_new_pair": False},
+    "severe on a known pair": {"severity": 1.0, "is_new_pair": False},
+    "announced": {"is_announced": True},
+    "a scanner's": {"target_role": "scanner"},
+}
+EARNS = [row for name, columns in WEIGHED.items() for row in of(f"earns: {name}", told("0 e/it x", surprise=6.0) | columns)]
+# Of one type the heaviest speaks: here the less surprising, since it is severe; the other is planned work.
+EARNS += of("earns: one type twice", told("0 e/it x", surprise=4.0, severity=1.0), told("1 e/it x", surprise=5.0, severity=0.2))
+EARNS += of("earns: in part planned", told("0 e/it x", surprise=9.0, target_role="scanner"), told("1 e/it y", surprise=2.0))
 NEW = {"fleet_share": 1 / 202, "surprise": 5.0}  # (0 + 1) / (200 + 2): never seen
 # Twenty types that were seen before; a flood of names, and what is as new and no flood: of another source, an hour later.
 MANY = [
@@ -163,7 +179,7 @@ PATHS_FOUND = [
 CHAINS = ["it_ot_pivot", "lateral_chain"]
 
 
-EPISODES = [{"site": "plant", "episode": n, **row} for n, row in enumerate([*ATTACK, *OTHERS, *PLANNED, *MANY, *HEARD])]
+EPISODES = [{"site": "plant", "episode": n, **row} for n, row in enumerate([*ATTACK, *OTHERS, *PLANNED, *EARNS, *MANY, *HEARD])]
 
 
 def described(episodes: list[Row], hits: list[Row] = HITS) -> dict[str, Any]:
@@ -190,7 +206,8 @@ def features() -> dict[str, Any]:
 
 def test_the_attack_in_numbers(features: dict[str, Any]) -> None:
     attack = dict(features["attack"])
-    assert attack.pop("rarity_nats") == pytest.approx(10.3461, abs=1e-4)
+    assert attack.pop("rarity_nats") == pytest.approx(12.0341, abs=1e-4)
+    assert attack.pop("ln_hosts") == pytest.approx(math.log(5))
     assert attack.pop("quiet_nats") == pytest.approx(4.6396, abs=1e-4)
     assert attack.pop("quietest") == {"name": "host:plc", "seen_hours": 0, "history_hours": 101.0}
     # fleet_share 0.01 of every episode: (seen + 1) / (100 + 2) = 0.01 gives 0.02, 0 hours
@@ -220,6 +237,7 @@ def test_the_attack_in_numbers(features: dict[str, Any]) -> None:
         "level_drop": 4.0,  # external is level 5 by default, the plc is listed with 1
         "ot_action": 1.0,
         "planned_share": 0.0,
+        "outside_share": 0.25,  # the phish
     }
 
 
@@ -251,6 +269,38 @@ def test_names_without_end_earn_no_rarity_without_end(
     assert features["a flood"]["n_types"] == 200  # counted all the same
 
 
+@pytest.mark.parametrize(
+    ("subgraph", "nats"),
+    [
+        ("plain", 6.0),
+        ("severe", 6 * 1.5),
+        ("harmless", 6 * 0.5),
+        ("no severity", 6.0),  # as if it were a half
+        ("known pair", 6 * 0.6),
+        ("severe on a known pair", 6 * 1.5 * 0.6),
+        ("announced", 0.0),
+        ("a scanner's", 0.0),
+        ("one type twice", 4 * 1.5),  # 5 * .7 is less
+        ("in part planned", 2.0),  # it takes no place either
+    ],
+)
+def test_rarity_weighs_by_severity_and_acquaintance(features: dict[str, Any], subgraph: str, nats: float) -> None:
+    assert features[f"earns: {subgraph}"]["rarity_nats"] == pytest.approx(nats)
+
+
+def test_what_is_planned_on_its_way_into_ot_earns_all_the_same(features: dict[str, Any]) -> None:
+    # rdp as in the attack, max(3 * 1, 5 * .8): a scanner's name silences no crossing, an announcement does.
+    assert features["planned way in"]["rarity_nats"] == pytest.approx(4.0)
+    assert features["announced way in"]["rarity_nats"] == 0.0
+
+
+def test_from_outside_is_what_acts_from_there(features: dict[str, Any]) -> None:
+    shares = {name: features[name]["outside_share"] for name in ("attack", "alone", "only outside", "no entity")}
+    assert shares == {"attack": 0.25, "alone": 0.0, "only outside": 0.0, "no entity": 0.0}
+    assert (features["alone"]["ln_hosts"], features["no entity"]["ln_hosts"]) == (0.0, 0.0)
+    assert features["planned"]["ln_hosts"] == pytest.approx(math.log(5))  # scan and p1 to p4
+
+
 def test_no_name_silences_a_way_into_ot(features: dict[str, Any]) -> None:
     shares = {
         name: row["planned_share"] for name, row in features.items() if name.startswith(("planned ", "announced "))
@@ -265,8 +315,8 @@ def test_no_name_silences_a_way_into_ot(features: dict[str, Any]) -> None:
 
 
 def test_rarity_counts_each_type_once_the_most_surprising_first(features: dict[str, Any]) -> None:
-    # stop 6, rdp max(3, 5), phish 4: 6 / 1^.85 + 5 / 2^.85 + 4 / 3^.85 = 6 + 2.7739 + 1.5722
-    assert features["attack"]["rarity_nats"] == pytest.approx(6 + 5 / 2**0.85 + 4 / 3**0.85)
+    # stop 6 * 1.4, rdp max(3 * 1, 5 * .8), phish 4 * .9: 8.4 / 1^.85 + 4 / 2^.85 + 3.6 / 3^.85 = 8.4 + 2.2191 + 1.4150
+    assert features["attack"]["rarity_nats"] == pytest.approx(8.4 + 4 / 2**0.85 + 3.6 / 3**0.85)
     assert features["alone"]["rarity_nats"] == pytest.approx(4.6)
     # four alerts of one type are one type
     assert features["every stage"]["rarity_nats"] == pytest.approx(4.6)

@@ -47,7 +47,7 @@ def test_what_is_given_goes_before_what_another_stage_has_kept_under_its_name() 
 
 def test_another_shape_is_refused() -> None:
     links = pa.table({name: pa.array([], arrow_type("string")) for name in LINKS.names[:-1]})
-    with pytest.raises(SchemaError, match="no such column: chance"):
+    with pytest.raises(SchemaError, match="no such column: log_odds"):
         conform_arrow(links, LINKS)
 
 

@@ -22,10 +22,10 @@ from alertgraph_spark.score import score_subgraphs, with_score
 from alertgraph_spark.tables.embedded import Engine, arrow_schema
 from alertgraph_spark.tables.schemas import SUBGRAPHS
 
-P = RankingParameters()
+P = RankingParameters(show_nats=0, quiet=True, show_exceedance=1.0)
 
-# Every subgraph here has these: severity 2 * 0.5 = 1, and a host never heard of in 200 hours, -ln(-ln(1 - 1/203)) = 5.3107.
-BASE = 1 - math.log(-math.log(1 - 1 / 203))
+# Every subgraph here has this: a host never heard of in 200 hours, -ln(-ln(1 - 1/203)) = 5.3107.
+BASE = -math.log(-math.log(1 - 1 / 203))
 
 
 def scoring(nats: float) -> float:
@@ -51,9 +51,9 @@ def rival(site: str, surprise: float, minute: int = 60) -> list[Row]:
 
 
 CROSSING = (
-    seen("0 ws1/it -> jump/dmz rdp", 2.0, n_alerts=3),
+    seen("0 ws1/it -> jump/dmz rdp", 4.0, n_alerts=3),
     seen("10 jump/dmz -> ews/ot vnc", 1.0),
-    seen("20 ews/ot -> plc/ot stop #impair-process-control", 4.0),
+    seen("20 ews/ot -> plc/ot stop #impair-process-control", 2.0),
 )
 STORIES = [
     # Without `common` 8 is left, above 7; without `rare` 3 is.
@@ -62,10 +62,10 @@ STORIES = [
     # Its rival has 8.5: 8 + 3 / 2^.85 is above it, 8 alone is not, and `common` has fewer alerts.
     *of("close", "it", seen("0 pc/it rare", 8.0, n_alerts=9), seen("1 pc/it common", 3.0)),
     *rival("close", 8.5),
-    # Without vnc the way and the crossing are gone: 4 + 2 / 2^.85 and a stage, 6.11, is below 6.5. Without the stop there are
-    # 2 + 1 / 2^.85, two hops and two levels, 6.55: above.
+    # Without vnc the crossing is gone: 4 + 2 / 2^.85 and a stage less ln 4 for the hosts, 4.72, is below 5.2. Without the
+    # stop there are 4 + 1 / 2^.85 and two levels less ln 3, 5.46: above.
     *of("crossing", "it", *CROSSING),
-    *rival("crossing", 6.5),
+    *rival("crossing", 5.2),
     # Any one of three alike leaves 4 + 4 / 2^.85 = 6.22, above 5; any two leave 4. The fewest alerts are a and b.
     *of("several", "it", seen("0 pc/it c", 4.0, 3), seen("1 pc/it a", 4.0, 1), seen("2 pc/it b", 4.0, 2)),
     *rival("several", 5.0),
@@ -116,12 +116,12 @@ def matched(engine: Engine, rows: Sequence[Row]) -> Inputs:
     return Inputs(grouped, linked, match_motifs(engine, grouped, linked))
 
 
-def ranked(engine: Engine, inputs: Inputs) -> pa.Table:
+def ranked(engine: Engine, inputs: Inputs, p: RankingParameters = P) -> pa.Table:
     """With a budget of one a day and one like it a day."""
-    return score_subgraphs(engine, described(engine, inputs), P, titles={}, checks={})
+    return score_subgraphs(engine, described(engine, inputs), p, titles={}, checks={})
 
 
-def asked(rows: Sequence[Row]) -> dict[str, Any]:
+def asked(rows: Sequence[Row], p: RankingParameters = P) -> dict[str, Any]:
     """The shown subgraphs by id."""
     with Engine() as engine:
         whole = matched(engine, rows)
@@ -131,7 +131,7 @@ def asked(rows: Sequence[Row]) -> dict[str, Any]:
         ]
         answered = with_counterfactual(
             engine,
-            ranked(engine, whole),
+            ranked(engine, whole, p),
             whole,
             pa.Table.from_pylist(first_alerts),
             lambda left: with_score(engine, described(engine, left), P),
@@ -160,8 +160,8 @@ def test_one_rare_alert_lifts_it(answers: dict[str, Any]) -> None:
     assert rare["types"] == [
         {"source": "edr", "name": "rare", "n_alerts": 9, "alert_ids": [f"rare.{i}" for i in range(9)]}
     ]
-    # 9.31 / 29.31 and 13.31 / 33.31
-    assert rare["fact"] == "without “rare” (9 alerts) it would score 0.32, below the 0.40 needed to be shown"
+    # 8.31 / 28.31 and 12.31 / 32.31
+    assert rare["fact"] == "without “rare” (9 alerts) it would score 0.29, below the 0.38 needed to be shown"
 
 
 def test_of_two_that_would_do_the_one_with_fewer_alerts_is_told(answers: dict[str, Any]) -> None:
@@ -171,12 +171,12 @@ def test_of_two_that_would_do_the_one_with_fewer_alerts_is_told(answers: dict[st
 
 def test_without_a_hop_the_way_and_the_crossing_are_gone(answers: dict[str, Any]) -> None:
     crossing = answers["crossing it"]
-    # three hops, two levels, an act on the process 3, one stage
-    assert crossing["score"] == pytest.approx(scoring(rarity(4.0, 2.0, 1.0) + 3 + 2 + 3 + 1))
+    # two levels, an act on the process 3, one stage, four hosts
+    assert crossing["score"] == pytest.approx(scoring(rarity(4.0, 2.0, 1.0) + 2 + 3 + 1 - math.log(4)))
     assert types_of(crossing) == [("vnc", 1)]
-    assert crossing["counterfactual"]["score"] == pytest.approx(scoring(rarity(4.0, 2.0) + 1))
-    # 12.42 / 32.42 = 0.383 and 12.81 / 32.81 = 0.390: as many decimals as tell them apart
-    assert crossing["counterfactual"]["fact"].endswith("it would score 0.38, below the 0.39 needed to be shown")
+    assert crossing["counterfactual"]["score"] == pytest.approx(scoring(rarity(4.0, 2.0) + 1 - math.log(4)))
+    # 10.03 / 30.03 = 0.334 and 10.51 / 30.51 = 0.344
+    assert crossing["counterfactual"]["fact"].endswith("it would score 0.33, below the 0.34 needed to be shown")
 
 
 def test_several_types_where_one_is_not_enough(answers: dict[str, Any]) -> None:
@@ -197,6 +197,17 @@ def test_where_nothing_stands_against_it(answers: dict[str, Any]) -> None:
     alone = answers["alone it"]["counterfactual"]
     assert (alone["cut"], alone["score"], alone["types"]) == (0.0, None, None)
     assert alone["fact"] == "nothing else stands against it: any part of it that scores at all would be shown"
+
+
+def test_the_least_strength_is_a_cut_too() -> None:
+    # 9 + 3 / 2^.85 and 5.31 is just above 15.9; 9 and 5.31 is not, and with 14.3 asked for nothing takes it below.
+    rows = of("lone", "it", seen("0 pc/it rare", 9.0, 9), seen("1 pc/it common", 3.0))
+    found = asked(rows, RankingParameters(show_nats=15.9))["lone it"]["counterfactual"]
+    assert (found["cut"], found["score"]) == (pytest.approx(15.9 / 35.9), pytest.approx(scoring(9.0)))
+    assert found["fact"] == "without “common” (1 alert) it would score 0.42, below the 0.44 needed to be shown"
+    lower = asked(rows, RankingParameters(show_nats=14.3))["lone it"]["counterfactual"]
+    assert [one["name"] for one in lower["types"]] == ["rare"]
+    assert asked(rows, RankingParameters(show_nats=16.1)) == {}
 
 
 def test_what_is_left_may_be_planned_work(answers: dict[str, Any]) -> None:
@@ -225,7 +236,7 @@ def test_what_is_left_is_heard_of_in_its_own_hours(answers: dict[str, Any]) -> N
 
 def test_what_others_had_heard_is_still_heard(answers: dict[str, Any]) -> None:
     # -ln(-ln(1 - 2/203)) = 4.6126 in place of 5.3107: 4.30 beyond `BASE`, below the rival's 4.5; 5 would be above it.
-    quiet = 1 - math.log(-math.log(1 - 2 / 203))
+    quiet = -math.log(-math.log(1 - 2 / 203))
     assert types_of(answers["second it"]) == [("early", 1)]
     assert answers["second it"]["counterfactual"]["score"] == pytest.approx(scoring(5.0 + quiet - BASE))
 

@@ -32,7 +32,7 @@ from alertgraph_spark.tables.schemas import MOTIF_HITS
 
 DOCS = Path(__file__).parent.parent / "docs"
 MOTIF = {motif.id: motif for motif in MOTIFS}
-P = RankingParameters()
+P = RankingParameters(link_least=-5.5)  # a lone hop of one type twice is no likely cause by itself; here it tells a way
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ STORIES: dict[str, tuple[Iterable[str | Row], list[Hit]]] = {
         [Hit("fan_out", "ws1 srv0 srv1 srv2 srv3 srv4", (1, 2, 3, 4, 5, 6))],
     ),
     "five hosts in two subgraphs": (
-        (*(f"{n} ws1/it -> srv{n}/it smb" for n in range(3)), *(f"{60 + n} ws1/it -> srv{n}/it smb" for n in (7, 8))),
+        (*(f"{n} ws1/it -> srv{n}/it smb" for n in range(3)), *(f"{20200 + n} ws1/it -> srv{n}/it smb" for n in (7, 8))),
         [],
     ),
     # convergence
@@ -260,7 +260,6 @@ def told_graph() -> Graph:
     with Engine() as engine:
         linked = link_episodes(engine, episode_table(row for rows, _ in TOLD.values() for row in rows), P)
         connected = connect_episodes(engine, linked, P)
-    assert connected.cuts.num_rows == 0
     return Graph(connected.episodes, connected.links)
 
 

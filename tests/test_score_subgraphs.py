@@ -49,8 +49,11 @@ def measured(subgraph_id: str, minute: float = 0, **columns: Any) -> Features:
         "quietest": past("host:pc7", 3, 20.5),
         "act_name": None,
         "is_warm_up": False,
+        "severity": 0.0,
+        "chain_hops": 0.0,
         **dict.fromkeys((term.column for term in TERMS), 0.0),
     }
+    assert set(row) == set(FEATURES.names)
     assert set(columns) <= set(row)
     return {**row, **columns}
 
@@ -68,7 +71,8 @@ def scored(
     rows: list[Features], budget: int = 1, exceedance: float = ALWAYS, since: datetime | None = None, **more: Any
 ) -> list[Any]:
     terms = more.pop("terms", TERMS)
-    p = RankingParameters(budget_per_day=budget, show_exceedance=exceedance, **more)
+    asked = {"show_nats": 0.0, "quiet": True, **more}
+    p = RankingParameters(budget_per_day=budget, show_exceedance=exceedance, **asked)
     with Engine() as engine:
         subgraphs = score_subgraphs(engine, feature_table(rows), p, since, titles=TITLES, checks=CHECKS, terms=terms)
     assert subgraphs.schema == arrow_schema(SUBGRAPHS)
@@ -97,6 +101,7 @@ ATTACK = measured(
     chain_hops=2.0,
     level_drop=1.5,
     ot_action=1.0,
+    ln_hosts=1.6,
 )
 
 
@@ -105,7 +110,7 @@ def some() -> dict[str, Any]:
     """Four kinds of subgraph in one run."""
     rows = [
         ATTACK,
-        {**ATTACK, "subgraph_id": "sg-maintained", "planned_share": 0.25},
+        {**ATTACK, "subgraph_id": "sg-maintained", "planned_share": 0.25, "outside_share": 0.125},
         measured("sg-alone", rarity_nats=5.0),
         measured("sg-scan", rarity_nats=5.0, planned_share=1.0),
         measured("sg-nothing"),
@@ -118,20 +123,19 @@ def parts(row: Any) -> list[Any]:
 
 
 def test_the_attack_term_by_term(some: dict[str, Any]) -> None:
-    # rarity 10, quiet host 4.5, severity 2 * 0.9, three stages, two hops, 1.5 levels, an act on the process 3:
-    # z = 10 + 4.5 + 1.8 + 3 + 2 + 1.5 + 3 = 25.8, score = 25.8 / (25.8 + 20) = 0.5633; a contribution is its part / 45.8
+    # rarity 10, quiet host 4.5, three stages, 1.5 levels, an act on the process 3, five hosts -1.6 (rounded here):
+    # z = 10 + 4.5 + 3 + 1.5 + 3 - 1.6 = 20.4, score = 20.4 / (20.4 + 20) = 0.505; a contribution is its part / 40.4
     attack = some["sg-attack"]
-    assert attack["score"] == pytest.approx(25.8 / 45.8)
+    assert attack["score"] == pytest.approx(20.4 / 40.4)
     points = [
         ("rarity", 10.0),
         ("quiet_host", 4.5),
         ("ot_action", 3.0),
         ("kill_chain", 3.0),  # equal parts in the order of their names, backwards: any, but the same each time
-        ("chain", 2.0),
-        ("severity", 1.8),
         ("crossing", 1.5),
+        ("spread", -1.6),
     ]
-    assert parts(attack) == [(term, pytest.approx(part / 45.8)) for term, part in points]
+    assert parts(attack) == [(term, pytest.approx(part / 40.4)) for term, part in points]
 
 
 def test_the_words_of_each_term(some: dict[str, Any]) -> None:
@@ -139,21 +143,26 @@ def test_the_words_of_each_term(some: dict[str, Any]) -> None:
     assert facts == {
         "rarity": "3 alert types; the rarest, “controller stopped”, seen in 0 of 28 days before",  # 691 / 24 = 28.8
         "quiet_host": "ews is rarely heard of: alerts about it in 0 of 28 days before",
-        "severity": "highest severity 0.9 of 1",
         "kill_chain": "3 of 4 stages of an attack: initial access, lateral movement, impact",
-        "chain": "2 hops forward in time: ws1 → jump → ews",
         "crossing": "reaches 1.5 Purdue levels down into OT",
         "ot_action": "acts on the process after the crossing",
         "planned": "25 % of it planned: a scanner, a maintenance host or an announced window",
+        "spread": "spread over 5 hosts: the more, the likelier something common",
+        "outside": "13 % of it comes from outside",  # half is up
     }
     assert set(facts) == {term.name for term in TERMS}
 
 
 def test_planned_work_counts_against_it(some: dict[str, Any]) -> None:
-    # A quarter of it by maintenance: -15 / 4 = -3.75 of z = 22.05; a negative part comes last and keeps its sign.
+    # A quarter of it by maintenance: -15 / 4 = -3.75, an eighth from outside: -10 / 8 = -1.25; z = 20.4 - 5 = 15.4. Negative
+    # parts come last and keep their sign.
     maintained = some["sg-maintained"]
-    assert maintained["score"] == pytest.approx(22.05 / 42.05)
-    assert parts(maintained)[-1] == ("planned", pytest.approx(-3.75 / 42.05))
+    assert maintained["score"] == pytest.approx(15.4 / 35.4)
+    assert parts(maintained)[-3:] == [
+        ("outside", pytest.approx(-1.25 / 35.4)),
+        ("spread", pytest.approx(-1.6 / 35.4)),
+        ("planned", pytest.approx(-3.75 / 35.4)),
+    ]
     # All of it by a scanner: 5 - 15 is below 0, which scores 0 and is not shown, whatever the budget.
     for nothing in (some["sg-scan"], some["sg-nothing"]):
         assert (nothing["score"], nothing["contributions"], nothing["is_shown"]) == (0.0, [], False)
@@ -166,7 +175,7 @@ def test_a_fact_that_is_none_makes_no_row(some: dict[str, Any]) -> None:
 def test_one_sentence_for_the_analyst(some: dict[str, Any]) -> None:
     assert some["sg-attack"]["summary"] == (
         "IT→OT pivot, Lateral movement: ws1 → jump → ews; 7 alerts of 3 types on 5 hosts in 2.5 h;"
-        " crowded day: 1 more like it; rarest: controller stopped"
+        " rarest: controller stopped"
     )
     assert some["sg-alone"]["summary"] == "Unusual alerts; 1 alert of 1 type on 1 host in 0.0 h; rarest: usb stick"
 
@@ -220,8 +229,7 @@ def test_how_often_it_was_seen(seen: int, hours: float, said: str) -> None:
 
 def test_what_to_check_next_names_the_hosts(some: dict[str, Any]) -> None:
     last = "Ask the owner of {} whether this was planned work; if so, tell the asset list or the maintenance calendar."
-    crowd = "Crowded day: look at what scores like this and is not shown, 1 more of its site and day."  # sg-maintained
-    assert some["sg-attack"]["checks"] == ["Who was logged on from ws1 to ews?", crowd, last.format("ews")]
+    assert some["sg-attack"]["checks"] == ["Who was logged on from ws1 to ews?", last.format("ews")]
     assert some["sg-alone"]["checks"] == [last.format("pc7")]  # no path: the host least heard of
 
 
@@ -236,7 +244,7 @@ def test_titles_come_most_telling_first_and_a_fan_out_has_no_path() -> None:
 
 def test_weights_and_half_score_are_parameters() -> None:
     terms = [Term("rarity", "rarity_nats", "'twice its rarity'")]
-    row = measured("sg", rarity_nats=5.0, severity=1.0)
+    row = measured("sg", rarity_nats=5.0, quiet_nats=1.0)
     (found,) = scored([row], terms=terms, rarity_weight=2.0, half_score=10.0)
     assert found["score"] == pytest.approx(0.5)  # 2 * 5 / (2 * 5 + 10)
     assert [tuple(c.values()) for c in found["contributions"]] == [("rarity", pytest.approx(0.5), "twice its rarity")]
@@ -261,7 +269,8 @@ def random_features(n: int) -> list[Features]:
             quiet_nats=chance.choice((0.0, chance.uniform(0, 7))),
             severity=chance.random(),
             n_stages=float(chance.randrange(5)),
-            chain_hops=float(chance.randrange(7)),
+            ln_hosts=math.log(chance.randint(1, 40)),
+            outside_share=chance.choice((0.0, 0.0, chance.random())),
             level_drop=chance.choice((0.0, 1.5, 3.0)),
             ot_action=float(chance.random() < 0.2),
             planned_share=chance.choice((0.0, 0.0, chance.random(), 1.0)),
@@ -305,6 +314,50 @@ def test_the_order_is_total_over_all_sites() -> None:
     ]
     assert [row["subgraph_id"] for row in scored(rows)] == ["sg-f", "sg-e", "sg-c", "sg-d", "sg-a"]
     assert [row["subgraph_id"] for row in scored(rows[::-1])] == ["sg-f", "sg-e", "sg-c", "sg-d", "sg-a"]
+
+
+# --- what it means --------------------------------------------------------------------------------------------------
+
+
+def test_the_probability_is_even_at_its_nats_and_grows_by_the_slope() -> None:
+    rows = [measured(f"sg-{nats}", rarity_nats=nats) for nats in (0.0, 16.0, 23.9, 30.0, 5000.0)]
+    rows.append(measured("sg-below", planned_share=1.0))  # z = -15: the score stops at 0, the probability does not
+    found = {row["subgraph_id"]: row["probability"] for row in scored(rows)}
+    assert found["sg-23.9"] == pytest.approx(0.5)
+    # 1 / (1 + exp(.33 * 7.9)) = 1 / (1 + exp 2.607), and 6.1 nats above even
+    assert found["sg-16.0"] == pytest.approx(1 / (1 + math.exp(2.607))) == pytest.approx(0.0687, abs=1e-4)
+    assert found["sg-30.0"] == pytest.approx(1 - 1 / (1 + math.exp(0.33 * 6.1)))
+    assert found["sg-below"] == pytest.approx(1 / (1 + math.exp(0.33 * 38.9)))
+    assert 0 < found["sg-below"] < found["sg-0.0"] < found["sg-5000.0"] <= 1
+    (steeper,) = scored([measured("sg", rarity_nats=9.0)], even_nats=8.0, nats_slope=2.0)
+    assert steeper["probability"] == pytest.approx(1 / (1 + math.exp(-2)))
+
+
+@pytest.mark.parametrize(("nats", "is_shown"), [(16.0, True), (15.99, False)])
+def test_what_is_shown_has_a_strength_of_its_own(nats: float, is_shown: bool) -> None:
+    (row,) = scored([measured("sg", rarity_nats=nats)], show_nats=16.0)
+    assert row["is_shown"] is is_shown
+    if is_shown:
+        assert row["counterfactual"]["cut"] == pytest.approx(16 / 36)
+
+
+def test_what_is_too_weak_takes_no_place_and_nothing_weak_takes_the_place() -> None:
+    rows = [measured("strong", rarity_nats=20.0), measured("next", rarity_nats=18.0), measured("weak", rarity_nats=9.0)]
+    found = {row["subgraph_id"]: row for row in scored(rows, show_nats=16.0)}
+    assert [name for name, row in found.items() if row["is_shown"]] == ["strong"]
+    assert found["strong"]["counterfactual"]["cut"] == pytest.approx(18 / 38), "the next of its day is nearer"
+
+
+def test_only_where_it_is_asked_for_what_is_usual_is_not_shown() -> None:
+    # On each of four days before one as high: -ln(1 - 4.5 / 5) = 2.3 a day.
+    rows = [measured(f"sg {day}", minute=day * LATE, rarity_nats=20.0) for day in range(5)]
+
+    def shown(**parameters: Any) -> list[str]:
+        return sorted(row["subgraph_id"] for row in scored(rows, exceedance=0.3, **parameters) if row["is_shown"])
+
+    assert shown(quiet=False) == [f"sg {day}" for day in range(5)]
+    assert shown(quiet=True) == []
+    assert RankingParameters().quiet is False
 
 
 LATE = 24 * 60
@@ -442,7 +495,7 @@ def test_a_crowded_day_is_told() -> None:
         measured("next day", minute=LATE, rarity_nats=nats(0.59)),
         measured("elsewhere", minute=3, rarity_nats=nats(0.59), site="other"),
     ]
-    p = RankingParameters(show_exceedance=ALWAYS)
+    p = RankingParameters(show_nats=0, show_exceedance=ALWAYS)
     with Engine() as engine:
         subgraphs = score_subgraphs(engine, feature_table(rows), p, titles=TITLES, checks=CHECKS)
         assert count_crowded(engine, subgraphs, p) == 2
@@ -460,7 +513,7 @@ def test_a_crowded_day_is_told() -> None:
 
 
 def test_neither_the_order_of_rows_nor_another_site_matters() -> None:
-    p = RankingParameters(budget_per_day=2, show_exceedance=0.9)
+    p = RankingParameters(budget_per_day=2, show_exceedance=0.9, show_nats=0, quiet=True)
     rows = random_features(200)
     whole = scored(rows, budget=2, exceedance=0.9)
     assert 0 < sum(row["is_shown"] for row in whole) < len(whole)
@@ -533,13 +586,13 @@ def test_what_is_shown_by_the_rule_as_a_loop(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("severity", "said"),
-    [(0.285, "0.29"), (0.004999, "0.0"), (0.005, "0.01"), (1.0, "1.0"), (0.125, "0.13")],
+    ("levels", "said"),
+    [(2.85, "2.9"), (0.04999, "0.0"), (0.05, "0.1"), (1.0, "1.0"), (0.25, "0.3"), (1.15, "1.2")],
 )
-def test_numbers_are_rounded_as_people_do(severity: float, said: str) -> None:
-    """Half is up, of the number as it is written: .285 is a little less as the machine holds it."""
-    (row,) = scored([measured("sg", severity=severity)])
-    assert row["reasons"] == [f"highest severity {said} of 1"]
+def test_numbers_are_rounded_as_people_do(levels: float, said: str) -> None:
+    """Half is up, of the number as it is written: 1.15 is a little less as the machine holds it."""
+    (row,) = scored([measured("sg", level_drop=levels)])
+    assert row["reasons"] == [f"reaches {said} Purdue levels down into OT"]
 
 
 def test_large_counts_have_commas_and_hours_one_decimal() -> None:

@@ -83,21 +83,25 @@ def divide_links(
     """The links inside a subgraph, and the likely ones between two (`schemas.LINKS`, `schemas.CUTS`); one row is one link.
 
     `episodes` has one row an episode with its `session` and `component`; `refused` one row a pair of sessions that the size
-    cap kept apart.
+    cap kept apart. Nothing else keeps apart what meets or is absorbed.
     """
     marked = engine.query(
         f"""
-        WITH ends AS (SELECT episode, session, component FROM episodes)
-        SELECT l.place, a.component = b.component AS is_kept,
-            CASE WHEN r.src IS NULL THEN 'another cause explains it better' ELSE 'size cap' END AS reason
+        WITH ends AS (
+            SELECT episode, session, component, history_hours < {p.warm_up_hours!r}::DOUBLE AS is_warm_up FROM episodes
+        )
+        SELECT l.place, a.component = b.component AS is_kept, CASE
+            WHEN r.src IS NOT NULL OR kind IN ('meeting', 'absorbed') THEN 'size cap'
+            WHEN a.is_warm_up <> b.is_warm_up THEN 'it leads out of the warm-up'
+            ELSE 'another cause explains it better' END AS reason
         FROM links AS l JOIN ends AS a ON a.episode = l.src JOIN ends AS b ON b.episode = l.dst
             LEFT JOIN refused AS r ON r.src = a.session AND r.dst = b.session
-        WHERE a.component = b.component OR log_odds > {p.link_least!r}::DOUBLE
+        WHERE a.component = b.component OR log_odds > {p.link_least!r}::DOUBLE OR r.src IS NOT NULL
         ORDER BY place
         """,
         {
-            "links": links.select(["src", "dst", "log_odds"]).append_column("place", pa.array(np.arange(len(links)))),
-            "episodes": episodes.select(["episode", "session", "component"]),
+            "links": links.select(["src", "dst", "kind", "log_odds"]).append_column("place", pa.array(np.arange(len(links)))),
+            "episodes": episodes.select(["episode", "session", "component", "history_hours"]),
             "refused": refused,
         },
     )

@@ -62,8 +62,9 @@ def name_ends(episodes: pa.Table, p: RankingParameters) -> tuple[Ends, list[str]
     site = number_rows(episodes["site"])
     key = number_rows(pa.chunked_array([pa.array(site[at])]), pa.chunked_array([names]))
     first = np.unique(np.stack([at, key]), axis=1, return_index=True)[1]  # of two roles the first
-    order = first[np.lexsort((role[first], at[first]))]
+    order = first[np.lexsort((first, role[first], at[first]))]
     at, key, role, is_outside = at[order], key[order], role[order], is_outside[order]
+    key = _by_appearance(key)
     titles = [""] * (int(key.max(initial=-1)) + 1)
     for number, name in zip(key.tolist(), names.take(pa.array(order)).to_pylist(), strict=True):
         titles[number] = name
@@ -84,6 +85,15 @@ def name_ends(episodes: pa.Table, p: RankingParameters) -> tuple[Ends, list[str]
     prior = p.entity_prior_hours
     type_rate = fleet_share * (h_vk + prior * share) / (h_k + prior)
     return Ends(at, key, role, type_rate, (h_v + 1) / (history + 2)), titles
+
+
+def _by_appearance(key: Ids) -> Ids:
+    """Keys numbered in the order in which they come: which of two is the lower no other site decides."""
+    begins, number = np.unique(key, return_index=True, return_inverse=True)[1:]
+    place = np.empty_like(begins)
+    place[np.argsort(begins)] = np.arange(len(begins))
+    numbered: Ids = place[number.reshape(-1)]
+    return numbered
 
 
 def _named(episodes: pa.Table, p: RankingParameters) -> tuple[Ids, pa.Array, Ids, Flags]:

@@ -13,6 +13,7 @@ ZONES = ("it", "dmz", "ot", "external", "unknown")
 
 _PAST = "struct<name:string,seen_hours:bigint,history_hours:double>"
 _STORY = "array<struct<sentence:string,alert_ids:array<string>>>"
+_KINDS = "same_pair, pivot, account, same_source, same_target, answer, or coincidence; meeting, absorbed: of groups"
 _LEFT_OUT = "array<struct<source:string,name:string,n_alerts:bigint,alert_ids:array<string>>>"
 
 ALERT_ENDS = (
@@ -91,13 +92,7 @@ LINKS = table(
     ("site", "string", "workspace", False),
     ("src", "bigint", "earlier episode", False),
     ("dst", "bigint", "later episode", False),
-    (
-        "kind",
-        "string",
-        "what both have in common: same_pair, pivot, account, same_source, same_target, answer, or coincidence; session,"
-        " meeting and absorbed join groups",
-        False,
-    ),
+    ("kind", "string", _KINDS, False),
     ("entity", "string", "the entity both have in common; where there is none the later host", False),
     ("gap_minutes", "double", "end of the earlier to start of the later, not below 0", False),
     ("weight", "double", "probability that the earlier led to the later, by its log-odds, in (0, 1]", False),
@@ -109,7 +104,7 @@ CUTS = table(
     "cuts",
     "one likely link between two subgraphs",
     *((c.name, c.type, c.meaning, c.nullable) for c in LINKS.columns),
-    ("reason", "string", "why it joins nothing: another cause explains the later one better, or the size cap", False),
+    ("reason", "string", "why it joins nothing: another cause explains it better, the warm-up's end, or the size cap", False),
 )
 
 MEMBERS = table(
@@ -120,12 +115,7 @@ MEMBERS = table(
     ("item_id", "string", "the exported row's `_ItemId`"),
     ("site", "string", "workspace", False),
     ("episode_id", "string", "episode, as 16 hexadecimal digits", False),
-    (
-        "role",
-        "string",
-        "core: linked; absorbed: began inside a strong group's span; context: nearly everyday; single",
-        False,
-    ),
+    ("role", "string", "core: linked; absorbed: in a strong group's span; context: nearly everyday; single", False),
 )
 
 MOTIF_HITS = table(
@@ -158,22 +148,12 @@ FEATURES = table(
     ("act_name", "string", "its rarest alert that acts on the process after the crossing; null where none does"),
     ("quietest", _PAST, "the host least heard of and in how many past hours; null where none is named"),
     ("is_warm_up", "boolean", "it began before the site had enough history to judge", False),
-    (
-        "rarity_nats",
-        "double",
-        "surprise of its types by severity, less where the pair is known: sum of the 16 highest, w_i / i^0.85",
-        False,
-    ),
+    ("rarity_nats", "double", "surprise of its types by severity, less on a known pair: sum of w_i / i^0.85", False),
     ("quiet_nats", "double", "-ln of the lowest past hourly rate of its hosts: one that never speaks is news", False),
     ("severity", "double", "highest severity, 0 where none is given", False),
     ("n_stages", "double", "distinct super-stages of the kill chain (get in, establish, spread, act), 0 to 4", False),
     ("chain_hops", "double", "hops of its longest time-respecting path, 0 where no motif of a chain matched", False),
-    (
-        "level_drop",
-        "double",
-        "Purdue levels from its outermost to its innermost end where an IT to OT pivot was found, else 0",
-        False,
-    ),
+    ("level_drop", "double", "Purdue levels from outermost to innermost end; 0 without an IT to OT pivot", False),
     ("ot_action", "double", "1 if an OT target is acted on (impair, inhibit, impact) after a crossing, else 0", False),
     ("planned_share", "double", "share of its episodes that were announced, or planned and not into OT", False),
     ("ln_hosts", "double", "natural logarithm of its hosts", False),
