@@ -434,6 +434,17 @@ def test_an_attack_on_controllers_stays_in_the_cell_it_has_reached() -> None:
         assert len(cells) <= 1
 
 
+def test_no_step_of_a_short_incident_goes_on_for_days() -> None:
+    site, _, rng = network(1)
+    story = next(s for s in INTRUSIONS if s.name == "solarwinds_2020")  # whose beacon takes a day to five
+    short, long = (play(story, site, 2 * DAY, HOUR, rng, longest=longest) for longest in (2 * HOUR, 14 * DAY))
+    assert short
+    assert long
+    assert short.span[1] < 2 * DAY + 2 * HOUR
+    assert long.span[1] > 3 * DAY
+    assert len(short.steps) > 2
+
+
 # ---- the network and its sensors
 
 
