@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +32,16 @@ sys.path.insert(0, str(REPO / "benchmarks"))
 from plantbench import DRAWS, shape  # noqa: E402
 from plantbench.__main__ import main  # noqa: E402
 from plantbench.acts import Act, Alerts, Watch  # noqa: E402
-from plantbench.catalogue import load_rules  # noqa: E402
+from plantbench.catalogue import Rule, load_rules  # noqa: E402
 from plantbench.generate import Told, generate  # noqa: E402
 from plantbench.intrusions import INTRUSIONS  # noqa: E402
+from plantbench.levels import LEVELS  # noqa: E402
 from plantbench.noise import background  # noqa: E402
 from plantbench.render import Raw, Writer  # noqa: E402
-from plantbench.routines import ROUTINES  # noqa: E402
+from plantbench.routines import ROUTINES, STANDING  # noqa: E402
 from plantbench.site import DAY, HOUR, Site, build_site  # noqa: E402
 from plantbench.stories import FAMILIES, beats  # noqa: E402
-from plantbench.unfold import Campaign, PlayedStep, campaigns, play  # noqa: E402
+from plantbench.unfold import Campaign, Habits, PlayedStep, campaigns, play, routines  # noqa: E402
 
 RULES = load_rules()
 FORMATS = {
@@ -59,8 +62,8 @@ class Made:
     told: Row
 
 
-def made(folder: Path, seed: int, alerts: int, days: int = 7, sites: int = 2) -> Made:
-    note = generate(folder, seed, alerts=alerts, days=days, sites=sites)
+def made(folder: Path, seed: int, alerts: int | None, days: int | None = 7, **more: Any) -> Made:
+    note = generate(folder, seed, alerts=alerts, days=days, **more)
     rows = [
         (blob, json.loads(line))
         for blob in sorted((folder / "lake").rglob("PT05M.json"))
@@ -128,6 +131,169 @@ def test_a_row_lies_in_the_folder_of_its_arrival_and_in_the_order_of_time(small:
         assert f"am-{row['Type'].lower()}" in blob.parts
         assert last.get(blob, "") <= when
         last[blob] = when
+
+
+def digest(folder: Path) -> str:
+    """Of all that a seed decides, unpacked, without what the version marks."""
+    total = hashlib.sha256()
+    for name, content in bytes_of(folder).items():
+        if name != "run.yaml":
+            text = gzip.decompress(content) if name.endswith(".gz") else content
+            if name == "lake.json":
+                note = json.loads(content)
+                text = json.dumps({key: note[key] for key in note if key not in ("version", "level")}).encode()
+            total.update(name.encode() + b"\0" + text + b"\0")
+    return total.hexdigest()
+
+
+def test_the_hard_level_is_what_version_2_was(small: Made) -> None:
+    assert (small.note["version"], small.note["level"]) == (3, "hard")
+    # made by the code of version 2, after `criticality` had gone from assets.csv
+    assert digest(small.folder) == "626efca85afd6dbad006205bee222fb9d26e79fd262023d83fc56422c0e7c2b5"
+
+
+# ---- levels
+
+
+def noise_of(seed: int, level: str) -> tuple[Counter[str], dict[int, set[tuple[int, int]]]]:
+    """Noise of one network at a level: alerts in all, bursts of rare types, of severe ones; pairs of each rare type."""
+    _, watch, rng = network(seed)
+    told, pairs = Counter[str](), defaultdict[int, set[tuple[int, int]]](set)
+    for columns in background(watch, 10_000, rng, LEVELS[level], np.random.default_rng([seed, 7])):
+        rule = RULES[int(columns.rule[0])]
+        rows = sorted(zip(*(c.tolist() for c in (columns.source, columns.target, columns.at)), strict=True))
+        bursts = 1 + sum(a[:2] != b[:2] or b[2] - a[2] > 300 for a, b in pairwise(rows))
+        told["all"] += len(rows)
+        if rule.frequency == "R":
+            told["rare"] += bursts
+            pairs[int(columns.rule[0])] |= {row[:2] for row in rows}
+        elif rule.is_severe and rule.frequency == "M":
+            told["severe"] += bursts
+    return told, pairs
+
+
+def test_rare_and_severe_noise_goes_by_the_level_and_the_rest_makes_up_for_it() -> None:
+    told: dict[str, Counter[str]] = {}
+    most = {}
+    for level in ("calm", "usual", "hard"):
+        counts, pairs = zip(*(noise_of(seed, level) for seed in range(1, 13)), strict=True)
+        told[level] = sum(counts, Counter[str]())
+        most[level] = max(len(of) for one in pairs for of in one.values())
+    for level, severe in (("usual", 0.5), ("calm", 0.2)):
+        assert told[level]["all"] == pytest.approx(told["hard"]["all"], rel=0.01)
+        assert told[level]["severe"] / told["hard"]["severe"] == pytest.approx(severe, rel=0.1)
+    # of rare types .5 of those that are not severe, and the severe ones' share of the others
+    assert told["usual"]["rare"] / told["hard"]["rare"] == pytest.approx(0.5, rel=0.1)
+    assert told["calm"]["rare"] < 0.45 * told["hard"]["rare"]
+    assert most["calm"] == 2
+    assert min(most["usual"], most["hard"]) > 5
+
+
+def test_severity_is_that_of_the_shipped_formats() -> None:
+    def severe(product: str, severity: str | int) -> bool:
+        return Rule(product, "x", "1", severity, (), (), {}, {}, "", "M", "flat", "", "").is_severe
+
+    assert severe("edr", "High")
+    assert severe("ids", 1)
+    assert severe("nozomi", "8")
+    assert severe("claroty", "Critical")
+    assert not severe("edr", "Medium")
+    assert not severe("ids", 2)
+    assert not severe("fw", "7")
+    assert not severe("sigma", "high")  # .75
+    assert severe("sigma", "critical")
+
+
+def chains_of(seed: int, level: str) -> tuple[Site, list[Campaign]]:
+    site, watch, _ = network(seed)
+    habits = Habits(site, LEVELS[level].keeps, np.random.default_rng([seed, 6])) if LEVELS[level].keeps else None
+    chains, _ = routines(watch, 10**6, np.random.default_rng([seed, 3]), level=LEVELS[level], habits=habits)
+    return site, chains
+
+
+def same_hands(level: str, name: str) -> list[float]:
+    """Network by network the share of a routine's plays that is of the account that most of them are of."""
+    found = []
+    for seed in range(1, 9):
+        _, chains = chains_of(seed, level)
+        accounts = Counter(c.steps[0].acts[0].account for c in chains if c.story.name == name)
+        if accounts.total() > 5:
+            found.append(max(accounts.values()) / accounts.total())
+    return found
+
+
+def test_a_routine_is_in_the_same_hands_as_often_as_the_level_says() -> None:
+    mean = {level: np.mean(same_hands(level, "administrator_round")) for level in LEVELS}
+    assert mean["hard"] < 0.35
+    assert 0.5 < mean["usual"] < 0.72
+    assert 0.82 < mean["calm"] < 0.97
+    assert 0.82 < mean["sparse"] < 0.97
+
+
+def test_those_who_always_do_it_go_where_they_always_go() -> None:
+    _, chains = chains_of(2, "calm")
+    rounds = [c for c in chains if c.story.name == "administrator_round"]
+    desks = Counter(c.steps[0].acts[0].source for c in rounds)
+    usual = max(desks, key=lambda desk: desks[desk])
+    reached = {a.target for c in rounds for s in c.steps for a in s.acts if a.source == usual and a.kind == "rdp"}
+    others = {a.target for c in chains_of(2, "hard")[1] for s in c.steps for a in s.acts if a.kind == "rdp"}
+    assert len(reached) <= 5 < len(others)
+
+
+def test_what_befalls_a_site_is_another_each_time_at_every_level() -> None:
+    _, chains = chains_of(2, "calm")
+    for name, part in (("blocked_malware", "source"), ("internet_probes", "source"), ("employee_travels", "source")):
+        first = [getattr(c.steps[0].acts[0], part) for c in chains if c.story.name == name]
+        assert len(set(first)) > 0.6 * len(first) > 1, name
+
+
+def test_directory_synchronisation_is_one_server_and_one_account_and_hard_has_none() -> None:
+    for seed in (1, 2, 3):
+        site, chains = chains_of(seed, "usual")
+        acts = [a for c in chains if c.story.name == "directory_sync" for s in c.steps for a in s.acts]
+        assert {a.kind for a in acts} == {"dcsync"}
+        assert len({(a.source, a.account) for a in acts}) == 1
+        assert acts[0].account >= len(site.hosts)  # of a service, nobody's own
+        assert not {c.story.name for c in chains_of(seed, "hard")[1]} & {story.name for story in STANDING}
+
+
+def test_a_level_leaves_the_network_and_its_intrusions_as_they_are(tmp_path: Path, small: Made) -> None:
+    calm = made(tmp_path / "calm", 5, 6000, level="calm")
+    assert calm.note["level"] == "calm"
+    assert calm.told["sites"] == small.told["sites"]
+    paths = [[(c["kind"], c["from"], c["path"]) for c in one.told["campaigns"]] for one in (small, calm)]
+    assert paths[0] == paths[1]
+    assert digest(calm.folder) != digest(small.folder)
+
+
+@pytest.fixture(scope="module")
+def sparse(tmp_path_factory: pytest.TempPathFactory) -> list[Made]:
+    folder = tmp_path_factory.mktemp("sparse")
+    return [made(folder / str(seed), seed, None, None, sites=1, level="sparse") for seed in range(1, 7)]
+
+
+def test_a_sparse_network_has_a_few_alerts_a_day_most_of_them_of_a_handful_of_incidents(sparse: list[Made]) -> None:
+    hours = [c["dwell_hours"] for one in sparse for c in one.told["campaigns"]]
+    assert 0 < min(hours) < 1  # minutes
+    assert 72 < max(hours) <= 120  # to five days
+    for one in sparse:
+        assert one.note["days"] == 42
+        assert 3 * 42 * 0.9 <= len(one.truth) <= 10 * 42 * 1.1
+        assert 0.5 < one.note["attack_rows"] / len(one.truth) < 0.9
+        assert 4 <= one.note["campaigns"] <= 10
+        assert {line["strict"] for line in one.truth.values()} > {"-"}
+    firsts = [min(c["from"] for c in one.told["campaigns"]) for one in sparse]
+    assert min(firsts) < "2026-03-04"  # nothing is held back from those that have no past yet
+
+
+def test_some_of_a_sparse_network_is_benign_chains_and_some_is_noise(sparse: list[Made]) -> None:
+    for one in sparse:
+        with gzip.open(one.folder / "routines.csv.gz", "rt") as file:
+            chained = {line["item_id"] for line in csv.DictReader(file)}
+        benign = {item for item, line in one.truth.items() if line["strict"] == "-"}
+        assert chained <= benign
+        assert chained
+        assert len(benign - chained) > 10
 
 
 # ---- labels
@@ -245,9 +411,10 @@ def test_some_steps_leave_no_alert_and_some_a_single_one(planned: list[tuple[int
 def test_stories_name_groups_acts_and_sources_that_exist() -> None:
     site, _, _ = network(1)
     acts = {act for rule in RULES for act in rule.acts}
-    for story in INTRUSIONS + ROUTINES:
+    for story in INTRUSIONS + ROUTINES + STANDING:
         assert story.family in FAMILIES
         assert story.source
+        assert set(story.passing) <= set(story.cast)
         assert all(len(site.group(group)) for group in story.cast.values())
         for beat in (beat for step in story.steps for way in step.ways for beat in beats(way)):
             assert beat.kind in acts, (story.name, beat)
@@ -265,6 +432,17 @@ def test_an_attack_on_controllers_stays_in_the_cell_it_has_reached() -> None:
         assert campaign
         cells = {site.hosts[h].cell for step in campaign.steps for h in step.hosts if site.hosts[h].role == "plc"}
         assert len(cells) <= 1
+
+
+def test_no_step_of_a_short_incident_goes_on_for_days() -> None:
+    site, _, rng = network(1)
+    story = next(s for s in INTRUSIONS if s.name == "solarwinds_2020")  # whose beacon takes a day to five
+    short, long = (play(story, site, 2 * DAY, HOUR, rng, longest=longest) for longest in (2 * HOUR, 14 * DAY))
+    assert short
+    assert long
+    assert short.span[1] < 2 * DAY + 2 * HOUR
+    assert long.span[1] > 3 * DAY
+    assert len(short.steps) > 2
 
 
 # ---- the network and its sensors
@@ -425,5 +603,9 @@ def test_what_cannot_be_made_is_refused_with_the_reason(in_use: Path, capsys: py
     assert "not empty" in capsys.readouterr().err
     assert main([str(in_use / "new"), "--seed", "1", "--days", "2"]) == 2
     assert "want 3" in capsys.readouterr().err
+    assert main([str(in_use / "new"), "--seed", "1", "--level", "sparse", "--alerts", "5000"]) == 2
+    assert "sparse decides how many alerts it has: 3 to 10 a day" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="no level 'harder': have calm, usual, hard, sparse"):
+        generate(in_use / "new", 1, level="harder")
     assert not (in_use / "new").exists()
     assert shape.main([str(in_use)]) == 2

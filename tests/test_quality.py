@@ -15,9 +15,9 @@ import pytest
 REPO = Path(__file__).parent.parent
 sys.path.insert(0, str(REPO / "benchmarks"))
 
-from quality import bootstrap, choose, generated, hubs, lakes, measures, peers, rows, runs, table  # noqa: E402
+from quality import bootstrap, choose, generated, hubs, lakes, measures, peers, reading, rows, runs, table  # noqa: E402
 from quality.bootstrap import Figure  # noqa: E402
-from quality.judge import Ranking  # noqa: E402
+from quality.judge import TOOL, Ranking  # noqa: E402
 
 BEGIN = pd.Timestamp("2026-03-02", tz="UTC")
 
@@ -127,6 +127,193 @@ def test_the_best_subgraph_of_an_attack_stands_behind_all_false_ones_of_its_scor
     rank, purity = measures.first_bearing(ranking({"d": ["z"]}, {"d": 0.9}), attack)
     assert math.isnan(rank)
     assert purity == 0.0
+
+
+# ---- what is read
+
+
+def read(
+    labels: Sequence[str], groups: dict[str, Sequence[int]], *, shown: Sequence[str] = (), benign: Sequence[int] = (),
+    hours: Sequence[float] = (), warm: float = 0.0, per_episode: int = 1, network: str = "plant",
+) -> reading.Reading:  # fmt: skip
+    """Alert n is the n-th label, an hour after the one before unless told, from host n to host n + 1.
+
+    Groups score in the order of their names, best first; `per_episode` alerts of one time make an episode.
+    """
+    at = [60.0 * 60 * hour for hour in hours] or [3600.0 * (n // per_episode) for n in range(len(labels))]
+    places = [n // per_episode for n in range(len(labels))]
+    told = alerts(*((t, f"{network}{n}", f"{network}{n + 1}", "x", 1) for t, n in zip(at, places, strict=True)))
+    told["item_id"] = [f"{network}-{n}" for n in range(len(labels))]
+    facts = truth(*zip(told["item_id"], labels, strict=True), network=network).assign(at=told["observed_at"])
+    items = {name: [f"{network}-{n}" for n in of] for name, of in groups.items()}
+    scores = {name: 1 - place / 100 for place, name in enumerate(sorted(groups))}
+    return reading.read(
+        facts, measures.fold(told), ranking(items, scores, shown), pd.Series([f"{network}-{n}" for n in benign]), warm
+    )
+
+
+def test_what_is_read_is_the_episodes_of_what_is_shown() -> None:
+    # s: 4 episodes, 2 of them attack, 2 of 3 steps; t is not shown, and holds the third
+    found = reading.figures(
+        read(["c1/1", "c1/2", "-", "-", "c1/3", "-"], {"s": [0, 1, 2, 3], "t": [4, 5]}, shown=["s"])
+    )
+
+    assert found["read"].value == 4
+    assert found["read_attack"].value == 0.5
+    assert found["read_steps"].value == 50.0
+    assert found["found"].value == pytest.approx(2 / 3)
+    assert found["bears"].value == 1.0
+
+
+def test_ten_alerts_of_one_episode_are_read_once() -> None:
+    found = reading.figures(read(["c1/1"] * 10 + ["-"] * 10, {"s": range(20)}, shown=["s"], per_episode=10))
+
+    assert (found["read"].value, found["read_attack"].value) == (2.0, 0.5)
+
+
+def test_a_blob_bears_as_often_as_chance_and_a_small_one_more_often() -> None:
+    labels = ["c1/1", *["-"] * 9]
+    blob = reading.figures(read(labels, {"s": range(10)}, shown=["s"]))
+    fine = reading.figures(read(labels, {"s": [0, 1]}, shown=["s"]))
+
+    assert (blob["bears"].value, blob["bears_random"].value) == (1.0, 1.0)
+    assert fine["bears"].value == 1.0
+    assert fine["bears_random"].value == pytest.approx(0.2)
+
+
+def test_the_chance_is_that_of_a_draw_without_replacement() -> None:
+    assert reading.chance(2, 5, 2) == pytest.approx(1 - (3 / 5) * (2 / 4))
+    assert reading.chance(3, 5, 2) == pytest.approx(1 - (3 / 5) * (2 / 4) * (1 / 3))
+    assert reading.chance(4, 5, 2) == 1.0
+    assert reading.chance(3, 5, 0) == pytest.approx(0.0)
+
+
+def test_a_false_one_is_noise_unless_a_benign_chain_is_in_it() -> None:
+    # s bears; t is noise; u is a benign chain by a third, v by half
+    groups = {"s": [0], "t": [1, 2], "u": [3, 4, 5], "v": [6, 7], "w": [8]}
+    told = read(["c1/1", *["-"] * 8], groups, shown=["s", "t", "u", "v"], benign=[3, 6, 8])
+
+    found = reading.figures(told)
+
+    assert found["noise"].value == pytest.approx(1 / 3)
+    assert found["mostly_noise"].value == pytest.approx(2 / 3)
+
+
+def test_sizes_are_those_of_the_ten_best_of_each_network() -> None:
+    # One of 3 episodes on 4 hosts, then nine of one on two; the eleventh, of 5, is not measured.
+    groups = {"a": [0, 1, 2], **{f"b{n}": [3 + n] for n in range(9)}, "z": [12, 13, 14, 15, 16]}
+
+    found = reading.figures(read(["-"] * 17, groups))
+
+    assert (found["episodes"].value, found["hosts"].value) == (1.0, 2.0)
+    assert found["episodes_95"].value == pytest.approx(1 + 2 * 0.55)  # between the ninth and the tenth of ten
+    assert found["hosts_95"].value == pytest.approx(2 + 2 * 0.55)
+
+
+def test_purity_is_of_those_of_the_best_five_that_bear_an_attack() -> None:
+    # a bears none and does not count; b is pure by half, c whole; the sixth is not looked at.
+    groups = {"a": [0], "b": [1, 2], "c": [3], "d": [4], "e": [5], "f": [6, 7]}
+
+    found = reading.figures(read(["-", "c1/1", "-", "c1/2", "-", "-", "c1/3", "-"], groups))
+
+    assert found["purity"].value == 0.75
+
+
+def test_of_one_score_those_without_attack_come_first() -> None:
+    told = read(["c1/1", *["-"] * 5], {name: [n] for n, name in enumerate("abcdef")})
+    tied = ranking({name: [f"plant-{n}"] for n, name in enumerate("abcdef")}, dict.fromkeys("abcdef", 0.5))
+    again = reading.read(
+        told.facts.assign(at=BEGIN), told.facts.assign(source_entity="", target_entity=""), tied, pd.Series([]), 0.0
+    )
+
+    assert not again.ranked.head(5)["attack"].any()
+    assert again.ranked["attack"].iloc[5]
+
+
+def test_what_begins_in_the_warm_up_is_neither_read_nor_missed() -> None:
+    # The first step is of the warm-up; s begins in it, t an hour after its end.
+    labels, hours = ["c1/1", "c1/2", "-", "c1/3"], [0, 25, 26, 27]
+
+    found = reading.figures(read(labels, {"s": [0, 1], "t": [2, 3]}, shown=["s", "t"], hours=hours, warm=24.0))
+
+    assert (found["read"].value, found["read_attack"].value) == (2.0, 0.5)
+    assert found["found"].value == 0.5  # of c1/2 and c1/3
+
+
+def test_nothing_shown_is_nothing_read() -> None:
+    found = reading.figures(read(["c1/1", "-"], {"s": [0, 1]}))
+
+    assert (found["read"].value, found["found"].value) == (0.0, 0.0)
+    assert all(math.isnan(found[key].value) for key in ("read_attack", "read_steps", "bears", "noise"))
+
+
+def test_the_adjusted_rand_index_is_that_of_the_books() -> None:
+    # Two classes of three, parted 2|1 and 1|2: pairs together in both 2, in either 6 and 6, of 15: (2 - 2.4) / (6 - 2.4)
+    label, group = pd.Series([*"aaabbb"]), pd.Series([1, 1, 2, 2, 2, 1])
+
+    assert reading.adjusted_rand(label, group) == pytest.approx((2 - 2.4) / (6 - 2.4))
+    assert reading.adjusted_rand(label, pd.Series([7, 7, 7, 5, 5, 5])) == 1.0
+    assert reading.adjusted_rand(label, pd.Series([1] * 6)) == 0.0
+
+
+def test_campaigns_are_held_together_and_kept_apart_shown_or_not() -> None:
+    labels = ["c1/1", "c1/2", "c1/3", "c2/1", "c2/2", "c2/3", "-"]
+    right = reading.apart(read(labels, {"s": [0, 1, 2, 6], "t": [3, 4, 5]}))
+    both = reading.apart(read(labels, {"s": [0, 1, 2, 3, 4, 5], "t": [6]}))
+    torn = reading.apart(read(labels, {"s": [0, 1], "t": [3, 4, 5]}))  # c1/3 is in none, and alone
+
+    assert (right["rand"].value, right["two_in_one"].value) == (1.0, 0.0)
+    assert (both["rand"].value, both["two_in_one"].value) == (0.0, 1.0)
+    # pairs together in both 1 + 3, in campaigns 6, in groups 4, of 15
+    assert torn["rand"].value == pytest.approx((4 - 24 / 15) / (5 - 24 / 15))
+    assert torn["two_in_one"].value == 0.0
+
+
+def test_one_campaign_alone_cannot_be_confused() -> None:
+    found = reading.apart(read(["c1/1", "c1/2"], {"s": [0], "t": [1]}))
+
+    assert math.isnan(found["rand"].value)
+
+
+def test_what_was_told_as_so_probable_is_counted_in_its_bin() -> None:
+    told = read(["c1/1", "-", "-", "c1/2"], {"a": [0], "b": [1], "c": [2], "d": [3]})
+    subgraphs = pd.DataFrame({"subgraph_id": [*"abcd"], "probability": [1.0, 0.4, 0.399, 0.03]})
+
+    found = reading.reliability(told, Ranking(subgraphs, pd.DataFrame()))
+
+    assert [found[f"p{n} of"].value for n in range(5)] == [0, 1, 0, 1, 2]
+    assert found["p4"].value == 0.5
+    assert found["p4 told"].value == pytest.approx(0.7)
+    assert (found["p3"].value, found["p1"].value) == (0.0, 1.0)
+    assert math.isnan(found["p0"].value)
+    assert reading.reliability(told, Ranking(subgraphs[["subgraph_id"]], pd.DataFrame())) == {}
+
+
+def test_intervals_of_what_is_read_are_over_networks() -> None:
+    parts = [
+        read(["c1/1", "-"], {f"{name}-s": of}, shown=[f"{name}-s"], network=name)
+        for name, of in (("one", [0]), ("two", [1]))
+    ]
+    told = reading.Reading(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
+
+    found = reading.figures(told)["bears"]
+
+    assert (found.value, found.low, found.high) == (0.5, 0.0, 1.0)
+
+
+@pytest.mark.skipif(not TOOL.exists(), reason="the real alert sets are not beside the repository")
+def test_the_judge_and_what_is_read_agree() -> None:
+    labels, hours = ["c1/1", "-", "c1/2", "-", "c1/3", "-", "-"], [0, 25, 26, 27, 28, 29, 30]
+    told = read(labels, {"s": [0, 1], "t": [2, 3], "u": [4, 5, 6]}, shown=["s", "t"], hours=hours, warm=24.0)
+    facts = told.facts.assign(time=[f"2026-03-{2 + h // 24:02d}T{h % 24:02d}:00:00Z" for h in hours])
+    facts = facts.assign(at=pd.to_datetime(facts["time"]), host="h", name="x", lenient=facts["strict"])
+    groups = {"s": ["plant-0", "plant-1"], "t": ["plant-2", "plant-3"], "u": ["plant-4", "plant-5", "plant-6"]}
+    found = reading.figures(told)
+
+    same = measures.judged(facts, ranking(groups, {"s": 1.0, "t": 0.99, "u": 0.98}, ["s", "t"]), 24.0)
+
+    for ours, theirs in (("found", "shown_steps"), ("bears", "bearing"), ("purity", "strict")):
+        assert found[ours].value == pytest.approx(same[theirs].value), ours
 
 
 # ---- generated networks
@@ -363,9 +550,36 @@ def test_generated_networks_lie_side_by_side(tmp_path: Path, monkeypatch: pytest
     assert set(campaigns["family"]) == {"it_to_ot"}
     assert set(routines["crosses"]) == {"0", "1"}
     assert [lake.name for lake in lakes.in_fives("g", range(1, 8))] == ["g-1", "g-2"]
+    read = generated.read_routines(tmp_path / "two")
+    assert set(read["crosses"]) == {True, False}
+    assert len(read) == len(routines)
     assert not routines["item_id"].isin(told.loc[told["strict"] != "-", "item_id"]).any()
     crossing = set(routines.loc[routines["crosses"] == "1", "chain"].str.partition("-")[2])
     assert crossing <= {"controller_maintenance", "engineer_from_the_desk", "patch_night", "vulnerability_scan"}
+
+
+def test_each_part_has_lakes_measures_and_the_aims_of_its_own() -> None:
+    for part, (name, _, wanted, _) in rows.PARTS.items():
+        assert [lake for lake in lakes.ALL if lake == name or lake.startswith(f"{name}-")], part
+        assert len({one.key for one in wanted}) == len(wanted), part
+    aims = {part: {one.key: one.aim for one in rows.PARTS[part][2]} for part in rows.PARTS}
+    assert [aims[part]["found"] for part in ("generated", "usual", "calm", "sparse")] == [
+        ">= .35",
+        ">= .45",
+        ">= .6",
+        "-",
+    ]
+    assert (aims["sparse"]["rand"], aims["calm"]["rand"]) == (">= .9", "-")
+    with pytest.raises(KeyError, match="foundd"):
+        rows.aimed(foundd=">= 1")
+
+
+def test_a_lake_of_a_level_is_of_that_level(tmp_path: Path) -> None:
+    lakes.generated([1], level="sparse")(tmp_path / "sparse")
+
+    assert '"level": "sparse"' in (tmp_path / "sparse" / "lake.json").read_text()
+    assert not set(lakes.SPARSE_SEEDS) & set(lakes.SEEDS)
+    assert set(lakes.LEVEL_SEEDS) < set(lakes.SEEDS)
 
 
 def test_a_finished_run_is_taken_again_until_something_that_decides_it_changes(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Make a labelled set of IT and OT alerts from a seed.
 
-    python benchmarks/plantbench OUT --seed 1001 [--alerts 200000] [--days 21] [--sites 2] [--desks N] [--shape]
+    python benchmarks/plantbench OUT --seed 1001 [--level calm|usual|hard|sparse] [--alerts 200000] [--days 21] [--sites 2]
+                                 [--desks N] [--shape]
 
 OUT/lake/            the alerts as Log Analytics exports them, each site a workspace
 OUT/truth.csv.gz     item_id,network,time,host,name,strict,lenient: campaign and step of each row, or -
@@ -25,6 +26,7 @@ if __package__ in (None, ""):  # run as a folder: make the package importable un
 
 from plantbench import shape
 from plantbench.generate import generate
+from plantbench.levels import LEVELS
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,9 +34,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="new or empty folder")
     parser.add_argument("--seed", type=int, required=True, help="decides everything that is not given")
-    parser.add_argument("--alerts", type=int, default=200_000, help="about so many rows in all")
+    parser.add_argument("--level", choices=LEVELS, default="hard", help="how hard it is; %(default)s if not given")
+    parser.add_argument("--alerts", type=int, help="about so many rows in all; 200,000, or what `sparse` decides")
     parser.add_argument(
-        "--days", type=int, default=21, help="dwell times are cut to what fits; 14 days of dwell need 18"
+        "--days", type=int, help="21, or 42 of sparse; dwell times are cut to what fits; 14 days of dwell need 18"
     )
     parser.add_argument("--sites", type=int, default=2)
     parser.add_argument("--desks", type=int, help="workstations a site; drawn if not given")
@@ -49,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
             args.out,
             args.seed,
             **{"alerts": args.alerts, "days": args.days, "sites": args.sites, "desks": args.desks},
-            **{"first": args.first, "families": args.family},
+            **{"first": args.first, "families": args.family, "level": args.level},
         )
     except (ValueError, FileExistsError) as error:
         print(error, file=sys.stderr)

@@ -40,6 +40,16 @@ class Rule:
     noise_to: str
 
     @property
+    def is_severe(self) -> bool:
+        """Whether the shipped formats read its severity as .8 or more."""
+        if self.product == "ids":
+            return self.severity == 1
+        word = str(self.severity).lower()
+        if word.isdigit():
+            return int(word) >= 8
+        return word == "critical" or (word == "high" and self.product != "sigma")  # Sigma's high is .75
+
+    @property
     def table(self) -> str:
         """The exported table that holds this product's rows."""
         return TABLES[self.product]

@@ -14,10 +14,12 @@ from plantbench import DRAWS, VERSION, export
 from plantbench.acts import Alerts, Watch
 from plantbench.catalogue import Rule, load_rules
 from plantbench.intrusions import INTRUSIONS
-from plantbench.noise import Columns, background
+from plantbench.levels import A_DAY, LEVELS, SPARSE_SHARE, Level
+from plantbench.noise import Columns, background, few
 from plantbench.render import Raw, Writer, user
 from plantbench.site import DAY, build_site
-from plantbench.unfold import ROUTINE, Campaign, campaigns, crosses, routines
+from plantbench.stories import Story
+from plantbench.unfold import ROUTINE, Campaign, Habits, campaigns, crosses, incidents, routines
 
 DELAY = {
     "ids": 4,
@@ -151,28 +153,38 @@ def generate(
     out: Path,
     seed: int,
     *,
-    alerts: int = 200_000,
-    days: int = 21,
+    alerts: int | None = None,
+    days: int | None = None,
     sites: int = 2,
     desks: int | None = None,
     first: int = 0,
     families: Sequence[str] = (),
+    level: str = "hard",
 ) -> Note:
     """Write a set of about `alerts` rows under `out` and return the note of `lake.json`.
 
+    How many rows and days, where it is not said, is the level's to say; `sparse` alone says how many rows it has.
     Sites are numbered from `first` on: sets of other numbers can lie side by side in one lake, with one asset list.
     Intrusions are of these `families`, of all where none is named.
 
     Raises
     ------
     ValueError
-        If there are fewer days than a campaign needs, no site, or too few alerts for a campaign to hide among.
+        If there are fewer days than a campaign needs, no site, or too few alerts for a campaign to hide among; if no level
+        or family has the name; if a number of alerts is asked of the level that has a few a day.
     FileExistsError
         If `out` holds anything already: two sets must not mix.
     """
-    if days < LEAST_DAYS or sites < 1 or alerts < 1000 * sites:
+    if level not in LEVELS:
+        raise ValueError(f"no level {level!r}: have {', '.join(LEVELS)}")
+    on = LEVELS[level]
+    if on.alerts is None and alerts is not None:
+        raise ValueError(f"{level} decides how many alerts it has: {A_DAY[0]:.0f} to {A_DAY[1]:.0f} a day")
+    days = on.days if days is None else days
+    many = on.alerts if alerts is None else alerts
+    if days < LEAST_DAYS or sites < 1 or (many is not None and many < 1000 * sites):
         raise ValueError(
-            f"{days} days, {sites} sites, {alerts} alerts: want {LEAST_DAYS}, 1 and 1,000 a site at the least"
+            f"{days} days, {sites} sites, {many} alerts: want {LEAST_DAYS}, 1 and 1,000 a site at the least"
         )
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} is not empty: name a new folder")
@@ -193,13 +205,12 @@ def generate(
         export.packed_table(out / "routines.csv.gz", export.ROUTINES) as routine,
     ):
         for number in range(first, first + sites):
-            rngs = [np.random.default_rng([DRAWS, seed, number, part]) for part in range(6)]
+            rngs = [np.random.default_rng([DRAWS, seed, number, part]) for part in range(8)]
             site = build_site(rngs[0], number, span, desks)
-            watch, wanted = Watch(site, rules, rngs[1]), int(alerts * shares[number - first])
-            chosen, attack = campaigns(watch, wanted, rngs[2], stories)
-            chains, benign = routines(watch, int(ROUTINE_SHARE * wanted), rngs[3])
-            rest = wanted - len(benign) - sum(map(len, attack))
-            told = Told([*background(watch, rest, rngs[4]), benign, *attack], rules, span, rngs[5])
+            watch = Watch(site, rules, rngs[1])
+            wanted = None if many is None else int(many * shares[number - first])
+            chosen, attack, chains, batches = _happenings(watch, wanted, stories, on, rngs)
+            told = Told([*batches, *attack], rules, span, rngs[5])
             told.mark_windows(chosen)
             names, labels = _labels(chosen, len(notes) + 1)
             written, counts = _write_site(
@@ -223,12 +234,36 @@ def generate(
         "sources": [f"plantbench/{site['site']}" for site in characters],
         "seed": seed,
         "version": VERSION,
+        "level": level,
         "days": days,
         "campaigns": len(notes),
         "attack_rows": labelled,
     }
     _dump(out / "lake.json", note)
     return note
+
+
+def _happenings(
+    watch: Watch, wanted: int | None, stories: Sequence[Story], level: Level, rngs: Sequence[np.random.Generator]
+) -> tuple[list[Campaign], list[Alerts], list[Campaign], list[Columns | Alerts]]:
+    """Intrusions with their alerts, benign chains, and the alerts of all that is benign, of a site.
+
+    What a level adds is drawn from generators of its own: those of `hard` must not move.
+    """
+    habits = Habits(watch.site, level.keeps, rngs[6]) if level.keeps else None
+    if wanted is None:
+        days = watch.site.span / DAY
+        least, most = (int(a_day * days) for a_day in A_DAY)
+        share = float(rngs[4].uniform(*SPARSE_SHARE))
+        chosen, attack = incidents(watch, int(0.6 * least), int(0.7 * most), rngs[2], stories)
+        n_attack = sum(map(len, attack))
+        rest = int(np.clip(n_attack / share, least, most)) - n_attack
+        chains, benign = routines(watch, rest // 2, rngs[3], level=level, habits=habits)
+        return chosen, attack, chains, [*few(watch, rest - len(benign), rngs[4]), benign]
+    chosen, attack = campaigns(watch, wanted, rngs[2], stories)
+    chains, benign = routines(watch, int(ROUTINE_SHARE * wanted), rngs[3], level=level, habits=habits)
+    rest = wanted - len(benign) - sum(map(len, attack))
+    return chosen, attack, chains, [*background(watch, rest, rngs[4], level, rngs[7]), benign]
 
 
 def _dump(path: Path, what: object) -> None:

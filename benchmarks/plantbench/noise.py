@@ -11,11 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from plantbench.acts import Watch
+from plantbench.levels import HARD, Level
 from plantbench.site import DAY, HOUR, Site
 
 MOST_ROWS_A_PAIR = 200_000  # draws are made in pieces of this size, so that memory is bounded
 PER_DAY = {"M": (3.0, 1.2), "R": (0.12, 1.2)}  # median a day, and spread, of types that are not chatty
 FLOOD_CHANCE = 0.4
+PAUSE = 300.0  # seconds between two bursts
+FEW = 0.2  # a type of a sparse network goes off some five times
 
 
 class Columns(NamedTuple):
@@ -119,8 +122,19 @@ def _flood(watch: Watch, rule: int, n: int, pairs: np.ndarray, rng: np.random.Ge
     return _columns(watch, rule, at, pairs[rng.integers(0, min(2, len(pairs)), n)], rng)
 
 
-def background(watch: Watch, wanted: int, rng: np.random.Generator) -> list[Columns]:
-    """About `wanted` alerts without a cause worth telling, type by type."""
+def background(
+    watch: Watch,
+    wanted: int,
+    rng: np.random.Generator,
+    level: Level = HARD,
+    apart: np.random.Generator | None = None,
+) -> list[Columns]:
+    """About `wanted` alerts without a cause worth telling, type by type.
+
+    What a level takes from rare and severe types, chatty ones tell instead. It is drawn from `apart`, which is not asked at
+    the level `hard`.
+    """
+    apart = apart or np.random.default_rng(0)
     site = watch.site
     popular = rng.lognormal(0, rng.uniform(0.3, 1.3), len(site.hosts))
     size, days = (len(site.group("it")) / 100) ** 0.5, site.span / DAY
@@ -132,20 +146,52 @@ def background(watch: Watch, wanted: int, rng: np.random.Generator) -> list[Colu
         pairs = _pairs(watch, rule, popular, most, rng)
         if not len(pairs):
             continue
+        share = min(level.rare if kind.frequency == "R" else 1.0, level.severe if kind.is_severe else 1.0)
         if kind.frequency == "C" and rng.random() < 0.65:
-            chatty.append((rule, pairs, float(rng.lognormal(0, 1.6))))
+            chatty.append((rule, pairs, share * float(rng.lognormal(0, 1.6))))
             continue
+        if kind.frequency == "R" and level.rare_pairs:
+            pairs = pairs[: int(apart.integers(1, level.rare_pairs + 1))]
         median, spread = PER_DAY["R" if kind.frequency == "R" else "M"]
         mean = median * size * days * rng.lognormal(0, spread)
         n = int(rng.poisson(min(mean, 0.01 * wanted)))
         if n:
-            found.append(_heard(watch, _stream(watch, rule, n, pairs, rng)))
+            heard = _heard(watch, _stream(watch, rule, n, pairs, rng))
+            found.append(heard if share == 1 else _thinned(heard, share, apart))
     left = wanted - sum(len(columns.at) for columns in found)
     if chatty and rng.random() < FLOOD_CHANCE:
-        rule, pairs, _ = chatty[int(rng.integers(len(chatty)))]
+        floods = [one for one in chatty if level.severe == 1 or not watch.rules[one[0]].is_severe] or chatty
+        rule, pairs, _ = floods[int(rng.integers(len(floods)))]
         found.append(_heard(watch, _flood(watch, rule, int(left * rng.uniform(0.5, 0.9)), pairs, rng)))
     left = wanted - sum(len(columns.at) for columns in found)
     found += _fill(watch, chatty, left, rng)
+    return [columns for columns in found if len(columns.at)]
+
+
+def _thinned(found: Columns, share: float, rng: np.random.Generator) -> Columns:
+    """A share of the bursts on each pair, each whole or not at all."""
+    order = np.lexsort((found.at, found.target, found.source))
+    at, source, target = found.at[order], found.source[order], found.target[order]
+    is_new = (np.diff(at) > PAUSE) | (np.diff(source) != 0) | (np.diff(target) != 0)
+    burst = np.concatenate([[0], np.cumsum(is_new)])[: len(at)]
+    kept = np.sort(order[(rng.random(len(at)) < share)[burst]])
+    return Columns(*(column[kept] for column in found))
+
+
+def few(watch: Watch, wanted: int, rng: np.random.Generator) -> list[Columns]:
+    """About `wanted` alerts of a few types where somebody has seen to it that no type is chatty."""
+    rules = [n for n in np.flatnonzero(watch.deployed).tolist() if watch.rules[n].frequency != "C"]
+    popular = np.ones(len(watch.site.hosts))
+    found: list[Columns] = []
+    left = wanted
+    for rule in rng.permutation(rules).tolist():
+        pairs = _pairs(watch, rule, popular, int(rng.integers(1, 4)), rng)
+        if left <= 0 or not len(pairs):
+            continue
+        n = int(min(left, 1 + rng.geometric(FEW)))
+        heard = _heard(watch, _stream(watch, rule, n, pairs, rng))
+        found.append(Columns(*(column[:n] for column in heard)))  # a burst of the type may be larger than n
+        left -= len(found[-1].at)
     return [columns for columns in found if len(columns.at)]
 
 

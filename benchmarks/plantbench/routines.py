@@ -21,6 +21,7 @@ class _When(TypedDict, total=False):
     clock: tuple[float, float]
     weekdays: tuple[int, ...]
     announced: bool
+    passing: tuple[str, ...]
 
 
 def _routine(
@@ -136,6 +137,7 @@ ROUTINES = (
             Step("work", "-", ("rdp:desk>srv exfil:desk>@external*0-2",), 1, chance=0.6),
         ),
         (1, 20),
+        passing=("far",),
     ),
     _routine(
         "false_positive_wave",
@@ -144,6 +146,7 @@ ROUTINES = (
         (Step("bad_signature", "-", ("malware_drop:@ws>far*4-20 c2_http:@ws>far*1-6",), 1, (30, 400)),),
         (0.5, 6),
         clock=(5, 15),
+        passing=("far",),
     ),
     _routine(
         "blocked_malware",
@@ -158,6 +161,7 @@ ROUTINES = (
         ),
         (0.1, 1),
         clock=(6, 18),
+        passing=("far", "desk"),
     ),
     _routine(
         "internet_probes",
@@ -173,6 +177,7 @@ ROUTINES = (
             ),
         ),
         (0.1, 3),
+        passing=("far",),
     ),
     _routine(
         "commissioning",
@@ -185,6 +190,7 @@ ROUTINES = (
         ),
         (2, 30),
         clock=(7, 15),
+        passing=("new",),
         weekdays=WORKDAYS,
     ),
     _routine(
@@ -216,3 +222,21 @@ ROUTINES = (
         clock=(7, 18),
     ),
 )
+
+STANDING = (
+    _routine(
+        "directory_sync",
+        2.0,
+        {"sync": "server", "dc": "domain_controller"},
+        (Step("replicate", "-", ("dcsync:sync>dc*1-2",), 1, (1, 20)),),
+        (0.1, 0.5),
+    ),
+    _routine(
+        "monitoring_account",
+        4.0,
+        {"mon": "server"},
+        (Step("log_in", "-", ("cred_use:mon>@srv*1-4 smb_admin:mon>@srv*0-3",), 1, (5, 60)),),
+        (0.1, 1),
+    ),
+)
+"""Machines that do by design what rules are written against, each always the same: at all levels but `hard`."""

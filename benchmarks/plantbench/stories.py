@@ -49,6 +49,7 @@ class Story:
     """One kind of intrusion or routine; `hours` is the dwell from first to last step, `clock` the local hours it begins in.
 
     `per_week` is how often a routine happens on one site, `announced` whether a maintenance window is announced for it.
+    `passing` are parts that somebody else takes each time, also where the others are always the same.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Story:
     per_week: float = 0.0
     announced: bool = False
     weekdays: tuple[int, ...] = field(default=(0, 1, 2, 3, 4, 5, 6))
+    passing: tuple[str, ...] = ()
 
 
 def beats(way: str) -> list[Beat]:

@@ -1,6 +1,7 @@
 """Judge the ranking: one table with intervals, simple orders and two peers.
 
-    python benchmarks/quality [--only ait,cptc,modbus,mix,generated,crossings,hubs] [--set KEY=VALUE]...
+    python benchmarks/quality [--only ait,cptc,modbus,mix,generated,usual,calm,sparse,crossings,hubs]
+                              [--set KEY=VALUE]...
                               [--no-peers] [--results FOLDER] [--write docs/quality.md]
     python benchmarks/quality --choose GRID.yaml
 

@@ -26,9 +26,9 @@ def read_campaigns(lake: Path) -> pd.DataFrame:
 
 
 def read_routines(lake: Path) -> pd.DataFrame:
-    """The alerts of benign chains that cross into operations: `item_id, network, chain`."""
+    """The alerts of benign chains, and whether the chain crosses into operations: `item_id, network, chain, crosses`."""
     rows = pd.read_csv(lake / "routines.csv.gz", dtype=str)
-    return rows[rows["crosses"] == "1"][["item_id", "network", "chain"]]
+    return rows.assign(crosses=rows["crosses"] == "1")
 
 
 def attack_alerts(truth: pd.DataFrame) -> pd.DataFrame:

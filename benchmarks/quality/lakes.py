@@ -25,7 +25,10 @@ MODBUS = ("CnC", "characterization")
 MIX_DAY = "2026-03-02"
 SEEDS = tuple(range(1001, 1021))
 """For reporting alone; seeds 1 to 100 are for choosing, those between are free."""
+LEVEL_SEEDS = SEEDS[:10]
+"""Of `usual` and `calm`: networks and intrusions of the first ten hard ones, so that all that differs is what is benign."""
 CROSSING_SEEDS = tuple(range(1101, 1121))
+SPARSE_SEEDS = tuple(range(1201, 1211))
 ALERTS, DAYS = 30_000, 21
 EVE = ("SuricataEve_CL=suricata_eve",)
 PLANT = (
@@ -102,13 +105,16 @@ def make_mix(folder: Path) -> None:
     shutil.rmtree(data)
 
 
-def generated(seeds: Sequence[int], families: Sequence[str] = (), first: int = 0) -> Callable[[Path], None]:
+def generated(
+    seeds: Sequence[int], families: Sequence[str] = (), first: int = 0, level: str = "hard"
+) -> Callable[[Path], None]:
     """One network a seed, side by side in one lake: each is a site with names and addresses of its own, from `first` on."""
+    alerts, days = (None, None) if level == "sparse" else (ALERTS, DAYS)  # which decides both itself
 
     def make(folder: Path) -> None:
         for number, seed in enumerate(seeds, first):
             part = folder / f"seed-{seed}"
-            generate(part, seed, alerts=ALERTS, days=DAYS, sites=1, first=number, families=families)
+            generate(part, seed, alerts=alerts, days=days, sites=1, first=number, families=families, level=level)
             join_days(part / "lake", folder / "lake")
             shutil.rmtree(part / "lake")
         parts = [folder / f"seed-{seed}" for seed in seeds]
@@ -135,10 +141,10 @@ def join_days(lake: Path, into: Path) -> None:
                 file.write(blob.read_bytes())
 
 
-def in_fives(name: str, seeds: Sequence[int], families: Sequence[str] = ()) -> list[Lake]:
+def in_fives(name: str, seeds: Sequence[int], families: Sequence[str] = (), level: str = "hard") -> list[Lake]:
     """Lakes of five networks: the job's plan grows with the address blocks of the asset list."""
     places = range(0, len(seeds), 5)
-    return [Lake(f"{name}-{n // 5 + 1}", PLANT, generated(seeds[n : n + 5], families, n)) for n in places]
+    return [Lake(f"{name}-{n // 5 + 1}", PLANT, generated(seeds[n : n + 5], families, n, level)) for n in places]
 
 
 def join_tables(parts: Sequence[Path], into: Path) -> None:
@@ -170,6 +176,9 @@ ALL = {
         Lake("modbus", EVE, shared_lake(*(f"modbus_lemay/{one}" for one in MODBUS)), is_shared=True, warm_up_hours=0),
         Lake("mix", EVE, make_mix, is_shared=True, warm_up_hours=0),
         *in_fives("generated", SEEDS),
+        *in_fives("usual", LEVEL_SEEDS, level="usual"),
+        *in_fives("calm", LEVEL_SEEDS, level="calm"),
+        *in_fives("sparse", SPARSE_SEEDS, level="sparse"),
         *in_fives("crossings", CROSSING_SEEDS, ("it_to_ot",)),
         Lake("hubs", EVE, hubs.make, warm_up_hours=0),
     )
