@@ -74,6 +74,17 @@ def test_every_make_target_exists() -> None:
     assert {a or b for a, b in named} <= targets
 
 
+def test_every_test_that_make_names_exists() -> None:
+    names = re.search(
+        r"^SMOKE := \$\(addprefix tests/test_,([^)]*)\)", (REPO / "Makefile").read_text(encoding="utf-8"), re.M
+    )
+
+    assert names
+    wanted = [f"test_{name}" for name in names[1].replace("\\", "").split()]
+    assert wanted
+    assert [name for name in wanted if not (REPO / "tests" / name).is_file()] == []
+
+
 COMMANDS = [line for _, text in BLOCKS for line in text.splitlines() if line.startswith("python jobs/")]
 
 
