@@ -25,6 +25,7 @@ from alertgraph_spark.match.records import MOTIFS
 from alertgraph_spark.normalise.alerts import normalise_alerts
 from alertgraph_spark.read.assets import HEADER
 from alertgraph_spark.score import TERMS
+from alertgraph_spark.tables.frames import ACCOUNTS
 from alertgraph_spark.tables.schemas import FEATURES, RESULTS, SUBGRAPHS
 
 REPO = Path(__file__).parent.parent
@@ -123,8 +124,7 @@ def test_the_format_loads_and_its_sample_gives_what_it_says(spark: SparkSession,
     lines = normalise_alerts(
         raw_tables(spark, [{"table": "Doors_CL", **sample["row"]}], read.reads), {"Doors_CL": read}
     )
-    accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
-    (row,) = lines.withColumn("accounts", accounts).collect()
+    (row,) = lines.withColumn("accounts", F.expr(ACCOUNTS)).collect()
 
     assert row["reason"] is None
     assert {column: row[column] for column in sample["gives"]} == sample["gives"]

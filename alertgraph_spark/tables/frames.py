@@ -15,6 +15,9 @@ from alertgraph_spark.tables.table import Table, type_differences
 
 _ARROW = "spark.sql.execution.arrow.pyspark.enabled"  # off by default before Spark 4.2, and 50 times slower
 
+ACCOUNTS = "transform(filter(entities, e -> e.kind = 'account'), e -> e.key)"
+"""The accounts among the entities of an alert, as SQL."""
+
 
 def conform(frame: DataFrame, table: Table) -> DataFrame:
     """Select exactly the columns of `table`, in order, or list every difference.
