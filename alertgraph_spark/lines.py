@@ -31,6 +31,7 @@ from alertgraph_spark.tables.schemas import MEMBERS, TORN
 
 _TYPES = {column.name: column.type for column in BINS.columns}
 _BIN_KEY_DDL = ", ".join(f"`{name}` {_TYPES[name]}" for name in BIN_KEY)
+_FIRST_ALERTS = pa.schema([("episode", pa.int64()), ("alert_ids", pa.list_(pa.string()))])
 
 
 @dataclass
@@ -79,6 +80,8 @@ class Lines:
 
         `bins` has `interim_schemas.BIN_KEY` and the number of the `episode`.
         """
+        if not bins.num_rows:  # nothing is shown: no job for nothing
+            return _FIRST_ALERTS.empty_table()
         alerts = self._of(bins.select([*BIN_KEY, "episode"]), f"{_BIN_KEY_DDL}, `episode` bigint")
         by_id = Window.partitionBy("episode").orderBy("alert_id", "row")
         first = alerts.withColumn("place", F.row_number().over(by_id)).filter(F.col("place") <= most)
