@@ -10,7 +10,8 @@ SPARK4_PYTHON ?= python3.12
 SPARK4 ?= .venv-spark4
 LATEST ?= .venv-spark-latest
 PLATFORMS ?= .platforms
-SMOKE := $(addprefix tests/test_,job.py export.py alerts.py links.py graph.py motifs.py scoring.py results.py log_analytics.py)
+SMOKE := $(addprefix tests/test_,job.py export.py alerts.py pipeline.py fold_episodes.py match_motifs.py score_subgraphs.py graph_on_graphframes.py \
+	results.py log_analytics.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-spark4 test-spark-latest platforms lint docs dist screenshots bench-quality bench-speed bench-delivery faults formats-table clean

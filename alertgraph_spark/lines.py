@@ -24,13 +24,14 @@ from alertgraph_spark.normalise.alerts import (
     with_status,
 )
 from alertgraph_spark.normalise.balance import MOST_UNKNOWN, Balance, count_lines
-from alertgraph_spark.normalise.repeats import find_repeats
+from alertgraph_spark.normalise.repeats import find_repeats, mark_repeats
 from alertgraph_spark.tables.frames import collect_arrow, conform, frame_of
 from alertgraph_spark.tables.interim_schemas import BIN_KEY, BINS
 from alertgraph_spark.tables.schemas import MEMBERS, TORN
 
 _TYPES = {column.name: column.type for column in BINS.columns}
 _BIN_KEY_DDL = ", ".join(f"`{name}` {_TYPES[name]}" for name in BIN_KEY)
+_FIRST_ALERTS = pa.schema([("episode", pa.int64()), ("alert_ids", pa.list_(pa.string()))])
 
 
 @dataclass
@@ -57,9 +58,8 @@ class Lines:
     @property
     def alerts(self) -> DataFrame:
         """The window's alerts, repeats left out (`schemas.ALERTS` and more); read anew when asked for."""
-        marked = self.whole.filter("status = 'alert'").join(F.broadcast(self.repeats), on="row", how="left")
-        kept = marked.filter(~F.coalesce("is_repeat", F.lit(False)))
-        return kept.withColumn("observed_at", F.coalesce("first_at", "observed_at")).drop("is_repeat", "first_at")
+        alerts = self.whole.filter("status = 'alert'")
+        return mark_repeats(alerts, self.repeats).filter("not is_repeat").drop("is_repeat")
 
     @property
     def rejected(self) -> DataFrame:
@@ -80,6 +80,8 @@ class Lines:
 
         `bins` has `interim_schemas.BIN_KEY` and the number of the `episode`.
         """
+        if not bins.num_rows:  # nothing is shown: no job for nothing
+            return _FIRST_ALERTS.empty_table()
         alerts = self._of(bins.select([*BIN_KEY, "episode"]), f"{_BIN_KEY_DDL}, `episode` bigint")
         by_id = Window.partitionBy("episode").orderBy("alert_id", "row")
         first = alerts.withColumn("place", F.row_number().over(by_id)).filter(F.col("place") <= most)
@@ -118,7 +120,7 @@ def read_lines(
     lines = slim(whole).persist(StorageLevel.DISK_ONLY)
     by_id = [format_.name for format_ in formats.values() if format_.kept_by == "platform"]
     repeats = find_repeats(lines, by_id).persist(StorageLevel.MEMORY_AND_DISK)
-    binned = with_bin(lines, repeats, gap_seconds)
+    binned = with_bin(mark_repeats(lines, repeats), gap_seconds)
     folded = fold_lines(binned).persist(StorageLevel.MEMORY_AND_DISK)
     balance = count_lines(collect_arrow(_groups(folded)), formats)
     if balance.n_unknown:

@@ -54,6 +54,11 @@ class Found(NamedTuple):
     stages: pa.Table
     engine: str = "driver"
 
+    @property
+    def tables(self) -> dict[str, pa.Table]:
+        """The tables alone, by name."""
+        return {name: found for name, found in self._asdict().items() if name != "engine"}
+
 
 def rank_subgraphs(
     raw_alerts: Mapping[str, DataFrame],
@@ -175,9 +180,7 @@ def _rank_alone(
     bins: pa.Table, calendar: pa.Table, p: RankingParameters, since: datetime, answers: Answers
 ) -> dict[str, pa.Table]:
     """The tables of `Found`, on a worker."""
-    found = rank_sites(bins, calendar, p, since, stages=Stages(), ask=lambda n_links: answers)._asdict()
-    del found["engine"]
-    return found
+    return rank_sites(bins, calendar, p, since, stages=Stages(), ask=lambda n_links: answers).tables
 
 
 def _describe(engine: Engine, p: RankingParameters, inputs: Inputs) -> pa.Table:
@@ -206,8 +209,7 @@ def _explain(engine: Engine, found: Found, p: RankingParameters, lines: Lines) -
 
 def _tables(engine: Engine, found: Found, subgraphs: pa.Table, lines: Lines) -> dict[str, DataFrame | pa.Table]:
     """The tables of a run. What was known before the window has taught what is usual; it is not told again."""
-    rows = found._asdict() | {"subgraphs": subgraphs}
-    del rows["engine"]
+    rows = found.tables | {"subgraphs": subgraphs}
     episodes, hits, features = (
         engine.query(f"SELECT * FROM {name} SEMI JOIN subgraphs USING (subgraph_id)", rows)
         for name in ("episodes", "motif_hits", "features")

@@ -95,13 +95,6 @@ class Ranking:
         """What became of the lines, and how much was found in them."""
         return self.balance.counts
 
-    def arrow(self, name: str) -> pa.Table:
-        """One of the small tables."""
-        table = self.tables[name]
-        if not isinstance(table, pa.Table):
-            raise TypeError(f"{name} is a frame, since it has the size of the alerts")
-        return table
-
     def release(self) -> None:
         """Give back what was persisted; call it when the tables have been saved."""
         while self._held:

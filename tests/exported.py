@@ -1,4 +1,4 @@
-"""Exported rows as a test writes them: a dict a row becomes the frame that `io.export` gives, or a lake on disk.
+"""Exported rows as a test writes them: a dict a row becomes the frame that `read.export` gives, or a lake on disk.
 
 Only what a test is about stands in the row; the rest has a default here.
 """

@@ -25,7 +25,7 @@ from alertgraph_spark.normalise.alerts import (
     rejected_lines,
     with_status,
 )
-from alertgraph_spark.normalise.repeats import find_repeats
+from alertgraph_spark.normalise.repeats import find_repeats, mark_repeats
 from alertgraph_spark.tables.schemas import REJECTED, TORN, UNFINISHED
 
 PLAIN = Format(
@@ -586,8 +586,15 @@ def test_an_alert_that_is_told_again_days_later_happened_when_it_was_first_said_
         (5, "alert", datetime(2026, 3, 2), datetime(2026, 3, 1), "plant", "wazuh", "a-1", "Forged"),
     ]  # fmt: skip
     eight = datetime(2026, 3, 2, 8)
+    lines = spark.createDataFrame(rows, TOLD)
 
-    assert told_again(spark.createDataFrame(rows, TOLD), "kept") == {
+    assert told_again(lines, "kept") == {
         **{0: (True, eight), 1: (True, eight), 2: (False, eight)},
         3: (True, eight),  # the one that stands says so itself
+    }
+    marked = mark_repeats(lines, find_repeats(lines, ["kept"]))
+    assert marked.columns == [*lines.columns, "is_repeat"]
+    assert {row["row"]: (row["is_repeat"], row["observed_at"]) for row in marked.collect()} == {
+        **{0: (True, eight), 1: (True, eight), 2: (False, eight), 3: (True, eight), 4: (False, eight)},
+        5: (False, datetime(2026, 3, 1)),
     }

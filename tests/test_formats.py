@@ -16,6 +16,7 @@ from alertgraph_spark.config.format_files import load_format
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.tables.frames import ACCOUNTS
 from alertgraph_spark.tables.schemas import ALERTS
 
 REPO = Path(__file__).parent.parent
@@ -35,9 +36,10 @@ def found(spark: SparkSession) -> dict[str, Found]:
     ]
     columns = [column for one in FORMATS.values() for column in one.reads]
     lines = normalise_alerts(raw_tables(spark, rows, columns), FORMATS)
-    accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
     times = {at: F.col(at).cast("string") for at in ("observed_at", "received_at")}
-    return {row["item_id"]: row.asDict() for row in lines.withColumn("accounts", accounts).withColumns(times).collect()}
+    return {
+        row["item_id"]: row.asDict() for row in lines.withColumns({"accounts": F.expr(ACCOUNTS), **times}).collect()
+    }
 
 
 @pytest.mark.parametrize(("name", "number"), SAMPLES, ids=str)

@@ -286,16 +286,3 @@ def test_a_recent_graphframes_is_given_every_argument() -> None:
     assert arguments["use_local_checkpoints"] is True
     assert arguments["max_iter"] == 2147483646  # not 2 ^ 31 - 2, which is 31
     assert on_graphframes._component_arguments(components_of_0_12, is_reliable=True)["use_local_checkpoints"] is False
-
-
-def test_session_settings_are_put_back_even_after_a_failure(spark: SparkSession) -> None:
-    spark.conf.set("spark.sql.shuffle.partitions", "3")
-    settings = {"spark.sql.shuffle.partitions": "7", "spark.sql.broadcastTimeout": "11"}
-    try:
-        with pytest.raises(ZeroDivisionError), on_graphframes._session_conf(spark, settings):
-            assert {key: spark.conf.get(key) for key in settings} == settings
-            _ = 1 / 0
-        assert spark.conf.get("spark.sql.shuffle.partitions") == "3"
-        assert spark.conf.get("spark.sql.broadcastTimeout", None) is None  # was not set: unset again
-    finally:
-        spark.conf.set("spark.sql.shuffle.partitions", "2")

@@ -21,9 +21,12 @@ from pyspark.sql import SparkSession
 from alertgraph_spark import pipeline
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.graph.choice import GraphOptions
+from alertgraph_spark.lines import read_lines
 from alertgraph_spark.pipeline import rank_subgraphs
 from alertgraph_spark.ranking import OnStage, Ranking
 from alertgraph_spark.tables.embedded import conform_arrow
+from alertgraph_spark.tables.frames import collect_arrow
+from alertgraph_spark.tables.interim_schemas import BIN_KEY
 from alertgraph_spark.tables.schemas import RESULTS
 
 Row = dict[str, Any]
@@ -436,6 +439,23 @@ def test_a_run_takes_few_spark_jobs(spark: SparkSession) -> None:
     assert ranking.seconds.keys() == {
         *("normalise", "fold", "link", "connect", "match", "describe", "score", "explain"),
     }
+
+
+def test_where_nothing_is_shown_no_line_is_asked_for(spark: SparkSession) -> None:
+    rows = raw_tables(spark, plant("cut"), FORMAT.reads)
+    lines = read_lines(rows, {"Edr_CL": FORMAT}, at(MIDNIGHT), at(3 * MIDNIGHT), assets=(), gap_seconds=300)
+    bins = collect_arrow(lines.bins).select(BIN_KEY)
+    bins = bins.append_column("episode", pa.array(range(bins.num_rows), pa.int64()))
+    some = lines.first_alerts(bins, 1)
+    spark.sparkContext.setJobGroup("none", "nothing is shown")
+    none = lines.first_alerts(bins.slice(0, 0), 1)
+    spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+
+    assert some.num_rows == bins.num_rows
+    assert (none.num_rows, none.schema) == (0, some.schema)
+    assert not spark.sparkContext.statusTracker().getJobIdsForGroup("none")
+    for frame in lines.held:
+        frame.unpersist()
 
 
 def test_a_window_without_a_line_has_every_table(spark: SparkSession) -> None:

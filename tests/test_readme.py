@@ -25,6 +25,7 @@ from alertgraph_spark.match.records import MOTIFS
 from alertgraph_spark.normalise.alerts import normalise_alerts
 from alertgraph_spark.read.assets import HEADER
 from alertgraph_spark.score import TERMS
+from alertgraph_spark.tables.frames import ACCOUNTS
 from alertgraph_spark.tables.schemas import FEATURES, RESULTS, SUBGRAPHS
 
 REPO = Path(__file__).parent.parent
@@ -74,6 +75,17 @@ def test_every_make_target_exists() -> None:
     assert {a or b for a, b in named} <= targets
 
 
+def test_every_test_that_make_names_exists() -> None:
+    names = re.search(
+        r"^SMOKE := \$\(addprefix tests/test_,([^)]*)\)", (REPO / "Makefile").read_text(encoding="utf-8"), re.M
+    )
+
+    assert names
+    wanted = [f"test_{name}" for name in names[1].replace("\\", "").split()]
+    assert wanted
+    assert [name for name in wanted if not (REPO / "tests" / name).is_file()] == []
+
+
 COMMANDS = [line for _, text in BLOCKS for line in text.splitlines() if line.startswith("python jobs/")]
 
 
@@ -112,8 +124,7 @@ def test_the_format_loads_and_its_sample_gives_what_it_says(spark: SparkSession,
     lines = normalise_alerts(
         raw_tables(spark, [{"table": "Doors_CL", **sample["row"]}], read.reads), {"Doors_CL": read}
     )
-    accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
-    (row,) = lines.withColumn("accounts", accounts).collect()
+    (row,) = lines.withColumn("accounts", F.expr(ACCOUNTS)).collect()
 
     assert row["reason"] is None
     assert {column: row[column] for column in sample["gives"]} == sample["gives"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pyspark import SparkFiles
 from pyspark.sql import SparkSession
 
+from alertgraph_spark.access.session_conf import session_conf
 from alertgraph_spark.errors import ConfigError
 
 JARS_VARIABLE = "ALERTGRAPH_GRAPHFRAMES_JARS"
@@ -109,21 +110,10 @@ SMALL: dict[str, str] = {
 """What costs more than it saves on a small input: a third of a run's processor time."""
 
 
-@contextmanager
-def tuned(spark: SparkSession, n_bytes: int, conf: Mapping[str, str]) -> Iterator[None]:
+def tuned(spark: SparkSession, n_bytes: int, conf: Mapping[str, str]) -> AbstractContextManager[None]:
     """Set Spark up for an input of so many bytes, but for what `conf` says; what was set before is set again afterwards."""
     settings = {key: value for key, value in SMALL.items() if n_bytes < SMALL_BYTES and key not in conf}
-    before = {key: spark.conf.get(key, None) for key in settings}
-    try:
-        for key, value in settings.items():
-            spark.conf.set(key, value)
-        yield
-    finally:
-        for key, old in before.items():
-            if old is None:
-                spark.conf.unset(key)
-            else:
-                spark.conf.set(key, old)
+    return session_conf(spark, settings)
 
 
 def is_platform() -> bool:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.tables.frames import ACCOUNTS
 
 FIELDS = ("time", "name", "severity", "source", "target", "tactic")
 """What is counted as filled; time counts where the format gives one of its own."""
@@ -69,14 +70,13 @@ def lines_of(raw_alerts: Mapping[str, DataFrame], format_: Format, table: str, r
     lines = normalise_alerts(raw_alerts, {table: probed})
     own_time = F.timestamp_micros(F.expr("try_cast(rule_id as bigint)"))
     had_no_time = F.col("received_at") == F.lit(received).cast("timestamp")
-    accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
     return lines.select(
         F.col("item_id").cast("int").alias("number"),
         *("reason", "line", "product", "name", "severity", "tactics", "techniques"),
         F.when(had_no_time, own_time).otherwise(F.col("observed_at")).alias("observed_at"),
         own_time.alias("own_time"),
         *("source_entity", "target_entity", "source_zone", "target_zone"),
-        accounts.alias("accounts"),
+        F.expr(ACCOUNTS).alias("accounts"),
         "unknown",
         F.when(had_no_time, F.expr("filter(done, d -> d not like 'time is more than%')"))
         .otherwise(F.col("done"))
@@ -142,9 +142,8 @@ def sample_differences(lines: DataFrame, samples: Sequence[Mapping[str, Any]]) -
 
     `lines` holds the samples' rows in `normalise_alerts`' shape, `item_id` being the number of the sample from 1.
     """
-    accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
     times = {at: F.col(at).cast("string") for at in ("observed_at", "received_at")}
-    found = {int(row["item_id"]): row for row in lines.withColumn("accounts", accounts).withColumns(times).collect()}
+    found = {int(row["item_id"]): row for row in lines.withColumns({"accounts": F.expr(ACCOUNTS), **times}).collect()}
     return [differences(sample, found[number].asDict()) for number, sample in enumerate(samples, 1)]
 
 

@@ -1,6 +1,6 @@
 """What a source's rows mean: canonical columns as Spark SQL expressions over the exported row.
 
-A format is a record, read from YAML by `io.format_files`: adding a product touches one file. Its expressions see the
+A format is a record, read from YAML by `config.format_files`: adding a product touches one file. Its expressions see the
 exported columns named in `reads` (all text, so that schema drift nulls nothing) and one struct for each JSON text
 column named in `json`.
 """

@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from alertgraph_spark.fold.episodes import MOST_ACCOUNTS
+from alertgraph_spark.tables.frames import ACCOUNTS
 from alertgraph_spark.tables.interim_schemas import AGAIN, BIN_KEY, BINS
 from alertgraph_spark.tables.rates import HOUR
 
@@ -24,33 +25,24 @@ _IDS = ("alert_id", "item_id", "received_at", "observed_at")
 
 def slim(lines: DataFrame) -> DataFrame:
     """The columns that later stages use, with `accounts` in place of `entities`; row grain is unchanged."""
-    accounts = F.transform(F.filter("entities", lambda e: e["kind"] == "account"), lambda e: e["key"])
-    return lines.withColumn("accounts", accounts).select(*_EVIDENCE, *_IDS, *_OF_LINES, "severity", "accounts")
+    return lines.selectExpr(*_EVIDENCE, *_IDS, *_OF_LINES, "severity", f"{ACCOUNTS} as accounts")
 
 
-def with_bin(lines: DataFrame, repeats: DataFrame, gap_seconds: int) -> DataFrame:
+def with_bin(lines: DataFrame, gap_seconds: int) -> DataFrame:
     """Put each alert in a bin: what happens between the same two ends under one name, within a span of `gap_seconds`.
 
-    Row grain is unchanged; adds `bin` and `is_seen`, whether the line is an alert that no other stands for. Two alerts of one
-    bin are less than the gap apart, so a bin lies in one episode whole, and the fold can work on bins.
-
-    Parameters
-    ----------
-    repeats
-        `row`, `is_repeat` and `first_at` of the lines of alerts that are told more than once: what happened first is when
-        such an alert happened.
+    One row is one line with `is_repeat`, whether another stands for it, which is dropped. Row grain is unchanged; adds `bin`
+    and `is_seen`, whether the line is an alert that no other stands for. Two alerts of one bin are less than the gap apart,
+    so a bin lies in one episode whole, and the fold can work on bins.
     """
-    marked = lines.join(F.broadcast(repeats), on="row", how="left")
-    observed_at = F.coalesce("first_at", "observed_at")
-    is_repeat = F.coalesce("is_repeat", F.lit(False))
-    return marked.withColumns(
+    is_repeat = F.col("is_repeat")
+    return lines.withColumns(
         {
-            "observed_at": observed_at,
-            "bin": F.floor(F.unix_micros(observed_at) / (gap_seconds * 1_000_000)),
+            "bin": F.floor(F.unix_micros("observed_at") / (gap_seconds * 1_000_000)),
             "status": F.when(is_repeat, F.concat(F.lit(AGAIN), "status")).otherwise(F.col("status")),
             "is_seen": F.col("status").isin("alert", "history") & ~is_repeat,
         }
-    ).drop("first_at", "is_repeat")
+    ).drop("is_repeat")
 
 
 def fold_lines(lines: DataFrame) -> DataFrame:

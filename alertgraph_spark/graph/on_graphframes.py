@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
 
+from alertgraph_spark.access.session_conf import session_conf
 from alertgraph_spark.errors import GraphEngineError, GraphInvariantError, SchemaError
 from alertgraph_spark.graph.pattern import read_pattern
 from alertgraph_spark.tables.frames import collect_arrow, frame_of
@@ -85,7 +86,7 @@ def connected_components(vertices: DataFrame, edges: DataFrame) -> DataFrame:
             "spark.sql.adaptive.enabled": "true",  # the threshold of -1 leaves joins and hubs to it
             "spark.sql.maxPlanStringLength": "1000",
         }
-        with _session_conf(spark, settings):
+        with session_conf(spark, settings):
             components = graphframe(ids, links).connectedComponents
             found = components(**_component_arguments(components, is_reliable))
             try:
@@ -205,22 +206,6 @@ def _check_ends(ids: DataFrame, links: DataFrame) -> None:
     dangling = ends.select("id", F.lit("ends a link and is no vertex").alias("fault"))
     for row in bad.union(dangling).take(1):
         raise GraphInvariantError(f"vertex id {row['id']} {row['fault']}")
-
-
-@contextmanager
-def _session_conf(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
-    """Set session settings for a while; what was not set before is unset again."""
-    before = {key: spark.conf.get(key, None) for key in settings}
-    try:
-        for key, value in settings.items():
-            spark.conf.set(key, value)
-        yield
-    finally:
-        for key, old in before.items():
-            if old is None:
-                spark.conf.unset(key)
-            else:
-                spark.conf.set(key, old)
 
 
 @contextmanager

@@ -46,9 +46,9 @@ k -> named_struct('kind', substring_index(k.key, ':', 1), 'key', k.key, 'role', 
 """All further entities as `array<struct<kind,key,role>>`; of a list that an end gives those behind its first."""
 
 
-DONE = """filter(array(
-if(exists(keys, k -> k.end = 'nobody' and k.kind != 'account'), 'an address or name that names nobody is left out', null),
-if(exists(keys, k -> k.end = 'nobody' and k.kind = 'account'), 'an account that every machine has is left out', null),
+DONE = f"""filter(array(
+if(exists(keys, k -> k.end = '{NOBODY}' and k.kind != 'account'), 'an address or name that names nobody is left out', null),
+if(exists(keys, k -> k.end = '{NOBODY}' and k.kind = 'account'), 'an account that every machine has is left out', null),
 if(exists(keys, k -> k.place > 0), 'a list taken apart: its first is the end', null),
 if(exists(keys, k -> k.kind = 'ip' and startswith(k.key, 'host:')), 'a name where an address belongs is a host', null),
 if(exists(keys, k -> k.key like 'ip:%' and trim(k.said) != substring(k.key, 4)), 'an address in another spelling', null)

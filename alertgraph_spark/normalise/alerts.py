@@ -25,13 +25,13 @@ from alertgraph_spark.tables.schemas import OWN, REJECTED, TORN, UNFINISHED
 LINE_LIMIT = 2000
 """Characters of a refused line that are kept as evidence."""
 
-CLOCK_BEHIND = {"sender": "INTERVAL 48 HOURS", "platform": "INTERVAL 365 DAYS"}
+CLOCK_BEHIND = {"sender": "48 hours", "platform": "365 days"}
 """How far an event time may lie before its receipt, by who keeps the rows of a format. Log Analytics puts the receipt time in
 place of a sender's time outside these bounds (azure monitor docs, log-standard-columns); so do we, or a wrong clock would
 rewrite the past. What the platform keeps it tells weeks later, where a connector starts late or an analyst touches an alert;
 before that lies only what stands for no time (0001-01-01, 1970-01-01)."""
 
-CLOCK_AHEAD = "INTERVAL 24 HOURS"
+CLOCK_AHEAD = "24 hours"
 
 BROKEN = "text broken or cut short"
 """The reason of a row whose text begins a JSON object or a header that does not end, or is none: a transport cuts lines."""
@@ -132,12 +132,12 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     if scale:
         word = f"if(severity is null and degree != '', array(concat('severity: ', degree)), {NO_TEXTS})"
         strange.insert(0, word)
-    behind = f"own_time < received_at - {CLOCK_BEHIND[format_.kept_by]}"
-    ahead = f"own_time > received_at + {CLOCK_AHEAD}"
-    days = f"{CLOCK_BEHIND[format_.kept_by].split()[1]} {CLOCK_BEHIND[format_.kept_by].split()[2].lower()}"
+    most_behind = CLOCK_BEHIND[format_.kept_by]
+    behind = f"own_time < received_at - interval '{most_behind}'"
+    ahead = f"own_time > received_at + interval '{CLOCK_AHEAD}'"
     clock = (
-        f"case when {behind} then array('time is more than {days} before TimeGenerated, which stands in its place')"
-        f" when {ahead} then array('time is more than 24 hours after TimeGenerated, which stands in its place')"
+        f"case when {behind} then array('time is more than {most_behind} before TimeGenerated, which stands in its place')"
+        f" when {ahead} then array('time is more than {CLOCK_AHEAD} after TimeGenerated, which stands in its place')"
         f" else {NO_TEXTS} end"
     )
     return lines.selectExpr(

@@ -36,3 +36,13 @@ def find_repeats(lines: DataFrame, by_id: Collection[str] = ()) -> DataFrame:
     first_at = F.when(is_by_id, F.min("observed_at").over(Window.partitionBy(*said)))
     marked = repeated.withColumns({"is_repeat": F.row_number().over(newest) > 1, "first_at": first_at})
     return marked.filter("is_repeat or first_at < observed_at").select("row", "is_repeat", "first_at")
+
+
+def mark_repeats(lines: DataFrame, repeats: DataFrame) -> DataFrame:
+    """Say of each line whether it is a repeat, and set right when its alert happened: when any of its rows first says.
+
+    Row grain is unchanged; adds `is_repeat`, never null. `repeats` is what `find_repeats` gives.
+    """
+    marked = lines.join(F.broadcast(repeats), on="row", how="left")
+    observed_at, is_repeat = F.coalesce("first_at", "observed_at"), F.coalesce("is_repeat", F.lit(False))
+    return marked.withColumns({"observed_at": observed_at, "is_repeat": is_repeat}).drop("first_at")

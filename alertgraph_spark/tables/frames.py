@@ -8,11 +8,15 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from alertgraph_spark.access.session_conf import session_conf
 from alertgraph_spark.errors import SchemaError
 from alertgraph_spark.tables.embedded import arrow_type
 from alertgraph_spark.tables.table import Table, type_differences
 
 _ARROW = "spark.sql.execution.arrow.pyspark.enabled"  # off by default before Spark 4.2, and 50 times slower
+
+ACCOUNTS = "transform(filter(entities, e -> e.kind = 'account'), e -> e.key)"
+"""The accounts among the entities of an alert, as SQL."""
 
 
 def conform(frame: DataFrame, table: Table) -> DataFrame:
@@ -47,12 +51,8 @@ def collect_arrow(frame: DataFrame) -> pa.Table:
 
 def frame_of(spark: SparkSession, table: pa.Table, ddl: str) -> DataFrame:
     """An Arrow table of scalar columns as a frame of the types that `ddl` says; times are taken as UTC."""
-    before = spark.conf.get(_ARROW, "false")
-    spark.conf.set(_ARROW, "true")
-    try:
+    with session_conf(spark, {_ARROW: "true"}):
         return spark.createDataFrame(table.to_pandas(types_mapper=_nullable_types().get), ddl)
-    finally:
-        spark.conf.set(_ARROW, str(before))
 
 
 def _nullable_types() -> dict[pa.DataType, Any]:
