@@ -52,7 +52,7 @@ class RankingParameters:
     periodic_share: float = parameter(0.5, "share of past days that brought a routine about this time", "(0, 1]")
     periodic_days: int = parameter(3, "past days that it takes at least to know a routine", "[1, 365]")
 
-    # link: candidates
+    # link: which earlier episodes are tried
     nearest_links: int = parameter(3, "earlier episodes tried for each later one, place and class", "[1, 100]", CHOSEN)
     max_site_gap_hours: float = parameter(6.0, "longest gap of a link without an entity in common", "(0, 8760]", FITTED)
     most_accounts: int = parameter(

@@ -51,12 +51,13 @@ def meet_groups(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa.
     Notes
     -----
     The strength of a group is its damped rarity: the surprise of its distinct types, the i-th divided by i to the power of
-    `p.damping`. Of groups of at least `p.meet_nats` that have a host in common, addresses outside left aside, a later one joins the
-    earlier one with the least `rate * wait`, if that is at most `p.meet_chance`; the wait is from start to start, at most `p.meet_hours`. The rate is -ln(1 - (n + 1) / (H + 2))
-    an hour, n the groups about as strong as the weaker of both that had ended before. A loop over pairs within `p.meet_hours`.
+    `p.damping`. Of groups of at least `p.meet_nats` that have a host in common, addresses outside left aside, a later one
+    joins the earlier one with the least `rate * wait`, if that is at most `p.meet_chance`; the wait is from start to start,
+    at most `p.meet_hours`. The rate is -ln(1 - (n + 1) / (H + 2)) an hour, n the groups about as strong as the weaker of both
+    that had ended before. A loop over pairs within `p.meet_hours`.
     """
     rows = engine.rows(_groups_sql(p), {"episodes": episodes})
-    groups = [Group(*facts, frozenset(hosts)) for *facts, hosts in rows]
+    groups = [Group._make((*row[:-1], frozenset(row[-1]))) for row in rows]
     found = []
     for site, of_site in groupby(groups, attrgetter("site")):
         for earlier, later, rate in _meetings(list(of_site), p):

@@ -9,6 +9,7 @@ import pyarrow as pa
 from alertgraph_spark.explain.counterfactual import Rescore, with_counterfactual
 from alertgraph_spark.explain.network import Network, draw_network
 from alertgraph_spark.explain.story import with_story
+from alertgraph_spark.explain.ties import with_ties
 from alertgraph_spark.explain.variants import Inputs
 from alertgraph_spark.tables.embedded import Engine
 
@@ -24,7 +25,7 @@ def explain_subgraphs(
     *,
     chains: Collection[str],
 ) -> pa.Table:
-    """Say of each subgraph that is shown what happened, and what it takes to be shown; rows stay, by rank.
+    """Say of each subgraph that is shown what happened, what ties it together, and what it takes to be shown; rows stay.
 
     Parameters
     ----------
@@ -40,4 +41,5 @@ def explain_subgraphs(
         Motifs that are chains.
     """
     asked = with_counterfactual(engine, subgraphs, scored, first_alerts, rescore, chains=chains)
-    return with_story(engine, asked, scored.episodes, first_alerts)
+    tied = with_ties(engine, asked, scored.episodes, scored.links)
+    return with_story(engine, tied, scored.episodes, first_alerts)

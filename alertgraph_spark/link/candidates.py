@@ -67,10 +67,10 @@ def find_candidates(line: Timeline, ends: Ends, p: RankingParameters) -> Pairs:
 
     Notes
     -----
-    At the host that acts the `p.nearest_links` nearest that arrived there within `p.pivot_gap_minutes`. At each entity the `p.nearest_links` nearest earlier episodes in any role, of all and of those from each of
-    `ENTITY_CLASSES` nats of surprise on, at most `p.max_gap_hours` before; over the site the nearest where both reach one of
-    `SITE_CLASSES`, at most `p.max_site_gap_hours` before. The entity with the highest `-ln type_rate - ln gap` names a pair.
-    O(n log n) in entities of episodes.
+    At the host that acts the `p.nearest_links` nearest that arrived there, and at each entity the nearest in any role: of
+    all, and of those from each of `ENTITY_CLASSES` nats of surprise on, at most `p.max_gap_hours` before. Over the site the
+    nearest where both reach one of `SITE_CLASSES`, at most `p.max_site_gap_hours` before. The entity with the highest
+    `-ln type_rate - ln gap` names a pair. O(n log n) in entities of episodes.
     """
     active = ends.where(line.is_active[ends.at])
     found = [*_arrivals(line, active, p), *_at_entities(line, active, p), *_over_sites(line, p)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +13,7 @@ from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.link.candidates import NOWHERE, Pairs, Timeline, find_candidates
 from alertgraph_spark.link.earlier import Flags, Ids, number_rows
 from alertgraph_spark.link.everyday import ACCOUNT, TARGET, name_ends
-from alertgraph_spark.link.odds import count_bursts, log_odds, probability
+from alertgraph_spark.link.odds import Alike, count_bursts, log_odds, probability
 from alertgraph_spark.tables.embedded import conform_arrow
 from alertgraph_spark.tables.rates import HOUR, Numbers, micros, rate_of
 from alertgraph_spark.tables.roles import acts_as_planned
@@ -18,6 +21,8 @@ from alertgraph_spark.tables.schemas import LINKS
 
 KINDS = ("same_pair", "pivot", "account", "same_source", "same_target", "answer", "coincidence")
 """What two linked episodes have in common: the first that holds."""
+
+PIVOT, ACCOUNTS = KINDS.index("pivot"), KINDS.index("account")
 
 
 def find_links(episodes: pa.Table, p: RankingParameters) -> pa.Table:
@@ -49,9 +54,18 @@ def find_links(episodes: pa.Table, p: RankingParameters) -> pa.Table:
     pairs = pairs.where(is_planned[pairs.earlier] == is_planned[pairs.later])
     kind, is_same_actor = _kinds(episodes, pairs)
     odds = _odds(episodes, line, pairs, is_same_actor, p)
-    wait = np.select([kind == 1, kind <= 2], [p.max_gap_hours, p.session_gap_seconds / 3600], -1.0)
+    wait = np.select([kind == PIVOT, kind <= ACCOUNTS], [p.max_gap_hours, p.session_gap_seconds / 3600], -1.0)
     kept = (odds > p.link_least) | (pairs.gap_hours <= wait)
-    return _table(episodes, pairs.where(kept), kind[kept], odds[kept], names, p)
+    pairs, kind, odds = pairs.where(kept), kind[kept], odds[kept]
+    by_chance = 1 - np.exp(-rate_of(pairs.type_rate, p) * np.maximum(pairs.gap_hours, p.instant_hours))
+    facts = {
+        "entity": _entity(episodes, pairs, kind, names),
+        "gap_minutes": pairs.gap_hours * HOUR / 60e6,
+        "weight": probability(odds),
+        "chance": by_chance,
+        "log_odds": odds,
+    }
+    return conform_arrow(_ends_of(episodes, pairs, kind, facts), LINKS)
 
 
 def _first_of(at: Ids, key: Ids, is_asked: Flags, n: int) -> Ids:
@@ -62,15 +76,16 @@ def _first_of(at: Ids, key: Ids, is_asked: Flags, n: int) -> Ids:
 
 def _timeline(episodes: pa.Table, arrives_at: Ids) -> Timeline:
     t0 = micros(episodes["started_at"])
-    is_chronic = episodes["is_chronic"].to_numpy(zero_copy_only=False).astype(bool)
     return Timeline(
-        t0,
-        micros(episodes["ended_at"]),
-        np.searchsorted(t0, t0).astype(np.int64),
-        number_rows(episodes["site"]),
-        *(episodes[name].to_numpy() for name in ("surprise", "fleet_share", "history_hours")),
-        arrives_at,
-        ~is_chronic,
+        t0=t0,
+        t1=micros(episodes["ended_at"]),
+        first=np.searchsorted(t0, t0).astype(np.int64),
+        site=number_rows(episodes["site"]),
+        surprise=episodes["surprise"].to_numpy(),
+        type_share=episodes["fleet_share"].to_numpy(),
+        history_hours=episodes["history_hours"].to_numpy(),
+        arrives_at=arrives_at,
+        is_active=~episodes["is_chronic"].to_numpy(zero_copy_only=False).astype(bool),
     )
 
 
@@ -101,31 +116,24 @@ def _odds(episodes: pa.Table, line: Timeline, pairs: Pairs, is_same_actor: Flags
     acting = pc.coalesce(episodes["source_entity"], episodes["target_entity"])
     actor = number_rows(episodes["site"], acting)
     bursts = count_bursts(line, of_type, actor, p)
-    return log_odds(pairs, line, bursts, of_type[pairs.earlier] == of_type[pairs.later], is_same_actor, p)
+    return log_odds(pairs, line, bursts, Alike(of_type[pairs.earlier] == of_type[pairs.later], is_same_actor), p)
 
 
-def _table(
-    episodes: pa.Table, pairs: Pairs, kind: Ids, odds: Numbers, names: list[str], p: RankingParameters
-) -> pa.Table:
+def _entity(episodes: pa.Table, pairs: Pairs, kind: Ids, names: list[str]) -> pa.Array:
+    """What each pair has in common, in words: of a pivot the host that acts, where there is nothing the later host."""
     later = pa.array(pairs.later)
     acting = pc.coalesce(episodes["source_entity"], episodes["target_entity"]).take(later)
     here = pa.array([names[key] if key != NOWHERE else None for key in pairs.key.tolist()], pa.string())
     at_hand = pc.coalesce(here, episodes["target_entity"].take(later).combine_chunks(), pa.scalar(""))
-    entity = pc.if_else(pa.array(kind == 1), acting.combine_chunks(), at_hand)
-    by_chance = 1 - np.exp(-rate_of(pairs.type_rate, p) * np.maximum(pairs.gap_hours, p.instant_hours))
-    return conform_arrow(
-        pa.table(
-            {
-                "site": episodes["site"].take(later),
-                "src": episodes["episode"].take(pa.array(pairs.earlier)),
-                "dst": episodes["episode"].take(later),
-                "kind": pa.array(KINDS).take(pa.array(kind)),
-                "entity": entity,
-                "gap_minutes": pairs.gap_hours * HOUR / 60e6,
-                "weight": probability(odds),
-                "chance": by_chance,
-                "log_odds": odds,
-            }
-        ),
-        LINKS,
-    )
+    return pc.if_else(pa.array(kind == PIVOT), acting.combine_chunks(), at_hand)
+
+
+def _ends_of(episodes: pa.Table, pairs: Pairs, kind: Ids, facts: Mapping[str, Any]) -> pa.Table:
+    later = pa.array(pairs.later)
+    ends = {
+        "site": episodes["site"].take(later),
+        "src": episodes["episode"].take(pa.array(pairs.earlier)),
+        "dst": episodes["episode"].take(later),
+        "kind": pa.array(KINDS).take(pa.array(kind)),
+    }
+    return pa.table(ends | dict(facts))

@@ -104,7 +104,12 @@ CUTS = table(
     "cuts",
     "one likely link between two subgraphs",
     *((c.name, c.type, c.meaning, c.nullable) for c in LINKS.columns),
-    ("reason", "string", "why it joins nothing: another cause explains it better, the warm-up's end, or the size cap", False),
+    (
+        "reason",
+        "string",
+        "why it joins nothing: another cause explains it better, the warm-up's end, or the size cap",
+        False,
+    ),
 )
 
 MEMBERS = table(
@@ -184,6 +189,7 @@ SUBGRAPHS = table(
     ("reasons", "array<string>", "why it stands at its rank: the facts of its contributions, largest first", False),
     ("unusual", "array<string>", "what of it the site had rarely or never seen before", False),
     ("checks", "array<string>", "what to check next", False),
+    ("ties", "array<string>", "if shown, what followed what, after how long, where, and how rarely by chance", False),
     ("story", _STORY, "if shown, three to six sentences in time order with alerts behind each; else empty", False),
     (
         "counterfactual",

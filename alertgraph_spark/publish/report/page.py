@@ -24,6 +24,7 @@ _KEPT = (
         "subgraph_id",
         "site",
         "score",
+        "probability",
         "rank",
         "is_shown",
         "first_seen",
@@ -32,7 +33,19 @@ _KEPT = (
         "n_episodes",
         "n_hosts",
     ),
-    *("tactics", "motifs", "severity", "contributions", "title", "summary", "unusual", "checks", "story", "path"),
+    *(
+        "tactics",
+        "motifs",
+        "severity",
+        "contributions",
+        "title",
+        "summary",
+        "unusual",
+        "checks",
+        "ties",
+        "story",
+        "path",
+    ),
 )
 
 
