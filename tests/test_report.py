@@ -103,7 +103,7 @@ def drawn(episodes: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], lis
 
 @pytest.fixture(scope="module")
 def tables() -> dict[str, pa.Table]:
-    """An attack, a flood of ten thousand alerts from one host to as many, and two that are beyond the budget."""
+    """An attack, a flood of ten thousand alerts from one host to as many, and two that are not shown."""
     last = {**told("30 nas/it -> srv/it odd"), "subgraph_id": "sg-last"}
     rows = [
         *({**row, "subgraph_id": "sg-attack"} for row in ATTACK),

@@ -135,12 +135,12 @@ class Console:
         """
         self.say()
         width = max([14, *(len(row["site"]) for row in top)])
-        self.say(f"{'rank':>4}  {'score':>5}  {'shown':<5}  {'site':<{width}} {'first seen (UTC)':<16}  what")
+        self.say(f"{'rank':>4}  {'score':>5}  {'P':>4}  {'shown':<5}  {'site':<{width}} {'first seen (UTC)':<16}  what")
         for row in top:
             shown = "yes" if row["is_shown"] else ""
             seen = f"{row['first_seen'].astimezone(timezone.utc):%Y-%m-%d %H:%M}"
             self.say(
-                f"{row['rank']:>4}  {row['score']:>5.3f}  {shown:<5}  {row['site']:<{width}} {seen:<16}  {row['summary']}"
+                f"{row['rank']:>4}  {row['score']:>5.3f}  {row['probability']:>4.2f}  {shown:<5}  {row['site']:<{width}} {seen:<16}  {row['summary']}"
             )
         if not top:
             self.say("      no subgraph: nothing in the window was out of the ordinary")

@@ -18,7 +18,18 @@ from alertgraph_spark.score import TERMS, scorer_weights
 from alertgraph_spark.tables.embedded import Engine, arrow_schema
 from alertgraph_spark.tables.schemas import RUNS
 
-_CSV_COLUMNS = ("rank", "subgraph_id", "site", "score", "is_shown", "first_seen", "last_seen", "n_alerts", "summary")
+_CSV_COLUMNS = (
+    "rank",
+    "subgraph_id",
+    "site",
+    "score",
+    "probability",
+    "is_shown",
+    "first_seen",
+    "last_seen",
+    "n_alerts",
+    "summary",
+)
 
 
 def run_record(

@@ -53,7 +53,7 @@
     const item = make("li", undefined, s.is_shown ? "shown" : "next"), b = make("button");
     b.type = "button"; b.dataset.id = s.subgraph_id;
     b.append(make("span", String(s.rank), "rank"), make("span", s.title, "name"),
-      make("span", `${s.is_shown ? "shown" : "beyond the budget"} · score ${fixed(s.score, 2)} · ${count(s.n_alerts, "alert")} · ${hours(s)}`, "facts"));
+      make("span", `${s.is_shown ? "shown" : "not shown"} · score ${fixed(s.score, 2)} · ${count(s.n_alerts, "alert")} · ${hours(s)}`, "facts"));
     b.addEventListener("click", () => select(s.subgraph_id));
     item.append(b);
     return item;
@@ -182,10 +182,12 @@
     mark();
     $("subgraph").hidden = false;
     $("title").textContent = s.title;
-    fill("chips", [`rank ${s.rank}`, s.is_shown ? "shown" : "beyond the budget", `score ${fixed(s.score, 3)}`, `severity ${fixed(s.severity, 2)}`, `${time(s.first_seen).slice(0, 16)} to ${time(s.last_seen).slice(0, 16)} UTC`,
+    fill("chips", [`rank ${s.rank}`, s.is_shown ? "shown" : "not shown", `score ${fixed(s.score, 3)}`, `P(attack) ${fixed(s.probability, 2)}`, `severity ${fixed(s.severity, 2)}`, `${time(s.first_seen).slice(0, 16)} to ${time(s.last_seen).slice(0, 16)} UTC`,
       count(s.n_alerts, "alert"), count(s.n_hosts, "host"), s.site, s.subgraph_id].map((text) => make("span", text)));
     fill("story", s.story.length ? story(s) : [make("li", s.summary)]);
     fill("checks", s.checks.map((text) => make("li", text)));
+    $("ties-title").hidden = !s.ties.length;
+    fill("ties", s.ties.map((text) => make("li", `${text}.`)));
     fill("unusual", s.unusual.map((text) => make("li", text)));
     fill("contributions", contributions(s));
     $("without").textContent = s.without && `${s.without[0].toUpperCase()}${s.without.slice(1)}.`;
