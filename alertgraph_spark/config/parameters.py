@@ -36,7 +36,10 @@ class RankingParameters:
         80, "size cap of a subgraph, a session counting once; above it a day's weakest links go", "[2, 100000]", CHOSEN
     )
     show_nats: float = parameter(
-        16.0, "least strength of what is shown: of 8 networks without benign chains no false one had more", "[0, 1000]", FITTED
+        16.0,
+        "least strength of what is shown: of 8 networks without benign chains no false one had more",
+        "[0, 1000]",
+        FITTED,
     )
     quiet: bool = parameter(
         False, "show only what the site's past has brought no more than `show_exceedance` times a day", ""
@@ -49,7 +52,7 @@ class RankingParameters:
     periodic_share: float = parameter(0.5, "share of past days that brought a routine about this time", "(0, 1]")
     periodic_days: int = parameter(3, "past days that it takes at least to know a routine", "[1, 365]")
 
-    # link: candidates
+    # link: which are tried
     nearest_links: int = parameter(3, "earlier episodes tried for each later one, place and class", "[1, 100]", CHOSEN)
     max_site_gap_hours: float = parameter(6.0, "longest gap of a link without an entity in common", "(0, 8760]", FITTED)
     most_accounts: int = parameter(
@@ -63,12 +66,10 @@ class RankingParameters:
         0.98, "share of past hours above which nothing is more frequent: a rate of 3.9 an hour", "(0, 1)"
     )
 
-    # link: log-odds that the earlier episode led to the later one
+    # link: the log-odds that the earlier episode led to the later one
     link_base: float = parameter(-8.0, "log-odds of a link, before anything is known", "[-100, 100]", FITTED)
     link_gap: float = parameter(-0.9, "weight of ln(gap in hours + 1/60)", "[-10, 10]", FITTED)
-    link_type_rate: float = parameter(
-        -0.33, "weight of ln(rate of the later type at the entity)", "[-10, 10]", FITTED
-    )
+    link_type_rate: float = parameter(-0.33, "weight of ln(rate of the later type at the entity)", "[-10, 10]", FITTED)
     link_any_rate: float = parameter(-0.53, "weight of ln(rate of anything at the entity)", "[-10, 10]", FITTED)
     link_surprise: float = parameter(0.35, "weight of the earlier one's surprise", "[-10, 10]", FITTED)
     link_same_type: float = parameter(-3.0, "added where both are of one type", "[-100, 100]", FITTED)
@@ -91,9 +92,7 @@ class RankingParameters:
     meet_chance: float = parameter(
         0.05, "groups as strong expected between the starts of both, at most", "(0, 100]", FITTED
     )
-    meet_chance_here: float = parameter(
-        0.1, "the same between two groups with a host in common", "(0, 100]", CHOSEN
-    )
+    meet_chance_here: float = parameter(0.1, "the same between two groups with a host in common", "(0, 100]", CHOSEN)
     meet_hours: float = parameter(12.0, "hours between the starts of both, at most", "(0, 8760]", FITTED)
     meet_weight: float = parameter(0.5, "weight of a link by which groups meet, at a gap of 0", "(0, 1]")
 
@@ -139,7 +138,9 @@ class RankingParameters:
     known_pair_share: float = parameter(
         0.6, "share of its rarity that a type keeps where the site has seen it between these two ends", "[0, 1]", FITTED
     )
-    severity_base: float = parameter(0.5, "what a severity of 0 weighs: rarity counts base + severity", "[0, 10]", FITTED)
+    severity_base: float = parameter(
+        0.5, "what a severity of 0 weighs: rarity counts base + severity", "[0, 10]", FITTED
+    )
     unknown_severity: float = parameter(0.5, "severity where none is given, as far as rarity goes", "[0, 1]", FITTED)
 
     # score
@@ -151,7 +152,10 @@ class RankingParameters:
     planned_weight: float = parameter(-15.0, "weight of the share that was planned", "[-1000, 1000]")
     spread_weight: float = parameter(-1.0, "weight of the logarithm of its hosts", "[-1000, 1000]", FITTED)
     outside_weight: float = parameter(
-        -10.0, "weight of the share that comes from outside: a probe that leads to nothing inside", "[-1000, 1000]", FITTED
+        -10.0,
+        "weight of the share that comes from outside: a probe that leads to nothing inside",
+        "[-1000, 1000]",
+        FITTED,
     )
     half_score: float = parameter(20.0, "nats that give a score of .5", "(0, 10000]")
     like_share: float = parameter(0.9, "share of a score from which on an earlier subgraph is one like it", "(0, 1]")

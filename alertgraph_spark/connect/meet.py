@@ -50,12 +50,14 @@ def meet_groups(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa.
 
     Notes
     -----
-    The strength of a group is its damped rarity: the surprise of its distinct types, the i-th divided by i to the power of
-    `p.damping`. Of groups of at least `p.meet_nats` a later one joins the earlier one with the least `rate * wait`, if that
-    is at most `p.meet_chance`; the wait is from start to start, at most `p.meet_hours`. The rate is -ln(1 - (n + 1) / (H + 2))
-    an hour, n the groups about as strong as the weaker of both that had ended before. A loop over pairs within `p.meet_hours`.
+    The strength of a group is its damped rarity: the surprise of its distinct types, the i-th divided by i to the power
+    of `p.damping`. Of groups of at least `p.meet_nats` a later one joins the earlier one with the least `rate *
+    wait`, if that is at most `p.meet_chance`, or `p.meet_chance_here` where they have a host in common; the wait is
+    from start to start, at most `p.meet_hours`. The rate is -ln(1 - (n + 1) / (H + 2)) an hour, n the others about as
+    strong as the weaker of both that had ended before. A loop over pairs within `p.meet_hours`.
     """
-    groups = [Group(*row[:-1], frozenset(row[-1])) for row in engine.rows(_groups_sql(p), {"episodes": episodes})]
+    rows = engine.rows(_groups_sql(p), {"episodes": episodes})
+    groups = [Group._make((*facts, frozenset(hosts))) for *facts, hosts in rows]
     found = []
     for site, of_site in groupby(groups, attrgetter("site")):
         for earlier, later, rate in _meetings(list(of_site), p):
@@ -78,7 +80,9 @@ def meet_groups(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa.
 
 _SCHEMA = pa.schema(
     [
-        *[("site", pa.string()), ("src", pa.int64()), ("dst", pa.int64()), ("kind", pa.string()), ("entity", pa.string())],
+        ("site", pa.string()),
+        *[(name, pa.int64()) for name in ("src", "dst")],
+        *[(name, pa.string()) for name in ("kind", "entity")],
         *[(name, pa.float64()) for name in ("gap_minutes", "weight", "chance", "log_odds")],
     ]
 )

@@ -100,7 +100,9 @@ def divide_links(
         ORDER BY place
         """,
         {
-            "links": links.select(["src", "dst", "kind", "log_odds"]).append_column("place", pa.array(np.arange(len(links)))),
+            "links": links.select(["src", "dst", "kind", "log_odds"]).append_column(
+                "place", pa.array(np.arange(len(links)))
+            ),
             "episodes": episodes.select(["episode", "session", "component", "history_hours"]),
             "refused": refused,
         },

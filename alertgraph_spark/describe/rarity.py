@@ -9,11 +9,12 @@ from alertgraph_spark.tables.rates import HOUR
 def rarity_sql(p: RankingParameters) -> str:
     """The tables `types`, `earning` and `rarity` of a WITH over `marked`: of `rarity` one row is one subgraph.
 
-    `n_types` are its distinct alert types, `rarest` the three most surprising. `rarity_nats` sums what its types weigh, the
-    highest first and the i-th divided by i to the power of `damping`: many types of one flood must not outweigh two rare ones.
-    A type weighs the most of its episodes, `surprise * (severity_base + severity)`, times `known_pair_share` where the site had
-    seen it between these two ends; what was planned weighs nothing. At most `rarity_types` earn rarity, and of those that the
-    site had never seen `new_types_an_hour` of one source and hour: what is added to a subgraph takes nothing from it.
+    `n_types` are its distinct alert types, `rarest` the three most surprising. `rarity_nats` sums what its types weigh,
+    the highest first and the i-th divided by i to the power of `damping`: many types of one flood must not outweigh
+    two rare ones. A type weighs the most of its episodes, `surprise * (severity_base + severity)`, times
+    `known_pair_share` where the site had seen it between these two ends; what was planned weighs nothing. At most
+    `rarity_types` earn rarity, and of those that the site had never seen `new_types_an_hour` of one source and hour:
+    what is added to a subgraph takes nothing from it.
     """
     damping = ", ".join(repr(place**-p.damping) for place in range(1, p.rarity_types + 1))
     weight = f"""CASE WHEN is_planned_here OR is_announced THEN 0 ELSE

@@ -22,7 +22,7 @@ NOWHERE = -1
 class Timeline(NamedTuple):
     """Episodes in the order of time, as arrays: times in microseconds; `first` is the place of the first episode with the
     same start, `site` a number, `surprise` in nats, `type_share` the share of past hours that had the type, `arrives_at` the
-    key of the target, -1 where there is none.
+    key of the target, -1 where there is none, `is_active` what is no everyday noise, `is_planned` what is planned work.
     """
 
     t0: Ids
@@ -34,6 +34,7 @@ class Timeline(NamedTuple):
     history_hours: Numbers
     arrives_at: Ids
     is_active: Flags
+    is_planned: Flags
 
 
 class Pairs(NamedTuple):
@@ -67,10 +68,11 @@ def find_candidates(line: Timeline, ends: Ends, p: RankingParameters) -> Pairs:
 
     Notes
     -----
-    At the host that acts the `p.nearest_links` nearest that arrived there within `p.pivot_gap_minutes`. At each entity the `p.nearest_links` nearest earlier episodes in any role, of all and of those from each of
-    `ENTITY_CLASSES` nats of surprise on, at most `p.max_gap_hours` before; over the site the nearest where both reach one of
-    `SITE_CLASSES`, at most `p.max_site_gap_hours` before. The entity with the highest `-ln type_rate - ln gap` names a pair.
-    O(n log n) in entities of episodes.
+    At the host that acts the `p.nearest_links` nearest that arrived there within `p.pivot_gap_minutes`. At each entity the
+    `p.nearest_links` nearest earlier episodes in any role, of all and of those from each of `ENTITY_CLASSES` nats of surprise
+    on, at most `p.max_gap_hours` before; over the site the nearest where both reach one of `SITE_CLASSES`, at most
+    `p.max_site_gap_hours` before. The entity with the highest `-ln type_rate - ln gap` names a pair. Planned work is tried
+    with planned work only: a scanner's many episodes take no places. O(n log n) in entities of episodes.
     """
     active = ends.where(line.is_active[ends.at])
     found = [_arrivals(line, active, p), *_at_entities(line, active, p), *_over_sites(line, p)]
@@ -89,13 +91,12 @@ def _arrivals(line: Timeline, ends: Ends, p: RankingParameters) -> Pairs:
     n = len(line.t0)
     has_source = np.zeros(n, dtype=bool)
     has_source[ends.at[ends.role == SOURCE]] = True
-    order = np.lexsort((ends.at, ends.key))
-    ends = ends.where(order)
+    ends, place = _by_place(line, ends)
     acts = np.flatnonzero((ends.role == SOURCE) | ((ends.role == TARGET) & ~has_source[ends.at]))
     arrives = np.flatnonzero(line.arrives_at[ends.at] == ends.key)
     asked = ends.where(acts)
-    marks = ends.key[arrives] * n + ends.at[arrives]
-    who, mark = nearest_before(marks, asked.key * n + line.first[asked.at], n, p.nearest_links)
+    marks = place[arrives] * n + ends.at[arrives]
+    who, mark = nearest_before(marks, place[acts] * n + line.first[asked.at], n, p.nearest_links)
     earlier, later = ends.at[arrives[mark]], asked.at[who]
     rates = asked.type_rate[who], asked.any_rate[who]
     gap = gap_hours(line, earlier, later)
@@ -106,9 +107,8 @@ def _arrivals(line: Timeline, ends: Ends, p: RankingParameters) -> Pairs:
 
 def _at_entities(line: Timeline, ends: Ends, p: RankingParameters) -> list[Pairs]:
     n = len(line.t0)
-    order = np.lexsort((ends.at, ends.key))
-    ends = ends.where(order)
-    marks, asked = ends.key * n + ends.at, ends.key * n + line.first[ends.at]
+    ends, place = _by_place(line, ends)
+    marks, asked = place * n + ends.at, place * n + line.first[ends.at]
     found = []
     for least in ENTITY_CLASSES:
         seen = np.flatnonzero(line.surprise[ends.at] >= least)
@@ -120,6 +120,13 @@ def _at_entities(line: Timeline, ends: Ends, p: RankingParameters) -> list[Pairs
     return found
 
 
+def _by_place(line: Timeline, ends: Ends) -> tuple[Ends, Ids]:
+    """The ends by place and time, and the place of each: its entity, planned work apart."""
+    place = ends.key * 2 + line.is_planned[ends.at]
+    order = np.lexsort((ends.at, place))
+    return ends.where(order), place[order]
+
+
 def _over_sites(line: Timeline, p: RankingParameters) -> list[Pairs]:
     n = len(line.t0)
     hour = line.t0 // HOUR
@@ -128,9 +135,10 @@ def _over_sites(line: Timeline, p: RankingParameters) -> list[Pairs]:
     found = []
     for least in SITE_CLASSES:
         at = np.flatnonzero(line.is_active & (line.surprise >= least))
-        at = at[np.argsort(line.site[at], kind="stable")]
-        site = line.site[at]
-        who, mark = nearest_before(site * n + at, site * n + line.first[at], n, p.nearest_links)
+        place = line.site * 2 + line.is_planned
+        at = at[np.argsort(place[at], kind="stable")]
+        site, place = line.site[at], place[at]
+        who, mark = nearest_before(place * n + at, place * n + line.first[at], n, p.nearest_links)
         earlier, later = at[mark], at[who]
         share = (hours_before(site, hour[at], width) + 1) / (line.history_hours[at] + 2)
         any_rate = np.minimum(p.max_share, share)[who]

@@ -112,8 +112,8 @@ def _named(episodes: pa.Table, p: RankingParameters) -> tuple[Ids, pa.Array, Ids
     parts.append((naming, accounts, ACCOUNT, np.zeros(len(naming), dtype=bool)))
     names = pa.concat_arrays([chunk.cast(pa.string()) for _, entity, _, _ in parts for chunk in entity.chunks])
     at = np.concatenate([where for where, *_ in parts])
-    role = np.repeat([role for _, _, role, _ in parts], [len(where) for where, *_ in parts])
-    return at, names, role, np.concatenate([is_outside for *_, is_outside in parts])
+    roles = np.repeat([role for _, _, role, _ in parts], [len(where) for where, *_ in parts])
+    return at, names, roles, np.concatenate([is_outside for *_, is_outside in parts])
 
 
 def hours_before(key: Ids, hour: Ids, width: int) -> Ids:

@@ -45,13 +45,11 @@ def find_links(episodes: pa.Table, p: RankingParameters) -> pa.Table:
     ends, names = name_ends(episodes, p)
     line = _timeline(episodes, _first_of(ends.at, ends.key, ends.role == TARGET, len(episodes)))
     pairs = find_candidates(line, ends, p)
-    is_planned = acts_as_planned(episodes).to_numpy(zero_copy_only=False).astype(bool)
-    pairs = pairs.where(is_planned[pairs.earlier] == is_planned[pairs.later])
     kind = _kinds(episodes, pairs)
     odds = _odds(episodes, line, pairs, kind, p)
     wait = np.select([kind == 1, kind <= 2], [p.pivot_gap_minutes / 60, p.session_gap_seconds / 3600], -1.0)
     kept = (odds > p.link_least) | (pairs.gap_hours <= wait)
-    return _table(episodes, pairs.where(kept), kind[kept], odds[kept], names, p)
+    return _table(episodes, pairs.where(kept), kind[kept], odds[kept], names=names, p=p)
 
 
 def _first_of(at: Ids, key: Ids, is_asked: Flags, n: int) -> Ids:
@@ -62,16 +60,23 @@ def _first_of(at: Ids, key: Ids, is_asked: Flags, n: int) -> Ids:
 
 def _timeline(episodes: pa.Table, arrives_at: Ids) -> Timeline:
     t0 = micros(episodes["started_at"])
-    is_chronic = episodes["is_chronic"].to_numpy(zero_copy_only=False).astype(bool)
     return Timeline(
-        t0,
-        micros(episodes["ended_at"]),
-        np.searchsorted(t0, t0).astype(np.int64),
-        number_rows(episodes["site"]),
-        *(episodes[name].to_numpy() for name in ("surprise", "fleet_share", "history_hours")),
-        arrives_at,
-        ~is_chronic,
+        t0=t0,
+        t1=micros(episodes["ended_at"]),
+        first=np.searchsorted(t0, t0).astype(np.int64),
+        site=number_rows(episodes["site"]),
+        surprise=episodes["surprise"].to_numpy(),
+        type_share=episodes["fleet_share"].to_numpy(),
+        history_hours=episodes["history_hours"].to_numpy(),
+        arrives_at=arrives_at,
+        is_active=~_flags(episodes["is_chronic"]),
+        is_planned=_flags(acts_as_planned(episodes)),
     )
+
+
+def _flags(column: pa.ChunkedArray) -> Flags:
+    flags: Flags = column.to_numpy(zero_copy_only=False).astype(bool)
+    return flags
 
 
 def _kinds(episodes: pa.Table, pairs: Pairs) -> Ids:
@@ -106,11 +111,12 @@ def _odds(episodes: pa.Table, line: Timeline, pairs: Pairs, kind: Ids, p: Rankin
     actor = number_rows(episodes["site"], acting)
     bursts = count_bursts(line, of_type, actor, p)
     is_same_actor = np.isin(kind, (0, 3)) | (pairs.role == ACCOUNT)
-    return log_odds(pairs, line, bursts, of_type[pairs.earlier] == of_type[pairs.later], is_same_actor, p)
+    is_same_type = of_type[pairs.earlier] == of_type[pairs.later]
+    return log_odds(pairs, line, bursts, p, is_same_type=is_same_type, is_same_actor=is_same_actor)
 
 
 def _table(
-    episodes: pa.Table, pairs: Pairs, kind: Ids, odds: Numbers, names: list[str], p: RankingParameters
+    episodes: pa.Table, pairs: Pairs, kind: Ids, odds: Numbers, *, names: list[str], p: RankingParameters
 ) -> pa.Table:
     later = pa.array(pairs.later)
     acting = pc.coalesce(episodes["source_entity"], episodes["target_entity"]).take(later)

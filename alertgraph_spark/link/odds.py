@@ -11,7 +11,7 @@ from alertgraph_spark.tables.rates import Numbers
 
 
 def log_odds(
-    pairs: Pairs, line: Timeline, bursts: Numbers, is_same_type: Flags, is_same_actor: Flags, p: RankingParameters
+    pairs: Pairs, line: Timeline, bursts: Numbers, p: RankingParameters, *, is_same_type: Flags, is_same_actor: Flags
 ) -> Numbers:
     """Log-odds of each pair that the earlier episode led to the later one, in nats.
 
@@ -74,5 +74,3 @@ def probability(odds: Numbers) -> Numbers:
     """The probability that log-odds stand for, in (0, 1)."""
     share: Numbers = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
     return share
-
-

@@ -29,7 +29,6 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
     the cost is that of a sort of subgraphs and of candidates times days.
     """
     is_told = "true" if since is None else f"epoch_us(last_received) >= {round(since.timestamp() * 1e6)}"
-
     least = p.show_nats / (p.show_nats + p.half_score)
 
     def is_too_many(n_days: str) -> str:
@@ -56,7 +55,8 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
             QUALIFY {is_told}
         ),
         candidates AS (
-            SELECT * FROM told WHERE place <= {p.budget_per_day} AND NOT is_warm_up AND score > 0 AND score >= {least!r}::DOUBLE
+            SELECT * FROM told
+            WHERE place <= {p.budget_per_day} AND NOT is_warm_up AND score > 0 AND score >= {least!r}::DOUBLE
         ),
         asked AS (
             SELECT site, subgraph_id, days, moment - {DAY} * unnest(range(1, (moment - begun) // {DAY} + 1)) AS moment,
@@ -80,7 +80,8 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
             GROUP BY subgraph_id
         ),
         judged AS (
-            SELECT subgraph_id, greatest({least!r}::DOUBLE, coalesce(greatest(next_score, usual_score / {p.like_share}), 0)) AS cut,
+            SELECT subgraph_id,
+                greatest({least!r}::DOUBLE, coalesce(greatest(next_score, usual_score / {p.like_share}), 0)) AS cut,
                 NOT ({is_too_many("0")}) AND coalesce(usual_score < {p.like_share} * score, true) AS is_shown
             FROM candidates LEFT JOIN usual USING (subgraph_id)
         ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from alertgraph_spark.config.parameters import RankingParameters
-from alertgraph_spark.score.words import half_up, label, labels, many, seen_before
+from alertgraph_spark.score.words import half_up, label, many, seen_before
 
 
 @dataclass(frozen=True)
