@@ -114,7 +114,9 @@ def test_with_room_for_all_nothing_is_cut_for_its_size() -> None:
 def of_plant(*lines: str | Row, p: RankingParameters = P) -> tuple[list[set[int]], Connected]:
     """The subgraphs of more than one episode, numbered in order of telling, the largest first."""
     _, found = connected(story("plant", 1, *lines), p)
-    parts = sorted((part for part in subgraphs(found).values() if len(part) > 1), key=lambda part: (-len(part), min(part)))
+    parts = sorted(
+        (part for part in subgraphs(found).values() if len(part) > 1), key=lambda part: (-len(part), min(part))
+    )
     return parts, found
 
 
@@ -160,11 +162,16 @@ def test_a_campaign_after_the_warm_up_does_not_vanish_because_a_link_leads_into_
 
 def test_while_the_site_is_young_a_short_way_is_one_however_usual() -> None:
     # One type from host to host: nothing is rare in the first hours, and half an hour of pivots is taken for one.
-    young = [told(f"{10 * n} h{n}/it -> h{n + 1}/it smb", history_hours=1.0, fleet_share=2 / 3, surprise=0.5) for n in range(4)]
+    young = [
+        told(f"{10 * n} h{n}/it -> h{n + 1}/it smb", history_hours=1.0, fleet_share=2 / 3, surprise=0.5)
+        for n in range(4)
+    ]
     assert of_plant(*young)[0] == [{1, 2, 3, 4}]
     old = [{**row, "history_hours": 400.0, "fleet_share": 0.19} for row in young]
     assert of_plant(*old)[0] == []
-    late = [{**row, "started_at": row["started_at"] + 3 * (row["started_at"] - young[0]["started_at"])} for row in young]
+    late = [
+        {**row, "started_at": row["started_at"] + 3 * (row["started_at"] - young[0]["started_at"])} for row in young
+    ]
     late = [{**row, "ended_at": row["started_at"]} for row in late]  # forty minutes apart
     assert of_plant(*late)[0] == []
 

@@ -27,9 +27,7 @@ def pair_table(links: Links) -> pa.Table:
     return pa.Table.from_pylist(rows, pa.schema(types))
 
 
-def grouped(
-    pairs: pa.Table, max_sessions: int, max_links: int = 9
-) -> tuple[dict[int, int], list[tuple[int, int]]]:
+def grouped(pairs: pa.Table, max_sessions: int, max_links: int = 9) -> tuple[dict[int, int], list[tuple[int, int]]]:
     """Each session with its group, and the pairs refused."""
     p = RankingParameters(max_sessions=max_sessions)
     with Engine() as engine:

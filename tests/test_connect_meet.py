@@ -50,7 +50,8 @@ def met(*groups: Group, **parameters: float) -> Links:
         number = len(rows) + 1
         first[number] = group.name
         rows += [
-            {**row, "episode": number + i, "session": number + i, "component": number} for i, row in enumerate(group.rows())
+            {**row, "episode": number + i, "session": number + i, "component": number}
+            for i, row in enumerate(group.rows())
         ]
     with Engine() as engine:
         table = episode_table(rows, {"session": "bigint", "component": "bigint"})

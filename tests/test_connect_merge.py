@@ -114,7 +114,10 @@ def test_an_earlier_round_goes_before_a_stronger_link() -> None:
     # Under a cap of two only one link of the chain's middle vertex can be: the strongest of a round, the first of all.
     weak, strong = (1, 2, 0.1), (2, 3, 0.9)
     assert merged(of_round([weak, strong]), 2) == ({1: 1, 2: 2, 3: 2}, [(1, 2)])
-    assert merged(of_round([weak], merge_round=7) + of_round([strong], merge_round=8), 2) == ({1: 1, 2: 1, 3: 3}, [(2, 3)])
+    assert merged(of_round([weak], merge_round=7) + of_round([strong], merge_round=8), 2) == (
+        {1: 1, 2: 1, 3: 3},
+        [(2, 3)],
+    )
 
 
 def test_what_later_rounds_bring_takes_nothing_apart() -> None:

@@ -115,10 +115,16 @@ WEIGHED = {
     "announced": {"is_announced": True},
     "a scanner's": {"target_role": "scanner"},
 }
-EARNS = [row for name, columns in WEIGHED.items() for row in of(f"earns: {name}", told("0 e/it x", surprise=6.0) | columns)]
+EARNS = [
+    row for name, columns in WEIGHED.items() for row in of(f"earns: {name}", told("0 e/it x", surprise=6.0) | columns)
+]
 # Of one type the heaviest speaks: here the less surprising, since it is severe; the other is planned work.
-EARNS += of("earns: one type twice", told("0 e/it x", surprise=4.0, severity=1.0), told("1 e/it x", surprise=5.0, severity=0.2))
-EARNS += of("earns: in part planned", told("0 e/it x", surprise=9.0, target_role="scanner"), told("1 e/it y", surprise=2.0))
+EARNS += of(
+    "earns: one type twice", told("0 e/it x", surprise=4.0, severity=1.0), told("1 e/it x", surprise=5.0, severity=0.2)
+)
+EARNS += of(
+    "earns: in part planned", told("0 e/it x", surprise=9.0, target_role="scanner"), told("1 e/it y", surprise=2.0)
+)
 NEW = {"fleet_share": 1 / 202, "surprise": 5.0}  # (0 + 1) / (200 + 2): never seen
 # Twenty types that were seen before; a flood of names, and what is as new and no flood: of another source, an hour later.
 MANY = [
@@ -179,7 +185,9 @@ PATHS_FOUND = [
 CHAINS = ["it_ot_pivot", "lateral_chain"]
 
 
-EPISODES = [{"site": "plant", "episode": n, **row} for n, row in enumerate([*ATTACK, *OTHERS, *PLANNED, *EARNS, *MANY, *HEARD])]
+EPISODES = [
+    {"site": "plant", "episode": n, **row} for n, row in enumerate([*ATTACK, *OTHERS, *PLANNED, *EARNS, *MANY, *HEARD])
+]
 
 
 def described(episodes: list[Row], hits: list[Row] = HITS) -> dict[str, Any]:

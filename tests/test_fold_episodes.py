@@ -75,6 +75,23 @@ def test_rarity_backs_off_from_the_pair_to_whoever_acts(before: str, now: str, s
     assert (last["fleet_share"], last["actor_share"]) == (2 / 52, (seen + 1) / 52)
 
 
+def test_a_pair_is_new_to_a_type_until_an_hour_has_had_it() -> None:
+    seen = [
+        (10.0, "rdp", "ws1 -> fs1"), (10.9, "rdp", "ws1 -> fs1"),  # its own hour does not count
+        (11.0, "rdp", "ws1 -> fs1"),
+        (12.0, "smb", "ws1 -> fs1"), (12.1, "rdp", "ws2 -> fs1"), (12.2, "rdp", "ws1 -> fs2"), (12.3, "rdp", "fs1 -> ws1"),
+        (13.0, "rdp", "x1/external -> fs1"), (14.0, "rdp", "x2/external -> fs1"), (14.1, "rdp", "x2 -> fs1"),
+        (20.0, "new service", "fs1"), (30.0, "new service", "fs1"), (30.1, "new service", "fs2"),
+    ]  # fmt: skip
+    is_new = {hours: row["is_new_pair"] for (hours, name), row in folded(seen).items() if name != "site begins"}
+    assert is_new == {
+        **{10.0: True, 10.9: True, 11.0: False},
+        **{12.0: True, 12.1: True, 12.2: True, 12.3: True},  # another type, source, target; the other way round
+        **{13.0: True, 14.0: False, 14.1: True},  # all that is outside is one, and no machine inside
+        **{20.0: True, 30.0: False, 30.1: True},  # of an alert about a host the host
+    }
+
+
 def test_a_type_of_a_fifth_of_the_hours_is_noise_once_there_is_a_past() -> None:
     # Every fifth hour: at hour 20 it had been there in 4 of 20, (4 + 1) / 22 = .227, but that is no past yet; at hour 25 in
     # 5 of 25, 6 / 27 = .222. Every sixth hour at hour 30: 5 of 30, 6 / 32 = .188.

@@ -15,6 +15,7 @@ from alertgraph_spark.link.candidates import NOWHERE, Timeline, find_candidates
 from alertgraph_spark.link.earlier import number_rows
 from alertgraph_spark.link.everyday import TARGET, name_ends
 from alertgraph_spark.tables.rates import micros
+from alertgraph_spark.tables.roles import acts_as_planned
 
 Found = dict[tuple[int, int], dict[str, Any]]
 DULL: dict[str, Any] = {"surprise": 2.0}
@@ -31,9 +32,10 @@ def tried(*lines: str | Row, **parameters: Any) -> Found:
     t0 = micros(episodes["started_at"])
     columns = (episodes[name].to_numpy() for name in ("surprise", "fleet_share", "history_hours"))
     is_chronic = np.array(episodes["is_chronic"].to_pylist(), dtype=bool)
+    is_planned = np.array(acts_as_planned(episodes).to_pylist(), dtype=bool)
     line = Timeline(
         t0, micros(episodes["ended_at"]), np.searchsorted(t0, t0), number_rows(episodes["site"]), *columns, arrives_at,
-        ~is_chronic,
+        ~is_chronic, is_planned,
     )  # fmt: skip
     pairs = find_candidates(line, ends, p)
     number = episodes["episode"].to_pylist()
@@ -62,7 +64,12 @@ def crowd(first: int, n: int, **columns: Any) -> list[Row]:
 def test_the_three_nearest_at_an_entity() -> None:
     found = tried(*crowd(0, 5, **DULL), told("200 fs1/it -> dc1/it rdp", **DULL))
     assert before(6, found) == {3, 4, 5}
-    assert before(6, tried(*crowd(0, 5, **DULL), told("200 fs1/it -> dc1/it rdp", **DULL), nearest_links=4)) == {2, 3, 4, 5}
+    assert before(6, tried(*crowd(0, 5, **DULL), told("200 fs1/it -> dc1/it rdp", **DULL), nearest_links=4)) == {
+        2,
+        3,
+        4,
+        5,
+    }
     assert before(6, tried(*crowd(0, 5, **DULL), told("200 fs2/it -> dc1/it rdp", **DULL))) == set()
 
 
@@ -87,7 +94,8 @@ def test_an_account_and_an_address_outside_are_entities_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minute", "hours"), [pytest.param(336 * 60 + 20, 336.0, id="a fortnight"), pytest.param(336 * 60 + 21, None, id="more")]
+    ("minute", "hours"),
+    [pytest.param(336 * 60 + 20, 336.0, id="a fortnight"), pytest.param(336 * 60 + 21, None, id="more")],
 )
 def test_the_gap_begins_where_the_earlier_ends_and_is_a_fortnight_at_most(minute: int, hours: float | None) -> None:
     found = tried(told("0 ws1/it -> fs1/it smb", lasts=20), told(f"{minute} fs1/it -> dc1/it rdp"))
@@ -103,7 +111,11 @@ def test_the_earlier_starts_before_the_later() -> None:
     at_once = [told("10 ws1/it -> fs1/it smb"), told("10 fs1/it -> dc1/it rdp"), told("10 fs1/it new service")]
     assert tried(*at_once) == {}
     # They take no places either: the crowd before is seen.
-    assert before(4, tried(*crowd(0, 3, **DULL), told("99 fs1/it x", **DULL), *(told("99 fs1/it y", **DULL),) * 3)) == {1, 2, 3}
+    assert before(4, tried(*crowd(0, 3, **DULL), told("99 fs1/it x", **DULL), *(told("99 fs1/it y", **DULL),) * 3)) == {
+        1,
+        2,
+        3,
+    }
 
 
 def test_everyday_noise_is_no_candidate_and_takes_no_place() -> None:
@@ -111,6 +123,17 @@ def test_everyday_noise_is_no_candidate_and_takes_no_place() -> None:
     found = tried(*crowd(0, 3, **DULL), *noise, told("700 fs1/it -> dc1/it rdp", **DULL))
     assert before(8, found) == {1, 2, 3}
     assert {n for pair in found for n in pair} == {1, 2, 3, 8}
+
+
+def test_planned_work_is_tried_with_planned_work_and_hides_nothing() -> None:
+    # A scanner comes by four times after somebody has come to fs1; over the site it is as surprising.
+    scans = [told(f"{10 + n} scan/it -> fs1/it probe {n}", source_role="scanner") for n in range(4)]
+    found = tried("0 ws1/it -> fs1/it smb", *scans, "15 fs1/it -> dc1/it rdp")
+    assert before(6, found) == {1}
+    assert before(5, found) == {2, 3, 4}
+    assert before(
+        6, tried("0 ws1/it -> fs1/it smb", *({**row, "source_role": None} for row in scans), "45 fs1/it -> a/it x")
+    ) == {3, 4, 5}
 
 
 def test_entities_in_common_are_counted() -> None:
@@ -177,7 +200,9 @@ def test_what_the_host_is_reached_by_is_not_what_it_does() -> None:
 )
 def test_without_an_entity_in_common(minute: float, one: float, other: float, is_seen: bool) -> None:
     found = tried(told("0 a/it x", lasts=10, surprise=one), told(f"{minute} b/it y", surprise=other))
-    assert [(pair, row["entity"], row["n_common"]) for pair, row in found.items()] == ([((1, 2), None, 0)] if is_seen else [])
+    assert [(pair, row["entity"], row["n_common"]) for pair, row in found.items()] == (
+        [((1, 2), None, 0)] if is_seen else []
+    )
 
 
 def test_over_the_site_the_three_nearest_of_each_class() -> None:

@@ -23,7 +23,9 @@ def rates_of(rows: list[Row], p: RankingParameters = P) -> Rates:
     episodes = in_order(episode_table(rows))
     ends, names = name_ends(episodes, p)
     number = episodes["episode"].to_pylist()
-    who = [(number[at], names[key].partition(":")[2]) for at, key in zip(ends.at.tolist(), ends.key.tolist(), strict=True)]
+    who = [
+        (number[at], names[key].partition(":")[2]) for at, key in zip(ends.at.tolist(), ends.key.tolist(), strict=True)
+    ]
     assert len(who) == len(set(who)), "one row is one entity of one episode"
     columns = (part.tolist() for part in (ends.role, ends.type_rate, ends.any_rate))
     return dict(zip(who, zip(*columns, strict=True), strict=True))
@@ -60,7 +62,9 @@ def test_a_flood_counts_once_an_hour_and_its_own_hour_not_yet() -> None:
     assert {who: found[who] for who in ((4, "a"), (4, "b"))} == {who: once[who] for who in ((4, "a"), (4, "b"))}
     # What came in the hour before counts: a third hour of twelve.
     assert rates_of(story("plant", 1, *PAST, ASKED, *same_hour))[4, "a"][2] == pytest.approx(4 / 12)
-    now = rates_of(story("plant", 1, *PAST, told("600 a/it -> b/it smb"), told("601 a/it -> b/it smb", history_hours=10.0)))
+    now = rates_of(
+        story("plant", 1, *PAST, told("600 a/it -> b/it smb"), told("601 a/it -> b/it smb", history_hours=10.0))
+    )
     assert now[5, "a"][2] == pytest.approx(3 / 12), "an hour has passed only when it is over"
 
 

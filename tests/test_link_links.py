@@ -150,7 +150,9 @@ def test_planned_work_links_to_planned_work_only() -> None:
     def pair(one: str | None, other: str | None) -> list[Pair]:
         return list(
             of_plant(
-                told("0 ws1/it -> fs1/it smb", source_role=one), told("5 fs1/it -> dc1/it rdp", source_role=other), **ALL
+                told("0 ws1/it -> fs1/it smb", source_role=one),
+                told("5 fs1/it -> dc1/it rdp", source_role=other),
+                **ALL,
             )
         )
 
@@ -164,7 +166,10 @@ def test_planned_work_links_to_planned_work_only() -> None:
 
 def test_everyday_noise_is_counted_and_never_linked() -> None:
     lines = ("0 ws1/it -> fs1/it smb", told("700 fs1/it ping", is_chronic=True), "720 fs1/it -> dc1/it rdp")
-    noisy, silent = of_plant(*lines, **ALL), of_plant(lines[0], told("700 nas/it ping", is_chronic=True), lines[2], **ALL)
+    noisy, silent = (
+        of_plant(*lines, **ALL),
+        of_plant(lines[0], told("700 nas/it ping", is_chronic=True), lines[2], **ALL),
+    )
     assert list(noisy) == list(silent) == [(1, 3)]
     assert noisy[1, 3]["log_odds"] < silent[1, 3]["log_odds"], "fs1 is heard of more often"
 
@@ -274,7 +279,9 @@ def hub(n: int) -> pa.Table:
     for i in range(n):
         at = begun + timedelta(seconds=7 * i)
         name = f"host:ws{chance.randrange(n)}"
-        ends = {"source_entity": name} if chance.random() < 0.7 else {"source_entity": "host:fs1", "target_entity": name}
+        ends = (
+            {"source_entity": name} if chance.random() < 0.7 else {"source_entity": "host:fs1", "target_entity": name}
+        )
         rows.append({**row, **ends, "episode": i, "started_at": at, "ended_at": at, "surprise": chance.uniform(1, 7)})
     return episode_table(rows)
 

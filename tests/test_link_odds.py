@@ -21,7 +21,7 @@ def timeline(*minutes: float, surprise: float = 4.0) -> Timeline:
     t0 = np.array([round(at(minute).timestamp() * 1e6) for minute in minutes], dtype=np.int64)
     alike = np.full(len(t0), surprise)
     zeros = np.zeros_like(t0)
-    return Timeline(t0, t0, np.searchsorted(t0, t0), zeros, alike, alike, alike, zeros, zeros == 0)
+    return Timeline(t0, t0, np.searchsorted(t0, t0), zeros, alike, alike, alike, zeros, zeros == 0, zeros == 1)
 
 
 def odds(
@@ -31,8 +31,8 @@ def odds(
     facts = {"earlier": 0, "later": 1, "key": 5, "role": 0, "gap_hours": 0.5, "type_rate": 0.01, "any_rate": 0.1}
     facts |= {"n_common": 1, **pair}
     pairs = Pairs(*(np.array([facts[name]]) for name in Pairs._fields))
-    flags = (np.array([flag]) for flag in (is_same_type, is_same_actor))
-    (found,) = log_odds(pairs, timeline(0, 30), np.array(bursts), *flags, P).tolist()
+    flags = {"is_same_type": np.array([is_same_type]), "is_same_actor": np.array([is_same_actor])}
+    (found,) = log_odds(pairs, timeline(0, 30), np.array(bursts), P, **flags).tolist()
     return float(found)
 
 
@@ -69,7 +69,9 @@ def test_the_surprise_of_the_earlier_counts() -> None:
     pairs = Pairs(*(np.array([value]) for value in (0, 1, 5, 0, 0.5, 0.01, 0.1, 1)))
     line = timeline(0, 30)._replace(surprise=np.array([6.0, 1.0]))
     no = np.array([False])
-    assert log_odds(pairs, line, np.zeros(2), no, no, P)[0] == pytest.approx(PLAIN + 0.35 * 2, abs=1e-5)
+    assert log_odds(pairs, line, np.zeros(2), P, is_same_type=no, is_same_actor=no)[0] == pytest.approx(
+        PLAIN + 0.35 * 2, abs=1e-5
+    )
 
 
 def test_probability() -> None:

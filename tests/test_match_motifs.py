@@ -212,7 +212,10 @@ STORIES: dict[str, tuple[Iterable[str | Row], list[Hit]]] = {
         [Hit("fan_out", "ws1 srv0 srv1 srv2 srv3 srv4", (1, 2, 3, 4, 5, 6))],
     ),
     "five hosts in two subgraphs": (
-        (*(f"{n} ws1/it -> srv{n}/it smb" for n in range(3)), *(f"{20200 + n} ws1/it -> srv{n}/it smb" for n in (7, 8))),
+        (
+            *(f"{n} ws1/it -> srv{n}/it smb" for n in range(3)),
+            *(f"{20200 + n} ws1/it -> srv{n}/it smb" for n in (7, 8)),
+        ),
         [],
     ),
     # convergence

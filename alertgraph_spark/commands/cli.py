@@ -139,9 +139,8 @@ class Console:
         for row in top:
             shown = "yes" if row["is_shown"] else ""
             seen = f"{row['first_seen'].astimezone(timezone.utc):%Y-%m-%d %H:%M}"
-            self.say(
-                f"{row['rank']:>4}  {row['score']:>5.3f}  {row['probability']:>4.2f}  {shown:<5}  {row['site']:<{width}} {seen:<16}  {row['summary']}"
-            )
+            numbers = f"{row['rank']:>4}  {row['score']:>5.3f}  {row['probability']:>4.2f}"
+            self.say(f"{numbers}  {shown:<5}  {row['site']:<{width}} {seen:<16}  {row['summary']}")
         if not top:
             self.say("      no subgraph: nothing in the window was out of the ordinary")
         self.say()

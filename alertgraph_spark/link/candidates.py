@@ -22,7 +22,7 @@ NOWHERE = -1
 class Timeline(NamedTuple):
     """Episodes in the order of time, as arrays: times in microseconds; `first` is the place of the first episode with the
     same start, `site` a number, `surprise` in nats, `type_share` the share of past hours that had the type, `arrives_at` the
-    key of the target, -1 where there is none.
+    key of the target, -1 where there is none, `is_active` what is no everyday noise, `is_planned` what is planned work.
     """
 
     t0: Ids
@@ -34,6 +34,7 @@ class Timeline(NamedTuple):
     history_hours: Numbers
     arrives_at: Ids
     is_active: Flags
+    is_planned: Flags
 
 
 class Pairs(NamedTuple):
@@ -70,7 +71,8 @@ def find_candidates(line: Timeline, ends: Ends, p: RankingParameters) -> Pairs:
     At the host that acts the `p.nearest_links` nearest that arrived there, and at each entity the nearest in any role: of
     all, and of those from each of `ENTITY_CLASSES` nats of surprise on, at most `p.max_gap_hours` before. Over the site the
     nearest where both reach one of `SITE_CLASSES`, at most `p.max_site_gap_hours` before. The entity with the highest
-    `-ln type_rate - ln gap` names a pair. O(n log n) in entities of episodes.
+    `-ln type_rate - ln gap` names a pair. Planned work is tried with planned work only: a scanner's many episodes take no
+    places. O(n log n) in entities of episodes.
     """
     active = ends.where(line.is_active[ends.at])
     found = [*_arrivals(line, active, p), *_at_entities(line, active, p), *_over_sites(line, p)]
@@ -86,33 +88,43 @@ SITE_CLASSES = (2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
 
 def _arrivals(line: Timeline, ends: Ends, p: RankingParameters) -> list[Pairs]:
     """The nearest that arrived at a host before it acts."""
-    n = len(line.t0)
-    has_source = np.zeros(n, dtype=bool)
+    has_source = np.zeros(len(line.t0), dtype=bool)
     has_source[ends.at[ends.role == SOURCE]] = True
-    ends = ends.where(np.lexsort((ends.at, ends.key)))
+    ends, place = _by_place(line, ends)
     acts = np.flatnonzero((ends.role == SOURCE) | ((ends.role == TARGET) & ~has_source[ends.at]))
     arrives = np.flatnonzero(line.arrives_at[ends.at] == ends.key)
-    found = _nearest_of_classes(line, ends, arrives, ends.where(acts), p)
+    found = _nearest_of_classes(line, ends, place, p, seen=arrives, asked=acts)
     return [pairs.where(has_source[pairs.earlier] | has_source[pairs.later]) for pairs in found]
 
 
 def _at_entities(line: Timeline, ends: Ends, p: RankingParameters) -> list[Pairs]:
-    ends = ends.where(np.lexsort((ends.at, ends.key)))
-    return _nearest_of_classes(line, ends, np.arange(len(ends.at)), ends, p)
+    ends, place = _by_place(line, ends)
+    every = np.arange(len(place))
+    return _nearest_of_classes(line, ends, place, p, seen=every, asked=every)
 
 
-def _nearest_of_classes(line: Timeline, ends: Ends, seen: Ids, asked: Ends, p: RankingParameters) -> list[Pairs]:
-    """Of each class the nearest of `ends`, those at the places `seen`, before each of `asked`; all by key, then by time."""
+def _by_place(line: Timeline, ends: Ends) -> tuple[Ends, Ids]:
+    """The ends by place and time, and the place of each: its entity, planned work apart."""
+    place = ends.key * 2 + line.is_planned[ends.at]
+    order = np.lexsort((ends.at, place))
+    return ends.where(order), place[order]
+
+
+def _nearest_of_classes(
+    line: Timeline, ends: Ends, place: Ids, p: RankingParameters, *, seen: Ids, asked: Ids
+) -> list[Pairs]:
+    """Of each class the nearest of those in `seen` before each in `asked`, which are positions in `ends`."""
     n = len(line.t0)
+    moments = place[asked] * n + line.first[ends.at[asked]]
+    later_ends = ends.where(asked)
     found = []
     for least in ENTITY_CLASSES:
         strong = seen[line.surprise[ends.at[seen]] >= least]
-        marks = ends.key[strong] * n + ends.at[strong]
-        who, mark = nearest_before(marks, asked.key * n + line.first[asked.at], n, p.nearest_links)
-        earlier, later = ends.at[strong[mark]], asked.at[who]
-        rates = asked.type_rate[who], asked.any_rate[who]
-        gap = gap_hours(line, earlier, later)
-        found.append(Pairs(earlier, later, asked.key[who], asked.role[who], gap, *rates, np.ones_like(later)))
+        who, mark = nearest_before(place[strong] * n + ends.at[strong], moments, n, p.nearest_links)
+        earlier, later = ends.at[strong[mark]], later_ends.where(who)
+        gap = gap_hours(line, earlier, later.at)
+        rates = later.type_rate, later.any_rate
+        found.append(Pairs(earlier, later.at, later.key, later.role, gap, *rates, np.ones_like(later.at)))
     return found
 
 
@@ -124,9 +136,10 @@ def _over_sites(line: Timeline, p: RankingParameters) -> list[Pairs]:
     found = []
     for least in SITE_CLASSES:
         at = np.flatnonzero(line.is_active & (line.surprise >= least))
-        at = at[np.argsort(line.site[at], kind="stable")]
-        site = line.site[at]
-        who, mark = nearest_before(site * n + at, site * n + line.first[at], n, p.nearest_links)
+        place = line.site * 2 + line.is_planned
+        at = at[np.argsort(place[at], kind="stable")]
+        site, place = line.site[at], place[at]
+        who, mark = nearest_before(place * n + at, place * n + line.first[at], n, p.nearest_links)
         earlier, later = at[mark], at[who]
         share = (hours_before(site, hour[at], width) + 1) / (line.history_hours[at] + 2)
         any_rate = np.minimum(p.max_share, share)[who]

@@ -13,7 +13,7 @@ from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.link.candidates import NOWHERE, Pairs, Timeline, find_candidates
 from alertgraph_spark.link.earlier import Flags, Ids, number_rows
 from alertgraph_spark.link.everyday import ACCOUNT, TARGET, name_ends
-from alertgraph_spark.link.odds import Alike, count_bursts, log_odds, probability
+from alertgraph_spark.link.odds import count_bursts, log_odds, probability
 from alertgraph_spark.tables.embedded import conform_arrow
 from alertgraph_spark.tables.rates import HOUR, Numbers, micros, rate_of
 from alertgraph_spark.tables.roles import acts_as_planned
@@ -50,8 +50,6 @@ def find_links(episodes: pa.Table, p: RankingParameters) -> pa.Table:
     ends, names = name_ends(episodes, p)
     line = _timeline(episodes, _first_of(ends.at, ends.key, ends.role == TARGET, len(episodes)))
     pairs = find_candidates(line, ends, p)
-    is_planned = acts_as_planned(episodes).to_numpy(zero_copy_only=False).astype(bool)
-    pairs = pairs.where(is_planned[pairs.earlier] == is_planned[pairs.later])
     kind, is_same_actor = _kinds(episodes, pairs)
     odds = _odds(episodes, line, pairs, is_same_actor, p)
     wait = np.select([kind == PIVOT, kind <= ACCOUNTS], [p.max_gap_hours, p.session_gap_seconds / 3600], -1.0)
@@ -85,8 +83,14 @@ def _timeline(episodes: pa.Table, arrives_at: Ids) -> Timeline:
         type_share=episodes["fleet_share"].to_numpy(),
         history_hours=episodes["history_hours"].to_numpy(),
         arrives_at=arrives_at,
-        is_active=~episodes["is_chronic"].to_numpy(zero_copy_only=False).astype(bool),
+        is_active=~_flags(episodes["is_chronic"]),
+        is_planned=_flags(acts_as_planned(episodes)),
     )
+
+
+def _flags(column: pa.ChunkedArray) -> Flags:
+    flags: Flags = column.to_numpy(zero_copy_only=False).astype(bool)
+    return flags
 
 
 def _kinds(episodes: pa.Table, pairs: Pairs) -> tuple[Ids, Flags]:
@@ -116,7 +120,8 @@ def _odds(episodes: pa.Table, line: Timeline, pairs: Pairs, is_same_actor: Flags
     acting = pc.coalesce(episodes["source_entity"], episodes["target_entity"])
     actor = number_rows(episodes["site"], acting)
     bursts = count_bursts(line, of_type, actor, p)
-    return log_odds(pairs, line, bursts, Alike(of_type[pairs.earlier] == of_type[pairs.later], is_same_actor), p)
+    is_same_type = of_type[pairs.earlier] == of_type[pairs.later]
+    return log_odds(pairs, line, bursts, p, is_same_type=is_same_type, is_same_actor=is_same_actor)
 
 
 def _entity(episodes: pa.Table, pairs: Pairs, kind: Ids, names: list[str]) -> pa.Array:

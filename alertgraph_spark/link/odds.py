@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from alertgraph_spark.config.parameters import RankingParameters
@@ -12,20 +10,17 @@ from alertgraph_spark.link.earlier import Flags, Ids
 from alertgraph_spark.tables.rates import Numbers
 
 
-class Alike(NamedTuple):
-    """Of each pair: whether both are of one type; whether one pair of hosts, one actor or one account is behind both."""
-
-    same_type: Flags
-    same_actor: Flags
-
-
-def log_odds(pairs: Pairs, line: Timeline, bursts: Numbers, alike: Alike, p: RankingParameters) -> Numbers:
+def log_odds(
+    pairs: Pairs, line: Timeline, bursts: Numbers, p: RankingParameters, *, is_same_type: Flags, is_same_actor: Flags
+) -> Numbers:
     """Log-odds of each pair that the earlier episode led to the later one, in nats.
 
     Parameters
     ----------
     bursts
         `count_bursts` of each episode.
+    is_same_type, is_same_actor
+        Of each pair: whether both are of one type; whether one pair of hosts, one actor or one account is behind both.
 
     Notes
     -----
@@ -40,9 +35,9 @@ def log_odds(pairs: Pairs, line: Timeline, bursts: Numbers, alike: Alike, p: Ran
         + p.link_type_rate * np.log(pairs.type_rate)
         + p.link_any_rate * np.log(pairs.any_rate)
         + p.link_surprise * line.surprise[a]
-        + p.link_same_type * alike.same_type
+        + p.link_same_type * is_same_type
         + p.link_burst * (bursts[a] + bursts[b])
-        + p.link_same_actor * alike.same_actor
+        + p.link_same_actor * is_same_actor
         + p.link_common * np.maximum(0, pairs.n_common - 1)
     )
     return odds

@@ -29,7 +29,6 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
     the cost is that of a sort of subgraphs and of candidates times days.
     """
     is_told = "true" if since is None else f"epoch_us(last_received) >= {round(since.timestamp() * 1e6)}"
-
     least = p.show_nats / (p.show_nats + p.half_score)
 
     def is_too_many(n_days: str) -> str:
