@@ -260,12 +260,12 @@ def test_campaigns_are_held_together_and_kept_apart_shown_or_not() -> None:
     labels = ["c1/1", "c1/2", "c1/3", "c2/1", "c2/2", "c2/3", "-"]
     right = reading.apart(read(labels, {"s": [0, 1, 2, 6], "t": [3, 4, 5]}))
     both = reading.apart(read(labels, {"s": [0, 1, 2, 3, 4, 5], "t": [6]}))
-    torn = reading.apart(read(labels, {"s": [0, 1], "t": [3, 4, 5]}))  # c1/3 is in none, and alone
+    torn = reading.apart(read(labels, {"s": [0], "t": [3, 4, 5]}))  # c1/2 and c1/3 are in none, and each alone
 
     assert (right["rand"].value, right["two_in_one"].value) == (1.0, 0.0)
     assert (both["rand"].value, both["two_in_one"].value) == (0.0, 1.0)
-    # pairs together in both 1 + 3, in campaigns 6, in groups 4, of 15
-    assert torn["rand"].value == pytest.approx((4 - 24 / 15) / (5 - 24 / 15))
+    # pairs together in both 3, in campaigns 6, in groups 3, of 15
+    assert torn["rand"].value == pytest.approx((3 - 18 / 15) / (4.5 - 18 / 15))
     assert torn["two_in_one"].value == 0.0
 
 
