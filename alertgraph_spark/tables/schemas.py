@@ -104,12 +104,7 @@ CUTS = table(
     "cuts",
     "one likely link between two subgraphs",
     *((c.name, c.type, c.meaning, c.nullable) for c in LINKS.columns),
-    (
-        "reason",
-        "string",
-        "why it joins nothing: another cause explains it better, the warm-up's end, or the size cap",
-        False,
-    ),
+    ("reason", "string", "why it joins nothing: another cause is likelier, the warm-up's end, or the size cap", False),
 )
 
 MEMBERS = table(
