@@ -87,6 +87,12 @@ def test_the_nearest_may_come_after() -> None:
         pytest.param(core(0, 360), told("5 db1/it odd", surprise=3.0), 0.4, id="expected in the span"),
         pytest.param(core(0, 100), told("30 db1/it odd", surprise=3.0, site="other"), RATE, id="another site"),
         pytest.param(core(0, 100), told("30 ws1/it -> db1/it odd", surprise=3.0), RATE, id="what names two ends"),
+        pytest.param(
+            core(0, 100),
+            told("30 db1/it odd", surprise=3.0, history_hours=23.9),
+            RATE,
+            id="one of the warm-up, it is not",
+        ),
     ],
 )
 def test_near_misses(group: list[tuple[str, Row]], lesser: Row, rate: float) -> None:
@@ -99,6 +105,12 @@ def test_each_of_these_misses_is_near() -> None:
     assert absorbed([*core(0, 100), ("lesser", told("30 db1/it odd", surprise=5.3))])
     assert absorbed([*core(0, 100), ("lesser", told("30 db1/it odd", surprise=3.0))], rate=1.0)
     assert absorbed([*core(0, 300), ("lesser", told("5 db1/it odd", surprise=3.0))], rate=0.4)
+
+
+def test_within_the_warm_up_it_absorbs_too() -> None:
+    young = [(name, {**row, "history_hours": 23.9}) for name, row in core(0, 100)]
+    assert absorbed([*young, ("lesser", told("30 db1/it odd", surprise=3.0, history_hours=23.9))])
+    assert absorbed([*young, ("lesser", told("30 db1/it odd", surprise=3.0))]) == {}
 
 
 def test_the_strongest_of_two_takes_it() -> None:

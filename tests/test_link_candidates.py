@@ -180,6 +180,14 @@ def test_an_alert_about_the_host_itself_acts_too_but_two_such_are_a_session() ->
     assert before(5, found) == {2, 3, 4}
 
 
+def test_an_alert_about_a_host_is_told_from_who_arrived_there_not_from_another_such() -> None:
+    acts = [told(f"{10 + n} fs1/it -> h{n}/it smb", **DULL) for n in range(4)]
+    came = tried(told("0 ws1/it -> fs1/it smb", **DULL), *acts, told("20 fs1/it new service", **DULL))
+    assert before(6, came) == {1, 3, 4, 5}
+    lone = tried(told("0 fs1/it log cleared", **DULL), *acts, told("20 fs1/it new service", **DULL))
+    assert before(6, lone) == {3, 4, 5}
+
+
 def test_what_the_host_is_reached_by_is_not_what_it_does() -> None:
     arrivals = [told(f"{n} ws{n}/it -> fs1/it smb", **DULL) for n in range(4)]
     found = tried(*arrivals, told("9 ws9/it -> fs1/it smb", **DULL))
@@ -211,6 +219,23 @@ def test_over_the_site_the_three_nearest_of_each_class() -> None:
     # One of 3 nats asks in the classes of 2.5 and 3 alone; from 3 on there are but the two strong ones.
     assert before(7, tried(*rows, told("9 z/it y", surprise=3.0))) == {1, 2, 4, 5, 6}
     assert before(7, tried(*rows, told("9 z/it y", surprise=2.9))) == {4, 5, 6}
+
+
+@pytest.mark.parametrize("least", [2.5, 3.0, 3.5, 4.0, 4.5, 5.0])
+def test_over_the_site_a_strong_one_is_seen_past_a_crowd(least: float) -> None:
+    def seen(surprise: float) -> set[int]:
+        strong = told("0 evil/it x", surprise=surprise)
+        rest = [told(f"{n + 1} h{n}/it x{n}", surprise=least - 0.1) for n in range(4)]
+        return before(6, tried(strong, *rest, told("9 z/it y", surprise=9.0)))
+
+    assert 1 in seen(least)
+    assert 1 not in seen(least - 0.1)
+
+
+def test_an_entity_names_a_pair_before_the_site_does() -> None:
+    # An everyday type at fs1 hours later tells little, and two such things over the site would be rare: yet they have fs1.
+    found = tried("0 ws1/it -> fs1/it smb", told("300 fs1/it -> dc1/it rdp", fleet_share=0.5))
+    assert [(one["entity"], one["n_common"]) for one in found.values()] == [("fs1", 1)]
 
 
 def test_how_often_the_site_brings_such_a_thing() -> None:
