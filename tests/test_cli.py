@@ -164,6 +164,7 @@ COUNTS = {"rows_read": 12345, "alerts": 12000, "duplicates": 300, "out_of_window
 SUBGRAPH = {
     "rank": 1,
     "score": 0.68374,
+    "probability": 0.931,
     "is_shown": True,
     "site": "a-rather-long-workspace",
     "summary": "IT→OT pivot: ws-017 → ews-2",
@@ -181,9 +182,9 @@ def test_the_end_is_a_table_a_balance_and_places() -> None:
     assert ended([SUBGRAPH, {**SUBGRAPH, "rank": 2, "is_shown": False, "site": "b", "score": 0.5}]) == [
         "",
         # A site stands whole, since it is what an analyst looks up: 23 letters, so the column is 23 wide.
-        "rank  score  shown  site                    first seen (UTC)  what",
-        "   1  0.684  yes    a-rather-long-workspace 2026-03-03 09:40  IT→OT pivot: ws-017 → ews-2",
-        "   2  0.500         b                       2026-03-03 09:40  IT→OT pivot: ws-017 → ews-2",
+        "rank  score     P  shown  site                    first seen (UTC)  what",
+        "   1  0.684  0.93  yes    a-rather-long-workspace 2026-03-03 09:40  IT→OT pivot: ws-017 → ews-2",
+        "   2  0.500  0.93         b                       2026-03-03 09:40  IT→OT pivot: ws-017 → ews-2",
         "",
         "12,345 rows read = 12,000 alerts + 300 duplicates + 40 out of window + 5 rejected; 1 subgraphs in 27.7 s",
         "results   runs/r1",

@@ -80,7 +80,7 @@ STORIES = [
     # Nothing stands against these: no rival, no past.
     *of("alone", "it", seen("0 pc/it a", 4.0), seen("1 pc/it b", 4.0)),
     # Half of it is a scanner's: 6 + 1 / 2^.85 - 15 / 2. Without the other half all of it is, and it scores nothing.
-    *of("planned", "it", seen("0 pc/it rare", 6.0), seen("1 pc/it scan", 1.0, target_role="scanner")),
+    *of("planned", "it", seen("0 pc/it rare", 16.0), seen("1 pc/it scan", 1.0, target_role="scanner")),
     # One type alone against a rival.
     *of("single", "it", seen("0 pc/it only", 4.0)),
     *rival("single", 3.0),

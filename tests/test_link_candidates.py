@@ -163,7 +163,7 @@ def test_the_entity_where_it_is_rarest_names_the_pair() -> None:
 # --- who had just arrived -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("minute", "is_seen"), [(30, True), (30.1, False)])
+@pytest.mark.parametrize(("minute", "is_seen"), [(30, True), (14 * 24 * 60, True), (14 * 24 * 60 + 1, False)])
 def test_an_arrival_is_seen_past_all_that_the_host_did_since(minute: float, is_seen: bool) -> None:
     # fs1 acts five times after it was reached; for the last of them these are nearer, at fs1 and by all classes.
     acts = [told(f"{10 + n} fs1/it -> h{n}/it smb", **DULL) for n in range(4)]

@@ -154,16 +154,16 @@ def test_the_words_of_each_term(some: dict[str, Any]) -> None:
 
 
 def test_planned_work_counts_against_it(some: dict[str, Any]) -> None:
-    # A quarter of it by maintenance: -15 / 4 = -3.75, an eighth from outside: -10 / 8 = -1.25; z = 20.4 - 5 = 15.4. Negative
-    # parts come last and keep their sign.
+    # A quarter of it by maintenance: -25 / 4 = -6.25, an eighth from outside: -15 / 8 = -1.875; z = 20.4 - 8.125 = 12.275.
+    # Negative parts come last and keep their sign.
     maintained = some["sg-maintained"]
-    assert maintained["score"] == pytest.approx(15.4 / 35.4)
+    assert maintained["score"] == pytest.approx(12.275 / 32.275)
     assert parts(maintained)[-3:] == [
-        ("outside", pytest.approx(-1.25 / 35.4)),
-        ("spread", pytest.approx(-1.6 / 35.4)),
-        ("planned", pytest.approx(-3.75 / 35.4)),
+        ("spread", pytest.approx(-1.6 / 32.275)),
+        ("outside", pytest.approx(-1.875 / 32.275)),
+        ("planned", pytest.approx(-6.25 / 32.275)),
     ]
-    # All of it by a scanner: 5 - 15 is below 0, which scores 0 and is not shown, whatever the budget.
+    # All of it by a scanner: 5 - 25 is below 0, which scores 0 and is not shown, whatever the budget.
     for nothing in (some["sg-scan"], some["sg-nothing"]):
         assert (nothing["score"], nothing["contributions"], nothing["is_shown"]) == (0.0, [], False)
 
@@ -321,13 +321,13 @@ def test_the_order_is_total_over_all_sites() -> None:
 
 def test_the_probability_is_even_at_its_nats_and_grows_by_the_slope() -> None:
     rows = [measured(f"sg-{nats}", rarity_nats=nats) for nats in (0.0, 16.0, 23.9, 30.0, 5000.0)]
-    rows.append(measured("sg-below", planned_share=1.0))  # z = -15: the score stops at 0, the probability does not
+    rows.append(measured("sg-below", planned_share=1.0))  # z = -25: the score stops at 0, the probability does not
     found = {row["subgraph_id"]: row["probability"] for row in scored(rows)}
     assert found["sg-23.9"] == pytest.approx(0.5)
     # 1 / (1 + exp(.33 * 7.9)) = 1 / (1 + exp 2.607), and 6.1 nats above even
     assert found["sg-16.0"] == pytest.approx(1 / (1 + math.exp(2.607))) == pytest.approx(0.0687, abs=1e-4)
     assert found["sg-30.0"] == pytest.approx(1 - 1 / (1 + math.exp(0.33 * 6.1)))
-    assert found["sg-below"] == pytest.approx(1 / (1 + math.exp(0.33 * 38.9)))
+    assert found["sg-below"] == pytest.approx(1 / (1 + math.exp(0.33 * 48.9)))
     assert 0 < found["sg-below"] < found["sg-0.0"] < found["sg-5000.0"] <= 1
     (steeper,) = scored([measured("sg", rarity_nats=9.0)], even_nats=8.0, nats_slope=2.0)
     assert steeper["probability"] == pytest.approx(1 / (1 + math.exp(-2)))

@@ -51,7 +51,7 @@ def find_links(episodes: pa.Table, p: RankingParameters) -> pa.Table:
     line = _timeline(episodes, _first_of(ends.at, ends.key, ends.role == TARGET, len(episodes)))
     pairs = find_candidates(line, ends, p)
     kind, is_same_actor = _kinds(episodes, pairs)
-    odds = _odds(episodes, line, pairs, is_same_actor, p)
+    odds = _odds(episodes, line, pairs, p, is_pivot=kind == PIVOT, is_same_actor=is_same_actor)
     wait = np.select([kind == PIVOT, kind <= ACCOUNTS], [p.max_gap_hours, p.session_gap_seconds / 3600], -1.0)
     kept = (odds > p.link_least) | (pairs.gap_hours <= wait)
     pairs, kind, odds = pairs.where(kept), kind[kept], odds[kept]
@@ -115,12 +115,15 @@ def _kinds(episodes: pa.Table, pairs: Pairs) -> tuple[Ids, Flags]:
     return np.select(found, range(len(found)), len(found)), same_pair | same_account | same_source
 
 
-def _odds(episodes: pa.Table, line: Timeline, pairs: Pairs, is_same_actor: Flags, p: RankingParameters) -> Numbers:
+def _odds(
+    episodes: pa.Table, line: Timeline, pairs: Pairs, p: RankingParameters, *, is_pivot: Flags, is_same_actor: Flags
+) -> Numbers:
     of_type = number_rows(episodes["site"], episodes["source"], episodes["name"])
     acting = pc.coalesce(episodes["source_entity"], episodes["target_entity"])
     actor = number_rows(episodes["site"], acting)
     bursts = count_bursts(line, of_type, actor, p)
-    is_same_type = of_type[pairs.earlier] == of_type[pairs.later]
+    # Who goes on from host to host often raises one alert again and again; over many hosts at once it is the rule talking.
+    is_same_type = (of_type[pairs.earlier] == of_type[pairs.later]) & ~is_pivot
     return log_odds(pairs, line, bursts, p, is_same_type=is_same_type, is_same_actor=is_same_actor)
 
 
