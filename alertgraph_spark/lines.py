@@ -25,7 +25,7 @@ from alertgraph_spark.normalise.alerts import (
 )
 from alertgraph_spark.normalise.balance import MOST_UNKNOWN, Balance, count_lines
 from alertgraph_spark.normalise.repeats import find_repeats, mark_repeats
-from alertgraph_spark.tables.frames import collect_arrow, conform, frame_of
+from alertgraph_spark.tables.frames import as_held, collect_arrow, conform, frame_of
 from alertgraph_spark.tables.interim_schemas import BIN_KEY, BINS
 from alertgraph_spark.tables.schemas import MEMBERS, TORN
 
@@ -116,12 +116,18 @@ def read_lines(
     The lines are read once. Of alerts a number each is shuffled, to find repeats; else bins alone. Where nothing is
     repeated, torn or unknown nothing else is asked.
     """
+    held: list[DataFrame] = []
+
+    def hold(frame: DataFrame, level: StorageLevel) -> DataFrame:
+        held.append(frame.persist(level))
+        return as_held(held[-1])
+
     whole = with_status(normalise_alerts(raw_alerts, formats, assets), start, end)
-    lines = slim(whole).persist(StorageLevel.DISK_ONLY)
+    lines = hold(slim(whole), StorageLevel.DISK_ONLY)
     by_id = [format_.name for format_ in formats.values() if format_.kept_by == "platform"]
-    repeats = find_repeats(lines, by_id).persist(StorageLevel.MEMORY_AND_DISK)
+    repeats = hold(find_repeats(lines, by_id), StorageLevel.MEMORY_AND_DISK)
     binned = with_bin(mark_repeats(lines, repeats), gap_seconds)
-    folded = fold_lines(binned).persist(StorageLevel.MEMORY_AND_DISK)
+    folded = hold(fold_lines(binned), StorageLevel.MEMORY_AND_DISK)
     balance = count_lines(collect_arrow(_groups(folded)), formats)
     if balance.n_unknown:
         words = lines.filter("reason is null").select(F.explode("unknown").alias("word")).groupBy("word").count()
@@ -131,7 +137,7 @@ def read_lines(
     if balance.rejected_by_reason.get(TORN):
         unfinished = find_unfinished(lines)
         balance.tell_unfinished(unfinished.count())
-    return Lines(whole, binned, repeats, folded, unfinished, balance, [lines, repeats, folded])
+    return Lines(whole, binned, repeats, folded, unfinished, balance, held)
 
 
 def _groups(folded: DataFrame) -> DataFrame:

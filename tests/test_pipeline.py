@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from exported import raw_tables
 from incident import DAY, at
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from alertgraph_spark import pipeline
 from alertgraph_spark.config.source_format import Format
@@ -439,6 +439,34 @@ def test_a_run_takes_few_spark_jobs(spark: SparkSession) -> None:
     assert ranking.seconds.keys() == {
         *("normalise", "fold", "link", "connect", "match", "describe", "score", "explain"),
     }
+
+
+def n_nodes(frame: DataFrame) -> int:
+    """Nodes of the plan that Spark looks at anew for each step on a frame."""
+
+    def count(node: Any) -> int:
+        children = node.children()
+        return 1 + sum(count(children.apply(n)) for n in range(children.size()))
+
+    plan: Any = frame
+    return count(plan._jdf.queryExecution().analyzed())
+
+
+def test_what_made_the_lines_is_planned_once(spark: SparkSession) -> None:
+    """Counted, not timed: behind the lines that are held stands none of the plan by which they were read."""
+    formats = {f"Edr{n}_CL": FORMAT for n in range(3)}
+    rows = [{**row, "table": table} for table in formats for row in plant(table)]
+    raw = raw_tables(spark, rows, FORMAT.reads)
+    lines = read_lines(raw, formats, at(MIDNIGHT), at(3 * MIDNIGHT), assets=(), gap_seconds=300)
+
+    assert n_nodes(lines.whole) > 40
+    found = [n_nodes(frame) for frame in (lines.repeats, lines.folded, lines.binned, lines.rejected)]
+    assert [n < most for n, most in zip(found, (2, 2, 15, 30), strict=True)] == [True] * 4, found
+    assert lines.binned.select("row").count() == len(rows)
+    assert all(frame.storageLevel.useDisk for frame in lines.held)
+    for frame in lines.held:
+        frame.unpersist()
+    assert not any(frame.storageLevel.useDisk for frame in lines.held)
 
 
 def test_where_nothing_is_shown_no_line_is_asked_for(spark: SparkSession) -> None:

@@ -34,6 +34,22 @@ def conform(frame: DataFrame, table: Table) -> DataFrame:
     return frame.select(*[F.col(c.name) for c in table.columns])
 
 
+def as_held(frame: DataFrame) -> DataFrame:
+    """A persisted frame behind a plan of one leaf, which is what Spark holds of it; lazy as the frame is.
+
+    Notes
+    -----
+    Each step on a frame looks at its whole plan again, each query looks in it for what is held, and a join of two frames
+    that come from one copies it: where it takes pages to make a row, that is most of what a small input costs.
+    """
+    held: Any = frame
+    session: Any = frame.sparkSession
+    frames = session._jvm
+    for name in str(held._jdf.getClass().getName()).split("."):  # Spark 4 has it in another package
+        frames = getattr(frames, name)
+    return DataFrame(frames.ofRows(session._jsparkSession, held._jdf.queryExecution().withCachedData()), session)
+
+
 def collect_arrow(frame: DataFrame) -> pa.Table:
     """Collect a bounded frame; times become microseconds in UTC, whatever the session's zone.
 
