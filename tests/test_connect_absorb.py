@@ -34,7 +34,7 @@ def absorbed(episodes: list[tuple[str, Row]], rate: float = RATE) -> dict[tuple[
         for n, (group, row) in enumerate(episodes, 1)
     ]
     sessions = [
-        {**row, "host": row["target_entity"], "strength": row["surprise"], "band": 0, "site_rate": rate, "host_rate": rate}
+        {**row, "host": row["target_entity"], "strength": row["surprise"], "band": 0, "site_rate": rate}
         for row in rows if row["is_lone"]
     ]  # fmt: skip
     with Engine() as engine:

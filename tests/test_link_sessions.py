@@ -81,9 +81,8 @@ def test_a_session_in_numbers() -> None:
         at(609),
     )
     assert session["strength"] == pytest.approx(8.0)
-    # One of ten hours had a session as strong, on another of the two hosts: q = 2 / 12.
+    # One of ten hours had a session as strong, on another host.
     assert session["site_rate"] == pytest.approx(-math.log(1 - 2 / 12))
-    assert session["host_rate"] == pytest.approx(-math.log(1 - (0 + 4 * (2 / 12) / 2) / 16))
 
 
 def test_only_what_had_ended_in_an_earlier_hour_is_past() -> None:
@@ -122,12 +121,8 @@ def test_rates_equal_loops() -> None:
             if o["ended_at"].replace(minute=0, second=0) < hour and o["band"] >= one["band"] - 1
         ]
         hours = {o["ended_at"].replace(minute=0, second=0) for o in before}
-        here = {o["ended_at"].replace(minute=0, second=0) for o in before if o["host"] == one["host"]}
-        hosts = {o["host"] for o in found.values() if (o["started_at"], o["session"]) <= (one["started_at"], number)}
         share = min(0.98, (len(hours) + 1) / (one["history_hours"] + 2))
-        host_share = min(0.98, (len(here) + 4 * share / len(hosts)) / (one["history_hours"] + 6))
         assert one["site_rate"] == pytest.approx(-math.log(1 - share)), number
-        assert one["host_rate"] == pytest.approx(-math.log(1 - host_share)), number
         past[len(hours)] = True
     assert len(past) > 3
 

@@ -83,9 +83,6 @@ class RankingParameters:
 
     # sessions of hosts
     band_step: float = parameter(0.9, "each class of strength begins where this share of the next is reached", "(0, 1)")
-    host_prior_hours: float = parameter(
-        4.0, "hours for which a host counts as having lived as its site does, beside its own past", "(0, 1000]"
-    )
 
     # connect: strong groups that meet
     meet_nats: float = parameter(8.0, "strength from which a group may meet another", "(0, 10000]", FITTED)

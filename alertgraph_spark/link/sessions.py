@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alertgraph_spark.config.parameters import RankingParameters
-from alertgraph_spark.link.earlier import Ids, count_before, number_rows
+from alertgraph_spark.link.earlier import count_before, number_rows
 from alertgraph_spark.tables.embedded import Engine, conform_arrow
 from alertgraph_spark.tables.interim_schemas import SESSIONS
 from alertgraph_spark.tables.rates import HOUR, micros, past_share, rate_of
@@ -69,11 +69,9 @@ def describe_sessions(engine: Engine, episodes: pa.Table, p: RankingParameters) 
 
     Notes
     -----
-    The strength is the sum over its alert types of their highest surprise, in nats. The rates are those of sessions about
+    The strength is the sum over its alert types of their highest surprise, in nats. The rate is that of sessions about
     as strong or stronger (of its band, or the one below), which had ended in an earlier hour: what came after tells nothing.
-    From h such hours of H, `-ln(1 - (h + 1) / (H + 2))` an hour for the site; for the host, of n hosts so far, the share is
-    `(h + w q / n) / (H + 2 + w)` with the site's share q, as if the host had had w = `p.host_prior_hours` of the site's life
-    before: a host without a past has the site's rate by host.
+    From h such hours of H, `-ln(1 - (h + 1) / (H + 2))` an hour.
     """
     sessions = engine.query(
         f"""
@@ -87,36 +85,22 @@ def describe_sessions(engine: Engine, episodes: pa.Table, p: RankingParameters) 
                 max(ended_at) AS ended_at, min(history_hours) AS history_hours,
                 sum(surprise ORDER BY surprise) AS strength
             FROM types GROUP BY session
-        ),
-        begun AS (
-            SELECT *, (row_number() OVER (PARTITION BY site, host ORDER BY started_at, session) = 1)::INT AS is_new
-            FROM measured
         )
-        SELECT * EXCLUDE (is_new), sum(is_new) OVER (PARTITION BY site ORDER BY started_at, session)::BIGINT AS n_hosts,
-            greatest(0, floor(ln(greatest(1, strength)) / {-math.log(p.band_step)!r}::DOUBLE))::INT AS band
-        FROM begun ORDER BY site, started_at, session
+        SELECT *, greatest(0, floor(ln(greatest(1, strength)) / {-math.log(p.band_step)!r}::DOUBLE))::INT AS band
+        FROM measured ORDER BY site, started_at, session
         """,
         {"episodes": episodes},
     )
-    return conform_arrow(_with_rates(sessions, p), SESSIONS)
+    return conform_arrow(_with_rate(sessions, p), SESSIONS)
 
 
-def _with_rates(sessions: pa.Table, p: RankingParameters) -> pa.Table:
-    """Add `site_rate` and `host_rate`: of each band up to its own a session is seen in the hour in which it ends."""
+def _with_rate(sessions: pa.Table, p: RankingParameters) -> pa.Table:
+    """Add `site_rate`: of each band up to its own a session is seen in the hour in which it ends."""
     ended, asked = (micros(sessions[name]) // HOUR for name in ("ended_at", "started_at"))
     first = min(asked, default=0)
     width = int(max(ended, default=0) - first) + 1
     band = sessions["band"].to_numpy().astype(np.int64)
-
-    def hours_of(key: Ids) -> Ids:
-        at, level = key * width - first, np.maximum(0, band - 1)
-        return count_before(at + ended, band, at + asked, level, width)
-
-    history_hours, n_hosts = (sessions[name].to_numpy() for name in ("history_hours", "n_hosts"))
-    share = np.minimum(p.max_share, past_share(hours_of(number_rows(sessions["site"])), history_hours))
-    prior = p.host_prior_hours
-    of_host = hours_of(number_rows(sessions["site"], sessions["host"]))
-    host_share = (of_host + prior * share / n_hosts) / (history_hours + 2 + prior)
-    return sessions.append_column("site_rate", pa.array(rate_of(share, p))).append_column(
-        "host_rate", pa.array(rate_of(host_share, p))
-    )
+    at, level = number_rows(sessions["site"]) * width - first, np.maximum(0, band - 1)
+    hours = count_before(at + ended, band, at + asked, level, width)
+    rate = rate_of(past_share(hours, sessions["history_hours"].to_numpy()), p)
+    return sessions.append_column("site_rate", pa.array(rate))

@@ -75,7 +75,6 @@ SESSIONS = table(
     ("strength", "double", "sum of the surprise of its alert types, in nats", False),
     ("band", "int", "class of strength: each begins a ninth above the one before", False),
     ("site_rate", "double", "past sessions as strong, an hour, at the site", False),
-    ("host_rate", "double", "the same at the host", False),
 )
 
 PATHS = table(
