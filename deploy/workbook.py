@@ -25,7 +25,7 @@ INTRODUCTION = """\
 
 Alerts of IT (blue) and OT (orange) that belong to one attack, linked and ranked. Choose a row in the table below to see the
 subgraph, how it went, the alerts behind it and why it stands there. Probability is the share of subgraphs as strong that bore
-an attack in generated networks, where administrators work in chains every day; on yours it may be another.
+an attack in generated networks full of administrators at work; on a quieter site it is higher.
 """
 
 

@@ -320,14 +320,14 @@ def test_the_order_is_total_over_all_sites() -> None:
 
 
 def test_the_probability_is_even_at_its_nats_and_grows_by_the_slope() -> None:
-    rows = [measured(f"sg-{nats}", rarity_nats=nats) for nats in (0.0, 16.0, 23.9, 30.0, 5000.0)]
+    rows = [measured(f"sg-{nats}", rarity_nats=nats) for nats in (0.0, 16.0, 32.0, 38.1, 5000.0)]
     rows.append(measured("sg-below", planned_share=1.0))  # z = -25: the score stops at 0, the probability does not
     found = {row["subgraph_id"]: row["probability"] for row in scored(rows)}
-    assert found["sg-23.9"] == pytest.approx(0.5)
-    # 1 / (1 + exp(.33 * 7.9)) = 1 / (1 + exp 2.607), and 6.1 nats above even
-    assert found["sg-16.0"] == pytest.approx(1 / (1 + math.exp(2.607))) == pytest.approx(0.0687, abs=1e-4)
-    assert found["sg-30.0"] == pytest.approx(1 - 1 / (1 + math.exp(0.33 * 6.1)))
-    assert found["sg-below"] == pytest.approx(1 / (1 + math.exp(0.33 * 48.9)))
+    assert found["sg-32.0"] == pytest.approx(0.5)
+    # 1 / (1 + exp(.23 * 16)) = 1 / (1 + exp 3.68), and 6.1 nats above even
+    assert found["sg-16.0"] == pytest.approx(1 / (1 + math.exp(3.68))) == pytest.approx(0.0246, abs=1e-4)
+    assert found["sg-38.1"] == pytest.approx(1 - 1 / (1 + math.exp(0.23 * 6.1)))
+    assert found["sg-below"] == pytest.approx(1 / (1 + math.exp(0.23 * 57)))
     assert 0 < found["sg-below"] < found["sg-0.0"] < found["sg-5000.0"] <= 1
     (steeper,) = scored([measured("sg", rarity_nats=9.0)], even_nats=8.0, nats_slope=2.0)
     assert steeper["probability"] == pytest.approx(1 / (1 + math.exp(-2)))

@@ -12,6 +12,8 @@ CHOSEN = "chosen on the development networks (AIT-ADS, the example plant, genera
 
 FITTED = "fitted on generated networks, seeds 1 to 6, and tried on others and on AIT-ADS (docs/method.md)"
 
+CURVE = "logistic regression on generated networks at level hard, seeds 1 to 10 (docs/method.md)"
+
 PURDUE = "Purdue reference model, ISA-95 and IEC 62443"
 
 
@@ -155,5 +157,5 @@ class RankingParameters:
     )
     half_score: float = parameter(20.0, "nats that give a score of .5", "(0, 10000]")
     like_share: float = parameter(0.9, "share of a score from which on an earlier subgraph is one like it", "(0, 1]")
-    even_nats: float = parameter(23.9, "strength at which an attack is as likely as not", "[-1000, 1000]", FITTED)
-    nats_slope: float = parameter(0.33, "log-odds of an attack for each nat of strength", "(0, 10]", FITTED)
+    even_nats: float = parameter(32.0, "strength at which an attack is as likely as not", "[-1000, 1000]", CURVE)
+    nats_slope: float = parameter(0.23, "log-odds of an attack for each nat of strength", "(0, 10]", CURVE)
