@@ -59,7 +59,7 @@ class Lines:
     def alerts(self) -> DataFrame:
         """The window's alerts, repeats left out (`schemas.ALERTS` and more); read anew when asked for."""
         alerts = self.whole.filter("status = 'alert'")
-        return mark_repeats(alerts, self.repeats).filter("not is_repeat").drop("is_repeat")
+        return mark_repeats(alerts, self.repeats).filter("not is_repeat").drop("is_repeat", "known_at")
 
     @property
     def rejected(self) -> DataFrame:

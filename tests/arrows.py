@@ -25,8 +25,9 @@ def table_of(table: Table, rows: Iterable[Row], extra: Mapping[str, str] | None 
 
 
 def episode_table(rows: Iterable[Row], extra: Mapping[str, str] | None = None) -> pa.Table:
-    """`schemas.EPISODES` from rows as `incident.told` and `incident.story` make them."""
-    return table_of(EPISODES, rows, extra)
+    """`schemas.EPISODES` from rows as `incident.told` and `incident.story` make them, known when they began if not told."""
+    known = [{"known_at": row["started_at"], **row} for row in rows]
+    return table_of(EPISODES, known, {"known_at": "timestamp", **(extra or {})})
 
 
 def grouped_table(rows: Sequence[Row]) -> pa.Table:
@@ -53,7 +54,7 @@ def bin_row(at: datetime, **columns: Any) -> dict[str, Any]:
         "severity": 0.5,
         "n_alerts": 1,
     }
-    row |= {"started_at": at, "ended_at": at, "received_at": at, "bin": int(at.timestamp()) // 300}
+    row |= {"started_at": at, "ended_at": at, "received_at": at, "known_at": at, "bin": int(at.timestamp()) // 300}
     row |= {name: [] for name in ("tactics", "techniques", "named", "accounts")}
     if unknown := set(columns) - set(row):
         raise ValueError(f"no columns of a bin: {unknown}")
@@ -79,4 +80,4 @@ def described_table(rows: Sequence[Row]) -> pa.Table:
 
 
 def _hour(row: Row) -> int:
-    return int(row["started_at"].timestamp() // 3600)
+    return int(row.get("known_at", row["started_at"]).timestamp() // 3600)

@@ -56,7 +56,7 @@ def told(line: str, lasts: float = 0, **columns: Any) -> Row:
         host, _, zone = (text or "").partition("/")
         row[f"{end}_entity"] = f"host:{host}" if host else None
         row[f"{end}_zone"] = zone or None
-    if unknown := set(columns) - set(EPISODES.names):
+    if unknown := set(columns) - {*EPISODES.names, "known_at"}:
         raise ValueError(f"no columns of an episode: {unknown}")
     return {**row, **columns}
 

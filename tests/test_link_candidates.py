@@ -14,7 +14,7 @@ from alertgraph_spark.link import in_order
 from alertgraph_spark.link.candidates import NOWHERE, Timeline, find_candidates
 from alertgraph_spark.link.earlier import number_rows
 from alertgraph_spark.link.everyday import TARGET, name_ends
-from alertgraph_spark.tables.rates import micros
+from alertgraph_spark.tables.rates import HOUR, micros
 from alertgraph_spark.tables.roles import acts_as_planned
 
 Found = dict[tuple[int, int], dict[str, Any]]
@@ -33,8 +33,9 @@ def tried(*lines: str | Row, **parameters: Any) -> Found:
     columns = (episodes[name].to_numpy() for name in ("surprise", "fleet_share", "history_hours"))
     is_chronic = np.array(episodes["is_chronic"].to_pylist(), dtype=bool)
     is_planned = np.array(acts_as_planned(episodes).to_pylist(), dtype=bool)
+    hour = t0 // HOUR
     line = Timeline(
-        t0, micros(episodes["ended_at"]), np.searchsorted(t0, t0), number_rows(episodes["site"]), *columns, arrives_at,
+        t0, micros(episodes["ended_at"]), np.searchsorted(t0, t0), number_rows(episodes["site"]), *columns, hour - hour.min(), arrives_at,
         ~is_chronic, is_planned,
     )  # fmt: skip
     pairs = find_candidates(line, ends, p)

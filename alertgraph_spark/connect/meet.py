@@ -5,7 +5,6 @@ Two rare things on one host within hours are rarely two things, even where no al
 
 from __future__ import annotations
 
-import heapq
 import math
 from bisect import bisect_left, insort
 from collections.abc import Iterator
@@ -24,13 +23,15 @@ ABOUT_AS_STRONG = 0.9
 
 
 class Group(NamedTuple):
-    """A strong group: first and last time in microseconds, `strength` in nats, hours of history before it, its first episode
-    and the session of that, the host that it is about, and the `hosts` of all that lie inside.
+    """A strong group: its first and last time and when they were known, in microseconds; `strength` in nats; hours of
+    history before it; the session of its first episode and the host that this is about; the `hosts` of all, those inside.
     """
 
     site: str
     t0: int
     t1: int
+    known_from: int
+    known_until: int
     component: int
     strength: float
     history_hours: float
@@ -94,32 +95,28 @@ _SCHEMA = pa.schema(
 
 def _meetings(groups: list[Group], p: RankingParameters) -> Iterator[tuple[Group, Group, float]]:
     """The groups of one site that meet, with the rate of groups as strong; `groups` are in order of start."""
-    open_ones: list[tuple[int, int]] = []  # end and place of the groups that have begun
-    ended: list[float] = []  # strengths of those that have ended, ascending
-    begin = 0
-    for place, later in enumerate(groups):
-        while open_ones and open_ones[0][0] < later.t0:
-            insort(ended, groups[heapq.heappop(open_ones)[1]].strength)
-        while later.t0 - groups[begin].t0 > p.meet_hours * HOUR:
-            begin += 1
+    starts = [group.t0 for group in groups]
+    ending = iter(sorted(groups, key=attrgetter("known_until")))
+    next_end = next(ending, None)
+    ended: list[float] = []  # strengths of those that were known to have ended, ascending
+    for later in sorted(groups, key=attrgetter("known_from")):
+        while next_end and next_end.known_until < later.known_from:
+            insort(ended, next_end.strength)
+            next_end = next(ending, None)
         best: tuple[float, int, float] | None = None
-        for other in range(begin, place):
-            earlier = groups[other]
-            if (
-                earlier.is_warm_up != later.is_warm_up
-                or earlier.t0 == later.t0
-                or earlier.hosts.isdisjoint(later.hosts)
-            ):
+        near = range(bisect_left(starts, later.t0 - p.meet_hours * HOUR), bisect_left(starts, later.t0))
+        for place in near:
+            earlier = groups[place]
+            if earlier.is_warm_up != later.is_warm_up or earlier.hosts.isdisjoint(later.hosts):
                 continue
             least = ABOUT_AS_STRONG * min(earlier.strength, later.strength)
-            n = len(ended) - bisect_left(ended, least) - (earlier.t1 < later.t0)
+            n = len(ended) - bisect_left(ended, least) - (earlier.known_until < later.known_from)
             rate = -math.log(1 - min(p.max_share, (n + 1) / (later.history_hours + 2)))
             expected = rate * (later.t0 - earlier.t0) / HOUR
             if expected <= p.meet_chance and (best is None or expected < best[0]):
-                best = (expected, other, rate)
+                best = (expected, place, rate)
         if best:
             yield groups[best[1]], later, best[2]
-        heapq.heappush(open_ones, (later.t1, place))
 
 
 def _groups_sql(p: RankingParameters) -> str:
@@ -134,7 +131,8 @@ def _groups_sql(p: RankingParameters) -> str:
             SELECT component, sum(surprise / place ** {p.damping!r}::DOUBLE ORDER BY place) AS strength
             FROM placed GROUP BY component HAVING strength >= {p.meet_nats!r}::DOUBLE
         )
-        SELECT any_value(site) AS site, epoch_us(min(started_at)) AS t0, epoch_us(max(ended_at)) AS t1, component,
+        SELECT any_value(site) AS site, epoch_us(min(started_at)) AS t0, epoch_us(max(ended_at)) AS t1,
+            epoch_us(min(known_at)) AS known_from, epoch_us(greatest(max(ended_at), max(known_at))) AS known_until, component,
             any_value(strength) AS strength, min(history_hours) AS history_hours,
             min(history_hours) < {p.warm_up_hours!r}::DOUBLE AS is_warm_up,
             arg_min(session, {{'t0': started_at, 'episode': episode}}) AS session,

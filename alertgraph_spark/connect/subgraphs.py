@@ -64,11 +64,11 @@ def with_subgraph(engine: Engine, episodes: pa.Table, absorbed: pa.Table, p: Ran
 
 def with_heard_hours(engine: Engine, episodes: pa.Table) -> pa.Table:
     """Add `heard_hours`: in how many earlier hours its site had an episode about the episode's target. Rows stay."""
-    narrow = episodes.select(["site", "target_entity", "started_at"])
+    narrow = episodes.select(["site", "target_entity", "known_at"])
     heard = engine.query(
         f"""
         SELECT dense_rank() OVER (
-            PARTITION BY site, target_entity ORDER BY epoch_us(started_at) // {HOUR}
+            PARTITION BY site, target_entity ORDER BY epoch_us(known_at) // {HOUR}
         ) - 1 AS heard_hours
         FROM narrow ORDER BY place
         """,

@@ -69,13 +69,13 @@ _STAYS = "absent < rest AND (absent & {bit}) = 0"
 _NUMBERED = f"""
     WITH wanted AS (SELECT DISTINCT site, target_entity FROM episodes),
     hours AS (
-        SELECT s.site, s.target_entity, epoch_us(started_at) // {HOUR} AS hour,
+        SELECT s.site, s.target_entity, epoch_us(known_at) // {HOUR} AS hour,
             min(subgraph_id) = max(subgraph_id) AS is_own_hour
         FROM of_sites s JOIN wanted w ON s.site = w.site AND s.target_entity IS NOT DISTINCT FROM w.target_entity
         GROUP BY ALL
     ),
     placed AS (
-        SELECT e.*, epoch_us(started_at) // {HOUR} AS hour, bit, rest,
+        SELECT e.*, epoch_us(known_at) // {HOUR} AS hour, bit, rest,
             dense_rank() OVER (ORDER BY episode) * {_VARIANTS} AS number
         FROM episodes e JOIN indexes USING (subgraph_id, source, name)
     )

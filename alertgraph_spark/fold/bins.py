@@ -13,7 +13,7 @@ from alertgraph_spark.tables.frames import ACCOUNTS
 from alertgraph_spark.tables.interim_schemas import AGAIN, BIN_KEY, BINS
 from alertgraph_spark.tables.rates import HOUR
 
-_MEASURES = ("accounts", "started_at", "ended_at", "received_at", "n_alerts", "severity")
+_MEASURES = ("accounts", "started_at", "ended_at", "received_at", "known_at", "n_alerts", "severity")
 _SHARED = tuple(name for name in BINS.names if name not in _MEASURES)
 """What the alerts of one bin have in common."""
 
@@ -73,6 +73,7 @@ def fold_lines(lines: DataFrame) -> DataFrame:
             F.min(F.when(is_seen, F.col("observed_at"))).alias("started_at"),
             F.max(F.when(is_seen, F.col("observed_at"))).alias("ended_at"),
             F.max(F.when(is_seen, F.col("received_at"))).alias("received_at"),
+            F.min(F.when(is_seen, F.col("known_at"))).alias("known_at"),
             F.count(F.lit(1)).alias("n_alerts"),
             F.max("severity").alias("severity"),
             F.sum(F.size("unknown")).alias("n_unknown"),

@@ -68,7 +68,8 @@ def fold_episodes(engine: Engine, bins: pa.Table, calendar: pa.Table, p: Ranking
     acts: the source, else the host that it is about. Nearly every pair is new to a site, so rarity backs off from the pair to
     the end that acts: what a deployment server does to one more machine is no news. All that is outside is one actor, since
     an address of the Internet is new each time. Distinct hours, so that a flood counts once, counted over the hours that
-    episodes touch. `surprise` is the mean of both negative logarithms, in nats. `is_new_pair` tells that no earlier hour had
+    episodes touch. What was received an hour after it happened, or later, counts from then on: nobody knew of it before.
+    `surprise` is the mean of both negative logarithms, in nats. `is_new_pair` tells that no earlier hour had
     this type between whoever acts and this target.
 
     A type is everyday noise where the site saw it in at least `p.chronic_share` of its past hours, once it has
@@ -78,8 +79,12 @@ def fold_episodes(engine: Engine, bins: pa.Table, calendar: pa.Table, p: Ranking
     key = ", ".join(BIN_KEY)
     engine.keep(
         "seen_bins",
-        f"SELECT *, epoch_us(started_at) AS t0, epoch_us(ended_at) AS t1, dense_rank() OVER (ORDER BY {key}) AS number"
-        " FROM bins",
+        f"""
+        SELECT *, epoch_us(started_at) AS t0, epoch_us(ended_at) AS t1, dense_rank() OVER (ORDER BY {key}) AS number,
+            CASE WHEN epoch_us(known_at) - epoch_us(ended_at) >= {HOUR} THEN epoch_us(known_at) - epoch_us(started_at)
+                ELSE 0 END AS delay
+        FROM bins
+        """,
         {"bins": bins},
     )
     engine.keep("bin_keys", f"SELECT DISTINCT number, {key} FROM seen_bins")
@@ -133,7 +138,8 @@ def _keep_episodes(engine: Engine, gap_seconds: int) -> None:
     engine.keep(
         "folded",
         f"""
-        SELECT {_KEY}, episode, {first}, min(t0) AS t0, max(t1) AS t1, max(received_at) AS received_at,
+        SELECT {_KEY}, episode, {first}, min(t0) AS t0, max(t1) AS t1,
+            min(t0 + delay) AS known, max(received_at) AS received_at,
             sum(n_alerts)::BIGINT AS n_alerts, max(severity) AS severity
         FROM numbered GROUP BY {_KEY}, episode
         """,
@@ -146,7 +152,7 @@ def _with_past(engine: Engine, calendar: pa.Table, p: RankingParameters) -> pa.T
     engine.keep(
         "asked",
         f"""
-        SELECT *, t0 // {HOUR} AS hour, coalesce(source_entity, target_entity) AS machine,
+        SELECT *, known // {HOUR} AS hour, coalesce(source_entity, target_entity) AS machine,
             coalesce(
                 CASE WHEN CASE WHEN source_entity IS NULL THEN target_zone ELSE source_zone END = 'external'
                 THEN 'external' ELSE coalesce(source_entity, target_entity) END, ''
@@ -156,7 +162,10 @@ def _with_past(engine: Engine, calendar: pa.Table, p: RankingParameters) -> pa.T
     )
     engine.keep(
         "hourly",
-        f"SELECT DISTINCT {types}, actor, unnest(range(t0 // {HOUR}, t1 // {HOUR} + 1)) AS hour FROM asked",
+        f"""
+        SELECT DISTINCT {types}, actor, unnest(range(b.begins // {HOUR}, b.ends // {HOUR} + 1)) AS hour
+        FROM asked JOIN (SELECT episode, t0 + delay AS begins, t1 + delay AS ends FROM numbered) b USING (episode)
+        """,
     )
 
     def counted(key: str, moment: str, rows: str) -> str:
@@ -193,7 +202,7 @@ def _with_past(engine: Engine, calendar: pa.Table, p: RankingParameters) -> pa.T
             FROM seen
         )
         SELECT shares.*, coalesce(accounts.accounts, []::VARCHAR[]) AS accounts,
-            make_timestamptz(t0) AS started_at, make_timestamptz(t1) AS ended_at,
+            make_timestamptz(t0) AS started_at, make_timestamptz(t1) AS ended_at, make_timestamptz(known) AS known_at,
             -ln(fleet_share) / 2 - ln(actor_share) / 2 AS surprise,
             (fleet_share >= {p.chronic_share} AND history_hours >= {p.warm_up_hours})
                 OR (days_seen >= {p.periodic_days} AND days_seen >= {p.periodic_share} * history_hours / 24) AS is_chronic,

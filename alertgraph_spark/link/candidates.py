@@ -21,7 +21,8 @@ NOWHERE = -1
 
 class Timeline(NamedTuple):
     """Episodes in the order of time, as arrays: times in microseconds; `first` is the place of the first episode with the
-    same start, `site` a number, `surprise` in nats, `type_share` the share of past hours that had the type, `arrives_at` the
+    same start, `site` a number, `surprise` in nats, `known_hour` the hour
+    from which it was known, counted from the first, `type_share` the share of past hours that had the type, `arrives_at` the
     key of the target, -1 where there is none, `is_active` what is no everyday noise, `is_planned` what is planned work.
     """
 
@@ -32,6 +33,7 @@ class Timeline(NamedTuple):
     surprise: Numbers
     type_share: Numbers
     history_hours: Numbers
+    known_hour: Ids
     arrives_at: Ids
     is_active: Flags
     is_planned: Flags
@@ -130,9 +132,7 @@ def _nearest_of_classes(
 
 def _over_sites(line: Timeline, p: RankingParameters) -> list[Pairs]:
     n = len(line.t0)
-    hour = line.t0 // HOUR
-    hour = hour - hour.min(initial=hour[0] if n else 0)
-    width = int(hour.max(initial=0)) + 1
+    width = int(line.known_hour.max(initial=0)) + 1
     found = []
     for least in SITE_CLASSES:
         at = np.flatnonzero(line.is_active & (line.surprise >= least))
@@ -141,7 +141,7 @@ def _over_sites(line: Timeline, p: RankingParameters) -> list[Pairs]:
         site, place = line.site[at], place[at]
         who, mark = nearest_before(place * n + at, place * n + line.first[at], n, p.nearest_links)
         earlier, later = at[mark], at[who]
-        share = (hours_before(site, hour[at], width) + 1) / (line.history_hours[at] + 2)
+        share = (hours_before(site, line.known_hour[at], width) + 1) / (line.history_hours[at] + 2)
         any_rate = np.minimum(p.max_share, share)[who]
         nowhere = np.full(len(later), NOWHERE)
         rates = line.type_share[later], any_rate

@@ -69,7 +69,7 @@ def name_ends(episodes: pa.Table, p: RankingParameters) -> tuple[Ends, list[str]
     for number, name in zip(key.tolist(), names.take(pa.array(order)).to_pylist(), strict=True):
         titles[number] = name
 
-    hour = micros(episodes["started_at"]) // HOUR
+    hour = micros(episodes["known_at"]) // HOUR
     hour -= hour.min(initial=hour[0] if n else 0)
     width = int(hour.max(initial=0)) + 1
     # One key for all that is outside, of each site, beyond those of entities.
@@ -81,7 +81,8 @@ def name_ends(episodes: pa.Table, p: RankingParameters) -> tuple[Ends, list[str]
     h_vk = hours_before(kind[at] * n_keys + met, own_hour, width)
     history, fleet_share = episodes["history_hours"].to_numpy()[at], episodes["fleet_share"].to_numpy()[at]
     h_k = np.maximum(0, fleet_share * (history + 2) - 1)
-    share = (h_v + 1) / (_so_far(site[at], met * width + own_hour) + _so_far(site[at], met))
+    order = np.lexsort((at, own_hour))
+    share = (h_v + 1) / (_so_far(site[at], met * width + own_hour, order) + _so_far(site[at], met, order))
     prior = p.entity_prior_hours
     type_rate = fleet_share * (h_vk + prior * share) / (h_k + prior)
     return Ends(at, key, role, type_rate, (h_v + 1) / (history + 2)), titles
@@ -124,12 +125,12 @@ def hours_before(key: Ids, hour: Ids, width: int) -> Ids:
     return counts
 
 
-def _so_far(site: Ids, value: Ids) -> Ids:
-    """How many distinct values a site has had up to each row, that of the row among them; rows are in the order of time."""
+def _so_far(site: Ids, value: Ids, order: Ids) -> Ids:
+    """How many distinct values a site has had up to each row, that of the row among them; `order` is that of knowledge."""
     is_new = np.zeros(len(value), dtype=np.int64)
-    is_new[np.unique(value, return_index=True)[1]] = 1
+    is_new[np.unique(value[order], return_index=True)[1]] = 1
     counts = np.zeros(len(value), dtype=np.int64)
     for one in np.unique(site):
-        here = site == one
-        counts[here] = np.cumsum(is_new[here])
+        here = site[order] == one
+        counts[order[here]] = np.cumsum(is_new[here])
     return counts

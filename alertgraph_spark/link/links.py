@@ -73,7 +73,7 @@ def _first_of(at: Ids, key: Ids, is_asked: Flags, n: int) -> Ids:
 
 
 def _timeline(episodes: pa.Table, arrives_at: Ids) -> Timeline:
-    t0 = micros(episodes["started_at"])
+    t0, known_hour = micros(episodes["started_at"]), micros(episodes["known_at"]) // HOUR
     return Timeline(
         t0=t0,
         t1=micros(episodes["ended_at"]),
@@ -82,6 +82,7 @@ def _timeline(episodes: pa.Table, arrives_at: Ids) -> Timeline:
         surprise=episodes["surprise"].to_numpy(),
         type_share=episodes["fleet_share"].to_numpy(),
         history_hours=episodes["history_hours"].to_numpy(),
+        known_hour=known_hour - known_hour.min(),
         arrives_at=arrives_at,
         is_active=~_flags(episodes["is_chronic"]),
         is_planned=_flags(acts_as_planned(episodes)),

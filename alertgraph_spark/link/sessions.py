@@ -77,13 +77,14 @@ def describe_sessions(engine: Engine, episodes: pa.Table, p: RankingParameters) 
         f"""
         WITH types AS (
             SELECT session, max(surprise) AS surprise, any_value(site) AS site, any_value(target_entity) AS host,
-                min(started_at) AS started_at, max(ended_at) AS ended_at, min(history_hours) AS history_hours
+                min(started_at) AS started_at, max(ended_at) AS ended_at, min(history_hours) AS history_hours,
+                min(known_at) AS known_from, greatest(max(ended_at), max(known_at)) AS known_until
             FROM episodes WHERE is_lone GROUP BY session, source, name
         ),
         measured AS (
             SELECT any_value(site) AS site, any_value(host) AS host, session, min(started_at) AS started_at,
-                max(ended_at) AS ended_at, min(history_hours) AS history_hours,
-                sum(surprise ORDER BY surprise) AS strength
+                max(ended_at) AS ended_at, min(history_hours) AS history_hours, min(known_from) AS known_from,
+                max(known_until) AS known_until, sum(surprise ORDER BY surprise) AS strength
             FROM types GROUP BY session
         )
         SELECT *, greatest(0, floor(ln(greatest(1, strength)) / {-math.log(p.band_step)!r}::DOUBLE))::INT AS band
@@ -95,8 +96,8 @@ def describe_sessions(engine: Engine, episodes: pa.Table, p: RankingParameters) 
 
 
 def _with_rate(sessions: pa.Table, p: RankingParameters) -> pa.Table:
-    """Add `site_rate`: of each band up to its own a session is seen in the hour in which it ends."""
-    ended, asked = (micros(sessions[name]) // HOUR for name in ("ended_at", "started_at"))
+    """Add `site_rate`: of each band up to its own a session is seen in the hour in which it was known to have ended."""
+    ended, asked = (micros(sessions[name]) // HOUR for name in ("known_until", "known_from"))
     first = min(asked, default=0)
     width = int(max(ended, default=0) - first) + 1
     band = sessions["band"].to_numpy().astype(np.int64)

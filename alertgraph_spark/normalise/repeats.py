@@ -12,8 +12,8 @@ def find_repeats(lines: DataFrame, by_id: Collection[str] = ()) -> DataFrame:
     """Find the rows of alerts that are told more than once: delivered twice, or updated by a later row.
 
     Of the rows of one alert that were received before the end of the window the one received last stands. Output is one row a
-    line that does not stand as it is: `row`; `is_repeat`, whether it is superfluous; and `first_at`, the first time that any
-    row of the alert says, where it is of a format in `by_id`.
+    line that does not stand as it is: `row`; `is_repeat`, whether it is superfluous; `first_at`, the first time that any row
+    of the alert says, where it is of a format in `by_id`; and `known_at`, when the first of its rows was received.
 
     Parameters
     ----------
@@ -33,16 +33,27 @@ def find_repeats(lines: DataFrame, by_id: Collection[str] = ()) -> DataFrame:
     more_than_once = valid.groupBy("hash").agg(F.count(F.lit(1)).alias("n")).filter("n > 1").select("hash")
     repeated = valid.join(F.broadcast(more_than_once), on="hash", how="left_semi")
     newest = Window.partitionBy(*said).orderBy(F.desc("received_at"), "row")
-    first_at = F.when(is_by_id, F.min("observed_at").over(Window.partitionBy(*said)))
-    marked = repeated.withColumns({"is_repeat": F.row_number().over(newest) > 1, "first_at": first_at})
-    return marked.filter("is_repeat or first_at < observed_at").select("row", "is_repeat", "first_at")
+    together = Window.partitionBy(*said)
+    marked = repeated.withColumns(
+        {
+            "is_repeat": F.row_number().over(newest) > 1,
+            "first_at": F.when(is_by_id, F.min("observed_at").over(together)),
+            "known_at": F.min("received_at").over(together),
+        }
+    )
+    differs = marked.filter("is_repeat or first_at < observed_at or known_at < received_at")
+    return differs.select("row", "is_repeat", "first_at", "known_at")
 
 
 def mark_repeats(lines: DataFrame, repeats: DataFrame) -> DataFrame:
     """Say of each line whether it is a repeat, and set right when its alert happened: when any of its rows first says.
 
-    Row grain is unchanged; adds `is_repeat`, never null. `repeats` is what `find_repeats` gives.
+    Row grain is unchanged; adds `is_repeat` and `known_at`, when the first row of its alert was received. `repeats` is what
+    `find_repeats` gives.
     """
     marked = lines.join(F.broadcast(repeats), on="row", how="left")
     observed_at, is_repeat = F.coalesce("first_at", "observed_at"), F.coalesce("is_repeat", F.lit(False))
-    return marked.withColumns({"observed_at": observed_at, "is_repeat": is_repeat}).drop("first_at")
+    known_at = F.coalesce("known_at", "received_at")
+    return marked.withColumns({"observed_at": observed_at, "is_repeat": is_repeat, "known_at": known_at}).drop(
+        "first_at"
+    )

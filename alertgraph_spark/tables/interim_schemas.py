@@ -26,6 +26,7 @@ BINS = table(
     ("started_at", "timestamp", "first alert", False),
     ("ended_at", "timestamp", "last alert", False),
     ("received_at", "timestamp", "latest receipt of one of its alerts", False),
+    ("known_at", "timestamp", "when the first row of one of its alerts was received", False),
     ("n_alerts", "bigint", "alerts in it, repeats left out", False),
     ("severity", "double", "highest severity"),
 )
@@ -39,6 +40,12 @@ EPISODES_FOLDED = Table(
             "",
             "",
             ("is_announced", "boolean", "the machine that acts was in a maintenance window", False),
+            (
+                "known_at",
+                "timestamp",
+                "when it began, or, where it came an hour late or more, when it was received",
+                False,
+            ),
             ("is_new_pair", "boolean", "no earlier hour had this type between these two ends", False),
         ).columns,
     ),
