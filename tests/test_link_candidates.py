@@ -35,9 +35,17 @@ def tried(*lines: str | Row, **parameters: Any) -> Found:
     is_planned = np.array(acts_as_planned(episodes).to_pylist(), dtype=bool)
     hour = t0 // HOUR
     line = Timeline(
-        t0, micros(episodes["ended_at"]), np.searchsorted(t0, t0), number_rows(episodes["site"]), *columns, hour - hour.min(), arrives_at,
-        ~is_chronic, is_planned,
-    )  # fmt: skip
+        t0,
+        micros(episodes["ended_at"]),
+        np.searchsorted(t0, t0),
+        number_rows(episodes["site"]),
+        *columns,
+        hour - hour.min(),
+        arrives_at,
+        ~is_chronic,
+        is_planned,
+        micros(episodes["known_at"]) > t0,
+    )
     pairs = find_candidates(line, ends, p)
     number = episodes["episode"].to_pylist()
     found: Found = {}

@@ -21,7 +21,9 @@ def timeline(*minutes: float, surprise: float = 4.0) -> Timeline:
     t0 = np.array([round(at(minute).timestamp() * 1e6) for minute in minutes], dtype=np.int64)
     alike = np.full(len(t0), surprise)
     zeros = np.zeros_like(t0)
-    return Timeline(t0, t0, np.searchsorted(t0, t0), zeros, alike, alike, alike, zeros, zeros, zeros == 0, zeros == 1)
+    return Timeline(
+        t0, t0, np.searchsorted(t0, t0), zeros, alike, alike, alike, zeros, zeros, zeros == 0, zeros == 1, zeros == 1
+    )
 
 
 def odds(

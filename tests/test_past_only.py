@@ -109,9 +109,7 @@ def random_lake(seed: int) -> list[Row]:
         target = chance.choice([host for host in hosts if host != source])
         late = chance.uniform(1, 72) if chance.random() < 1 / 7 else chance.uniform(0, 0.2)
         kind = chance.choice([*("usual",) * 6, *(f"rare {n}" for n in range(30))])
-        rows.append(
-            alert(chance.uniform(0, 144), kind, target, source, late=late, severity=chance.choice((0.3, 0.8)))
-        )
+        rows.append(alert(chance.uniform(0, 144), kind, target, source, late=late, severity=chance.choice((0.3, 0.8))))
     return rows
 
 

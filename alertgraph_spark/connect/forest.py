@@ -22,40 +22,41 @@ def choose_causes(engine: Engine, links: pa.Table, episodes: pa.Table, p: Rankin
     Parameters
     ----------
     episodes
-        One row is one episode, with `started_at` and `history_hours`.
+        One row is one episode, with `started_at`, `known_at` and `history_hours`.
 
     Notes
     -----
-    The likeliest link above `p.link_least`; of equal ones that from the lower number. None leads out of the first
-    `p.warm_up_hours` of a site: what began there is never shown, and must not hide what comes later. While they last nothing
-    can be judged by its rarity: the nearest pivot within `p.pivot_gap_minutes` goes before.
+    The likeliest link above `p.link_least`; of equal ones that from the lower number. What was known when the later one came
+    goes before what came afterwards, so that a late alert takes nothing out of a subgraph that was told. None leads out of
+    the first `p.warm_up_hours` of a site: what began there is never shown, and must not hide what comes later. While they last
+    nothing can be judged by its rarity: the nearest pivot within `p.pivot_gap_minutes` goes before.
     """
     return engine.query(
         f"""
         WITH ends AS (
-            SELECT episode, epoch_us(started_at) AS t0,
+            SELECT episode, epoch_us(started_at) AS t0, epoch_us(known_at) AS known,
                 history_hours < {p.warm_up_hours!r}::DOUBLE AS is_warm_up
             FROM episodes
         ),
         told AS (
-            SELECT links.*, a.t0,
+            SELECT links.*, a.t0, a.known <= b.known AS is_known,
                 log_odds > {p.link_least!r}::DOUBLE AS is_likely,
                 b.is_warm_up AND kind = 'pivot'
                     AND gap_minutes <= {p.pivot_gap_minutes!r}::DOUBLE AS is_early_pivot
             FROM links JOIN ends AS a ON a.episode = src JOIN ends AS b ON b.episode = dst
             WHERE a.is_warm_up::INT + b.is_warm_up::INT <> 1  -- not `=`: the engine would join by it
         )
-        SELECT * EXCLUDE (t0, is_likely, is_early_pivot)
+        SELECT * EXCLUDE (t0, is_known, is_likely, is_early_pivot)
             REPLACE (CASE WHEN is_early_pivot THEN greatest(weight, .95) ELSE weight END AS weight)
         FROM told
         WHERE is_likely OR is_early_pivot
         QUALIFY row_number() OVER (
             PARTITION BY dst
-            ORDER BY is_early_pivot DESC, CASE WHEN is_early_pivot THEN t0 ELSE log_odds END DESC, src
+            ORDER BY is_known DESC, is_early_pivot DESC, CASE WHEN is_early_pivot THEN t0 ELSE log_odds END DESC, src
         ) = 1
         ORDER BY dst
         """,
-        {"links": links, "episodes": episodes.select(["episode", "started_at", "history_hours"])},
+        {"links": links, "episodes": episodes.select(["episode", "started_at", "known_at", "history_hours"])},
     )
 
 
@@ -92,7 +93,7 @@ def link_roots(links: pa.Table, causes: pa.Table, episodes: pa.Table, p: Ranking
     """
     order = np.argsort(episodes["episode"].to_numpy())
     numbers = episodes["episode"].to_numpy()[order]
-    t0 = micros(episodes["started_at"])[order]
+    t0, known = (micros(episodes[name])[order] for name in ("started_at", "known_at"))
     is_warm_up = (episodes["history_hours"].to_numpy() < p.warm_up_hours)[order]
     acting = pc.coalesce(episodes["source_entity"], episodes["target_entity"]).combine_chunks()
     actor = pc.dictionary_encode(acting).indices.to_numpy(zero_copy_only=False)[order]
@@ -108,6 +109,7 @@ def link_roots(links: pa.Table, causes: pa.Table, episodes: pa.Table, p: Ranking
         & (root[a] != first)
     )
     found, first = likely.filter(pa.array(opens)), first[opens]
-    best = np.lexsort((found["src"].to_numpy(), -found["log_odds"].to_numpy(), first))
+    is_unknown = known[a[opens]] > known[first]
+    best = np.lexsort((found["src"].to_numpy(), -found["log_odds"].to_numpy(), is_unknown, first))
     is_best = np.diff(first[best], prepend=-1) != 0
     return found.take(pa.array(best[is_best]))

@@ -103,7 +103,7 @@ def _meetings(groups: list[Group], p: RankingParameters) -> Iterator[tuple[Group
         while next_end and next_end.known_until < later.known_from:
             insort(ended, next_end.strength)
             next_end = next(ending, None)
-        best: tuple[float, int, float] | None = None
+        best: tuple[bool, float, int, float] | None = None
         near = range(bisect_left(starts, later.t0 - p.meet_hours * HOUR), bisect_left(starts, later.t0))
         for place in near:
             earlier = groups[place]
@@ -113,10 +113,11 @@ def _meetings(groups: list[Group], p: RankingParameters) -> Iterator[tuple[Group
             n = len(ended) - bisect_left(ended, least) - (earlier.known_until < later.known_from)
             rate = -math.log(1 - min(p.max_share, (n + 1) / (later.history_hours + 2)))
             expected = rate * (later.t0 - earlier.t0) / HOUR
-            if expected <= p.meet_chance and (best is None or expected < best[0]):
-                best = (expected, place, rate)
+            if expected <= p.meet_chance:  # what was known goes before what came afterwards
+                tried = (earlier.known_from > later.known_from, expected, place, rate)
+                best = min(best, tried) if best else tried
         if best:
-            yield groups[best[1]], later, best[2]
+            yield groups[best[2]], later, best[3]
 
 
 def _groups_sql(p: RankingParameters) -> str:

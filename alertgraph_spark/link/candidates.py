@@ -6,6 +6,7 @@ crowd; and over the site, without an entity, the nearest where both are surprisi
 
 from __future__ import annotations
 
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,8 @@ class Timeline(NamedTuple):
     """Episodes in the order of time, as arrays: times in microseconds; `first` is the place of the first episode with the
     same start, `site` a number, `surprise` in nats, `known_hour` the hour
     from which it was known, counted from the first, `type_share` the share of past hours that had the type, `arrives_at` the
-    key of the target, -1 where there is none, `is_active` what is no everyday noise, `is_planned` what is planned work.
+    key of the target, -1 where there is none, `is_active` what is no everyday noise, `is_planned` what is planned
+    work, `is_late` what was received an hour late or more.
     """
 
     t0: Ids
@@ -37,6 +39,7 @@ class Timeline(NamedTuple):
     arrives_at: Ids
     is_active: Flags
     is_planned: Flags
+    is_late: Flags
 
 
 class Pairs(NamedTuple):
@@ -74,7 +77,7 @@ def find_candidates(line: Timeline, ends: Ends, p: RankingParameters) -> Pairs:
     all, and of those from each of `ENTITY_CLASSES` nats of surprise on, at most `p.max_gap_hours` before. Over the site the
     nearest where both reach one of `SITE_CLASSES`, at most `p.max_site_gap_hours` before. The entity with the highest
     `-ln type_rate - ln gap` names a pair. Planned work is tried with planned work only: a scanner's many episodes take no
-    places. O(n log n) in entities of episodes.
+    places; nor does what came late. O(n log n) in entities of episodes.
     """
     active = ends.where(line.is_active[ends.at])
     found = [*_arrivals(line, active, p), *_at_entities(line, active, p), *_over_sites(line, p)]
@@ -120,8 +123,9 @@ def _nearest_of_classes(
     moments = place[asked] * n + line.first[ends.at[asked]]
     later_ends = ends.where(asked)
     found = []
-    for least in ENTITY_CLASSES:
-        strong = seen[line.surprise[ends.at[seen]] >= least]
+    is_late = line.is_late[ends.at[seen]]
+    for least, are_late in product(ENTITY_CLASSES, (False, True)):
+        strong = seen[(line.surprise[ends.at[seen]] >= least) & (is_late == are_late)]
         who, mark = nearest_before(place[strong] * n + ends.at[strong], moments, n, p.nearest_links)
         earlier, later = ends.at[strong[mark]], later_ends.where(who)
         gap = gap_hours(line, earlier, later.at)
@@ -134,14 +138,14 @@ def _over_sites(line: Timeline, p: RankingParameters) -> list[Pairs]:
     n = len(line.t0)
     width = int(line.known_hour.max(initial=0)) + 1
     found = []
-    for least in SITE_CLASSES:
+    for least, are_late in product(SITE_CLASSES, (False, True)):
         at = np.flatnonzero(line.is_active & (line.surprise >= least))
         place = line.site * 2 + line.is_planned
         at = at[np.argsort(place[at], kind="stable")]
-        site, place = line.site[at], place[at]
-        who, mark = nearest_before(place * n + at, place * n + line.first[at], n, p.nearest_links)
-        earlier, later = at[mark], at[who]
-        share = (hours_before(site, line.known_hour[at], width) + 1) / (line.history_hours[at] + 2)
+        seen = at[line.is_late[at] == are_late]
+        who, mark = nearest_before(place[seen] * n + seen, place[at] * n + line.first[at], n, p.nearest_links)
+        earlier, later = seen[mark], at[who]
+        share = (hours_before(line.site[at], line.known_hour[at], width) + 1) / (line.history_hours[at] + 2)
         any_rate = np.minimum(p.max_share, share)[who]
         nowhere = np.full(len(later), NOWHERE)
         rates = line.type_share[later], any_rate

@@ -86,6 +86,7 @@ def _timeline(episodes: pa.Table, arrives_at: Ids) -> Timeline:
         arrives_at=arrives_at,
         is_active=~_flags(episodes["is_chronic"]),
         is_planned=_flags(acts_as_planned(episodes)),
+        is_late=micros(episodes["known_at"]) > t0,
     )
 
 

@@ -47,27 +47,24 @@ def count_bursts(line: Timeline, kind: Ids, actor: Ids, p: RankingParameters) ->
     """`ln(1 + n)` of each episode, n those of its type by other actors that begin within `p.burst_minutes` before or after.
 
     A burst of one type over many hosts is the rule talking, not somebody. It can be told only when the minutes after it have
-    passed. `kind` and `actor` are numbers of the type and of whoever acts, of one site each.
+    passed; what came later still is left out. `kind` and `actor` are numbers of the type and of whoever acts, of one site each.
     """
     span = round(p.burst_minutes * 60e3)
-    near = _within(kind, line.t0 // 1000, span) - _within(_joint(kind, actor), line.t0 // 1000, span)
+    joint = kind * (int(actor.max(initial=0)) + 1) + actor
+    near = _within(kind, line, span) - _within(joint, line, span)
     counted: Numbers = np.log1p(near)
     return counted
 
 
-def _within(key: Ids, t0: Ids, span: int) -> Ids:
-    """How many rows of its key begin within `span` of each row, itself among them; times in milliseconds."""
+def _within(key: Ids, line: Timeline, span: int) -> Ids:
+    """How many rows of its key that were there in time begin within `span` milliseconds of each row."""
     key = np.unique(key, return_inverse=True)[1].reshape(-1)
-    since = t0 - t0.min(initial=t0[0] if len(t0) else 0)
+    since = (line.t0 - line.t0.min(initial=line.t0[0] if len(line.t0) else 0)) // 1000
     width = int(since.max(initial=0)) + 2 * span + 1
     marks = key * width + since + span
-    in_order = np.sort(marks)
+    in_order = np.sort(marks[~line.is_late])
     counts: Ids = np.searchsorted(in_order, marks + span, "right") - np.searchsorted(in_order, marks - span, "left")
     return counts
-
-
-def _joint(kind: Ids, actor: Ids) -> Ids:
-    return kind * (int(actor.max(initial=0)) + 1) + actor
 
 
 def probability(odds: Numbers) -> Numbers:
