@@ -130,7 +130,7 @@ def _parameters() -> Item:
                     "label": "Subgraphs",
                     "type": 2,
                     "value": "shown",
-                    "jsonData": '[{"value": "shown", "label": "those within the budget"}, {"value": "all", "label": "all"}]',
+                    "jsonData": '[{"value": "shown", "label": "those that are shown"}, {"value": "all", "label": "all"}]',
                     "typeSettings": {"additionalResourceOptions": []},
                 },
                 common

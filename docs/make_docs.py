@@ -13,12 +13,15 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
+from dataclasses import fields
 from itertools import takewhile
 from pathlib import Path
 
 from alertgraph_spark import __main__ as command
 from alertgraph_spark.config import format_files
 from alertgraph_spark.config.format_files import find_format, load_format
+from alertgraph_spark.config.keys import keys_of
+from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.config.shipped import shipped_formats
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.match.records import FACTS, LINK_FACTS, MOTIFS, Motif
@@ -277,7 +280,36 @@ def _formats() -> str:
     return formats_page(check_output(), measured_of(page.read_text(encoding="utf-8")) if page.exists() else "")
 
 
-PAGES: dict[str, Callable[[], str]] = {"motifs.md": lambda: motifs_page(MOTIFS), "formats.md": _formats}
+PARAMETERS, END_OF_PARAMETERS = "<!-- parameters: docs/make_docs.py -->", "<!-- end of parameters -->"
+
+
+def method_page(page: str) -> str:
+    """The page on the method, which is written by hand, with the table of its parameters made anew."""
+    before, _, rest = page.partition(PARAMETERS)
+    after = rest.partition(END_OF_PARAMETERS)[2]
+    return f"{before}{PARAMETERS}\n{parameters_table()}\n{END_OF_PARAMETERS}{after}"
+
+
+def parameters_table() -> str:
+    """A row for each number of the method, in the order of the line."""
+    lines = ["| parameter | default | meaning | range | source |", "|---|---|---|---|---|"]
+    keys = keys_of(RankingParameters)
+    for one in fields(RankingParameters):
+        key, source = keys[one.name], one.metadata["source"].replace(" (docs/method.md)", "")
+        default = str(key.default).lower() if isinstance(key.default, bool) else f"{key.default:g}"
+        lines.append(f"| `{one.name}` | {default} | {key.rule.meaning} | {key.rule.within or key.allowed} | {source} |")
+    return "\n".join(lines)
+
+
+def _method() -> str:
+    return method_page((DOCS / "method.md").read_text(encoding="utf-8"))
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "motifs.md": lambda: motifs_page(MOTIFS),
+    "method.md": _method,
+    "formats.md": _formats,
+}
 """File in this folder to the text that it must hold."""
 
 

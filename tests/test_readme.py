@@ -207,7 +207,7 @@ def test_the_layout_names_every_room_in_ten_lines() -> None:
 
 
 DEMO = block("run 20").splitlines()
-RANKED = re.compile(r" *(\d+)  (0\.\d{3})  (yes)? *  (.{14}) (\d{4}-\d\d-\d\d \d\d:\d\d)  (.+)")
+RANKED = re.compile(r" *(\d+)  (0\.\d{3})  ([01]\.\d\d)  (yes)? *  (.{14}) (\d{4}-\d\d-\d\d \d\d:\d\d)  (.+)")
 
 
 def printed(rows: list[dict[str, Any]]) -> list[str]:
@@ -235,12 +235,13 @@ def test_the_table_of_the_demo_is_printed_so() -> None:
     rows = [match for match in map(RANKED.fullmatch, DEMO) if match]
 
     assert [match[1] for match in rows] == ["1", "2", "3"]
-    assert [match[3] for match in rows] == ["yes", "yes", None]
+    assert [match[4] for match in rows] == ["yes", "yes", None]
     assert printed([])[1] in DEMO
     for match in rows:
-        seen = datetime.strptime(match[5], "%Y-%m-%d %H:%M").replace(tzinfo=timezone.utc)
-        row = {"rank": int(match[1]), "score": float(match[2]), "is_shown": bool(match[3]), "first_seen": seen}
-        assert printed([{**row, "site": match[4].rstrip(), "summary": match[6]}])[2] == match[0]
+        seen = datetime.strptime(match[6], "%Y-%m-%d %H:%M").replace(tzinfo=timezone.utc)
+        row = {"rank": int(match[1]), "score": float(match[2]), "probability": float(match[3]), "first_seen": seen}
+        row |= {"is_shown": bool(match[4]), "site": match[5].rstrip(), "summary": match[7]}
+        assert printed([row])[2] == match[0]
 
 
 def test_the_balance_of_the_demo_is_one() -> None:

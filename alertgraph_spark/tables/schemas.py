@@ -168,7 +168,7 @@ SUBGRAPHS = table(
     ("score", "double", "[0, 1): sum of the contributions", False),
     ("probability", "double", "that it is an attack, by a curve fitted on other networks; (0, 1)", False),
     ("rank", "bigint", "1 is the first to look at, over all sites of the run", False),
-    ("is_shown", "boolean", "within the budget of its site and day, after the warm-up", False),
+    ("is_shown", "boolean", "strong enough, within the budget of its site and day, after the warm-up", False),
     ("first_seen", "timestamp", "start of its first episode", False),
     ("last_seen", "timestamp", "end of its last episode", False),
     ("n_alerts", "bigint", "alerts", False),
