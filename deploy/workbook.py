@@ -12,6 +12,7 @@ from typing import Any
 Item = dict[str, Any]
 
 QUERIES = Path(__file__).resolve().parent / "sentinel" / "queries"
+SHORT = QUERIES.parent / "short.kql"
 WORKSPACES = "microsoft.operationalinsights/workspaces"
 MAX_ROWS = 10_000
 BLUE, ORANGE = "blue", "orange"
@@ -30,8 +31,9 @@ an attack in generated networks full of administrators at work; on a quieter sit
 
 
 def query_text(name: str) -> str:
-    """The KQL of one part."""
-    return (QUERIES / f"{name}.kql").read_text(encoding="utf-8").rstrip("\n")
+    """The KQL of one part, with the function `short` in front where it is called."""
+    text = (QUERIES / f"{name}.kql").read_text(encoding="utf-8").rstrip("\n")
+    return f"{SHORT.read_text(encoding='utf-8')}{text}" if "short(" in text else text
 
 
 def workbook() -> dict[str, Any]:

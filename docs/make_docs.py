@@ -141,8 +141,8 @@ all other formats the name must be the same too, for anybody may write an id.
 **Wrapped JSON.** What `json` names is looked for behind a syslog header (RFC 3164 or 5424, with structured data, a
 program's name, `@cee:`), a byte order mark, NULs and returns, in a string, and under {envelopes} of an object that has none
 of the keys by which the format knows an alert (those of `where` and of the name): an alert that holds another is itself. Of
-two objects on a line the first is read. A text that begins an object and ends in none is refused as `text broken or cut
-short`.
+two objects on a line the first is read; a second is counted among the unknown words as `doubt: a second JSON object on the
+line`. A text that begins an object and ends in none is refused as `text broken or cut short`.
 
 **Addresses.** One address has one key in every spelling: IPv6 as RFC 5952 writes it, without zone (`%eth0`), brackets and
 port (`:443`, `-9999`), IPv4 within IPv6 (`::ffff:10.1.0.5` in any form) as IPv4, a slash or a name before it
@@ -162,6 +162,10 @@ as a command that somebody typed. `FS01$` beside the host FS01 is that host; any
 Whoever attacks writes these texts, so each is cleaned as it is taken: characters that nobody sees are removed, a run of
 blanks and line ends becomes one blank, a name is cut to 512 characters and any other text to 256, with a hash of the whole
 behind it.
+
+**Where there is no room.** The tables keep a name whole as it was taken. Terminal, report, workbook and incident show what
+they have room for and an ellipsis: of a heading 200 characters, of a cell 160, of a name beside a node 40, of a sentence 600.
+Of a word with more than 64 the begin and the end stay, and a letter keeps four of its marks.
 
 {keys}
 

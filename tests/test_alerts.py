@@ -25,6 +25,7 @@ from alertgraph_spark.normalise.alerts import (
     rejected_lines,
     with_status,
 )
+from alertgraph_spark.normalise.json_text import SECOND
 from alertgraph_spark.normalise.repeats import find_repeats, mark_repeats
 from alertgraph_spark.tables.schemas import REJECTED, TORN, UNFINISHED
 
@@ -210,6 +211,7 @@ ENDS: dict[str, Case] = {
 
 INNER = {"title": "Scan", "src": "10.0.0.9"}
 OBJECT = json.dumps(INNER)
+SECOND_TOLD = f"doubt: {SECOND}"
 
 
 def wrapped(text: str) -> dict[str, Any]:
@@ -229,7 +231,14 @@ WRAPPINGS: dict[str, Case] = {
     "behind a header in an object": (wrapped(json.dumps({"log": f"<37>Mar 2 app[1]: {OBJECT}", "stream": "x"})), READ),
     "a hit": (wrapped(json.dumps({"_index": "i", "_id": "1", "_source": INNER, "sort": [1]})), READ),
     "an unescaped tab": (wrapped('{"title": "Sc\tan"}'), {"name": "Sc an"}),
-    "two on a line": (wrapped(OBJECT + OBJECT), {"name": "Scan"}),
+    "two on a line": (wrapped(OBJECT + OBJECT), {"name": "Scan", "unknown": [SECOND_TOLD]}),
+    "two behind a header": (wrapped(f"<37>Mar 2 app[1]: {OBJECT} {OBJECT}"), {**READ, "unknown": [SECOND_TOLD]}),
+    "a second one that is torn": (wrapped(OBJECT + OBJECT[:-4] + "}"), {"name": "Scan", "unknown": [SECOND_TOLD]}),
+    "braces in a string are no second one": (
+        wrapped(json.dumps({**INNER, "text": 'a} {"title": "b"}'})),
+        {"name": "Scan", "unknown": []},
+    ),
+    "objects in a list are one row's": (wrapped(json.dumps({**INNER, "list": [INNER, INNER]})), {"unknown": []}),
     # An attacker's text inside an alert takes nobody's place.
     "an alert that holds another": (
         wrapped(json.dumps({**INNER, "message": json.dumps({"title": "Nothing", "src": "10.6.6.6"})})),

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from alertgraph_spark.clean_text import printed, printed_lines
 from alertgraph_spark.errors import AlertGraphError, PublishError
+from alertgraph_spark.short_text import CELL, LINE, WORD, short
 
 EDGES = ("alertgraph_spark.access", "alertgraph_spark.read", "alertgraph_spark.publish")
 """Where the storage, the network and the session are: their loggers."""
@@ -134,13 +135,15 @@ class Console:
             What to look at, and where it is.
         """
         self.say()
-        width = max([14, *(len(row["site"]) for row in top)])
+        sites = [short(row["site"], WORD) for row in top]
+        width = max([14, *map(len, sites)])
         self.say(f"{'rank':>4}  {'score':>5}  {'P':>4}  {'shown':<5}  {'site':<{width}} {'first seen (UTC)':<16}  what")
-        for row in top:
+        for row, site in zip(top, sites, strict=True):
             shown = "yes" if row["is_shown"] else ""
             seen = f"{row['first_seen'].astimezone(timezone.utc):%Y-%m-%d %H:%M}"
+            said = short(row["summary"], LINE)
             numbers = f"{row['rank']:>4}  {row['score']:>5.3f}  {row['probability']:>4.2f}"
-            self.say(f"{numbers}  {shown:<5}  {row['site']:<{width}} {seen:<16}  {row['summary']}")
+            self.say(f"{numbers}  {shown:<5}  {site:<{width}} {seen:<16}  {said}")
         if not top:
             self.say("      no subgraph: nothing in the window was out of the ordinary")
         self.say()
@@ -196,7 +199,11 @@ def remarks(record: Mapping[str, Any]) -> dict[str, str]:
     none in it), and what was left out of alerts and of the graph since a flood had brought more than can be held.
     """
     told = {"refused": record["rejected_by_reason"], "unknown": record["unknown_words"]}
-    said = {name: "; ".join(f"{n:,} {word}" for word, n in words.items()) for name, words in told.items() if words}
+    said = {
+        name: "; ".join(f"{n:,} {short(word, CELL)}" for word, n in words.items())
+        for name, words in told.items()
+        if words
+    }
     if gone := [f"{table} ({n:,} rows before the window)" for table, n in record["silent"].items() if n]:
         said["SILENT"] = f"no row in the window of {', '.join(gone)}: is it still exported?"
     limits = {

@@ -9,6 +9,7 @@ from typing import Any
 
 from alertgraph_spark.clean_text import printed
 from alertgraph_spark.commands.format_check import Check
+from alertgraph_spark.short_text import WORD, short
 
 WIDTH = 100
 _INDENT = " " * 40
@@ -65,7 +66,7 @@ def _end(row: Any, end: str) -> str:
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+    return short(line, WIDTH)
 
 
 def summary_text(check: Check) -> Iterator[str]:
@@ -104,7 +105,7 @@ _REMEDY = {"severity": "severity_scale does not know", "doubt": "not to be trust
 
 
 def _unknown(kind: str, words: Mapping[str, int]) -> Iterator[str]:
-    shown = [f"{word!r} {count:,}" for word, count in list(words.items())[:_WORDS_SHOWN]]
+    shown = [f"{short(word, WORD)!r} {count:,}" for word, count in list(words.items())[:_WORDS_SHOWN]]
     more = [f"and {len(words) - _WORDS_SHOWN} more"] if len(words) > _WORDS_SHOWN else []
     remedy = _REMEDY.get(kind, "ATT&CK does not know")
     text = f"{remedy}: {', '.join([*shown, *more])}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from alertgraph_spark.short_text import QUOTED, WORD, short
 from alertgraph_spark.tables.attack import OT_ACTS
 
 MAX_IDS = 20
@@ -39,7 +40,7 @@ def sentence(scene: Scene, before: Scene | None) -> str:
     by_rarity = sorted(found, key=lambda e: (-e["surprise"], e["episode_id"]))
     rarest = list(dict.fromkeys(e["name"] for e in by_rarity))
     told = [name for name in dict.fromkeys(e["name"] for e in found) if name in rarest[:3]]  # in the order of time
-    names = ", ".join(f"“{name}”" for name in told) + _more(len(rarest) - len(told), "type")
+    names = ", ".join(map(quoted, told)) + _more(len(rarest) - len(told), "type")
     n_alerts = sum(e["n_alerts"] for e in found)
     facts = [
         many_words(n_alerts, "alert") + (f" until {_when(end, begin)}" if end - begin >= timedelta(minutes=1) else "")
@@ -59,7 +60,7 @@ def afterwords(episodes: Sequence[Mapping[str, Any]]) -> Iterator[Sentence]:
     rarest = max(episodes, key=lambda e: (e["surprise"], e["episode_id"]))
     seen = max(0, round(rarest["fleet_share"] * (rarest["history_hours"] + 2) - 1))
     past = f"in {seen} of {many_words(int(rarest['history_hours']), 'hour')} before"
-    yield f"The site had seen “{rarest['name']}” {past}.", ids_of([rarest])
+    yield f"The site had seen {quoted(rarest['name'])} {past}.", ids_of([rarest])
 
 
 def ids_of(episodes: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -92,8 +93,13 @@ def host_words(key: str, zone: str | None) -> str:
 
 
 def label_of(key: str) -> str:
-    """An entity key without its kind."""
-    return key.partition(":")[2] or key
+    """An entity key without its kind, as a sentence names it."""
+    return short(key.partition(":")[2] or key, WORD)
+
+
+def quoted(name: str) -> str:
+    """An alert's name inside a sentence."""
+    return f"“{short(name, QUOTED)}”"
 
 
 def listed(words: Sequence[str], n: int) -> str:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from alertgraph_spark.explain.answers import with_answers
 from alertgraph_spark.explain.sentences import label_of
+from alertgraph_spark.short_text import QUOTED, WORD, short
 from alertgraph_spark.tables.embedded import Engine
 
 MOST_TIES = 8
@@ -70,8 +71,9 @@ def tie(link: Mapping[str, Any]) -> str:
     ...      "gap_minutes": 12.4, "chance": 1 / 190})
     '“New service” follows “RDP logon” after 12 minutes at fs01; by chance it comes so soon there in 1 of 190 cases'
     """
-    where = _WHERE.get(link["kind"], "at {entity}").format(entity=label_of(link["entity"].replace(" > ", " → ")))
-    follows = f"“{link['later']}” follows “{link['earlier']}” {_after(link['gap_minutes'])}"
+    where = _WHERE.get(link["kind"], "at {entity}").format(entity=short(label_of(link["entity"]), WORD))
+    later, earlier = (short(link[name], QUOTED) for name in ("later", "earlier"))
+    follows = f"“{later}” follows “{earlier}” {_after(link['gap_minutes'])}"
     return f"{follows} {where}; by chance it comes so soon there {_how_often(link['chance'])}"
 
 

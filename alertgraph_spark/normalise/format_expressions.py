@@ -15,7 +15,7 @@ from alertgraph_spark.config.source_format import Format, JsonColumn
 from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.normalise.columns import NO_TEXTS
 from alertgraph_spark.normalise.format_functions import forbidden, short
-from alertgraph_spark.normalise.json_text import object_in, out_of_envelope
+from alertgraph_spark.normalise.json_text import SECOND, is_followed, object_in, out_of_envelope
 from alertgraph_spark.normalise.vocabulary import highest_word
 
 LONGEST = 1 << 16
@@ -36,8 +36,8 @@ def with_expressions(raw: DataFrame, format_: Format) -> DataFrame:
 
     Row grain is unchanged. The columns of a line stay, those that the format reads under the name that `as_exported` gives;
     `too_long` says of a text of more than `LONGEST` bytes that expressions saw it only so far (what `json` parses is read
-    whole). Words of severity and names of ends are in lower case, without blanks around them; of several severities the
-    highest stands.
+    whole), and of two JSON objects on a line that the second is not read. Words of severity and names of ends are in lower
+    case, without blanks around them; of several severities the highest stands.
 
     Raises
     ------
@@ -105,10 +105,12 @@ def _with_json_texts(raw: DataFrame, format_: Format) -> DataFrame:
     # The first character decides: a text is as long as what stood around it.
     other = [f"length(`json.{j.name}`) != length(`{as_exported(j.column)}`)" for j in format_.json]
     is_other = " or ".join(f"coalesce({o}, false)" for o in other)
+    followed = is_followed(f"`{JSON_TEXT}`")
     return (
         raw.selectExpr("*", *bare)
         .selectExpr(*[f"`{name}`" for name in raw.columns], *found)
         .selectExpr("*", f"coalesce({texts}, null) as `{JSON_TEXT}`", f"{is_other} as {UNWRAPPED}")
+        .withColumn("too_long", F.expr(f"if({followed}, array_append(too_long, '{SECOND}'), too_long)"))
     )
 
 

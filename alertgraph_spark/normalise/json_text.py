@@ -44,6 +44,19 @@ def out_of_envelope(text: str, keys: Sequence[str]) -> str:
     return f"if({is_envelope}, coalesce({held}, {text}), {text})"
 
 
+SECOND = "a second JSON object on the line, which is not read"
+"""What is said of a text for which `is_followed` holds."""
+
+
+def is_followed(text: str) -> str:
+    """SQL for whether behind the first object of a text another one begins: two lines that were joined on their way.
+
+    Braces inside a string are none: what stands before the second must be an object by itself.
+    """
+    first = f"regexp_extract({text}, r'(?s)^(.*?\\}})\\s*+\\{{', 1)"
+    return f"coalesce({text} rlike r'\\}}\\s*+\\{{' and json_object_keys({first}) is not null, false)"
+
+
 def is_broken(text: str) -> str:
     """SQL for whether a text begins an object and is none: torn on its way, or malformed. It reads the whole text."""
     is_open = f"not rlike({text}, r'\\}}[\\x00-\\x20]{{0,100}}$')"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from alertgraph_spark.short_text import HEADING, short
 from alertgraph_spark.tables.embedded import Engine
 
 MAX_ROWS = 1_000
@@ -184,7 +185,7 @@ def _lines(change: Change) -> Iterator[str]:
     ranks = " → ".join(f"{side['rank']}" if side else "none" for side in (a, b))
     scores = " → ".join(f"{side['score']:.3f}" if side else "none" for side in (a, b))
     alerts = " → ".join(dict.fromkeys(f"{side['n_alerts']:,}" for side in (a, b) if side))
-    yield f"  rank {ranks:<12} score {scores:<15}  {alerts} alerts  {(b or a)['title']}"
+    yield f"  rank {ranks:<12} score {scores:<15}  {alerts} alerts  {short((b or a)['title'], HEADING)}"
     if a and b and a["subgraph_id"] != b["subgraph_id"]:
         yield (
             f"       {a['subgraph_id']} is now {b['subgraph_id']}: {change['n_shared_alerts']:,} alerts are in both, of"
@@ -197,6 +198,6 @@ def _lines(change: Change) -> Iterator[str]:
         other, kin = "A" if b else "B", change["kin"]
         if kin:
             of = f"{kin['n_shared_alerts']:,} of its {(b or a)['n_alerts']:,} alerts"
-            yield f"       {of} are in rank {kin['rank']} of {other}: {kin['title']}"
+            yield f"       {of} are in rank {kin['rank']} of {other}: {short(kin['title'], HEADING)}"
         else:
             yield f"       {other} has none of its alerts in a subgraph"

@@ -7,6 +7,7 @@ from math import hypot
 from typing import Any
 
 from alertgraph_spark.publish.report.layout import FOLDED, bands
+from alertgraph_spark.short_text import CELL, LABEL, short
 
 ZONES: dict[str, tuple[str, str, str]] = {
     "it": ("IT", "#0072B2", "circle"),
@@ -36,8 +37,8 @@ def network_data(network: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
             "key": list(hosts),
             "x": [place[k][0] for k in hosts],
             "y": [place[k][1] for k in hosts],
-            "label": [row["label"] for row in hosts.values()],
-            "site": [row["site"] for row in hosts.values()],
+            "label": [short(row["label"], LABEL) for row in hosts.values()],
+            "site": [short(row["site"], CELL) for row in hosts.values()],
             "role": [row["role"] or "" for row in hosts.values()],
             "n_alerts": [row["n_alerts"] for row in hosts.values()],
             "alpha": [0.95 if row["is_shown"] else 0.45 for row in hosts.values()],
@@ -72,7 +73,8 @@ def graph_data(drawing: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
     room = max(12, 165 // max(1, len([n for n in nodes if n["on_path"]])))
     return {
         "nodes": {
-            **{name: [n[name] for n in nodes] for name in ("id", "x", "y", "label", "n_alerts")},
+            **{name: [n[name] for n in nodes] for name in ("id", "x", "y", "n_alerts")},
+            "label": [short(n["label"], LABEL) for n in nodes],
             "role": [n["role"] or "" for n in nodes],
             "size": [(20 if n["on_path"] else 13) * _larger(n["zone"]) for n in nodes],
             "lift": [-19 * n["lift"] for n in nodes],
@@ -87,13 +89,13 @@ def graph_data(drawing: Mapping[str, Any]) -> dict[str, dict[str, list[Any]]]:
             "width": [3.0 if edge["on_path"] else 1.2 for edge in edges],
             "alpha": [0.95 if edge["on_path"] else 0.5 for edge in edges],
             "n_alerts": [edge["n_alerts"] for edge in edges],
-            "names": [", ".join(edge["names"]) for edge in edges],
+            "names": [", ".join(short(name, CELL) for name in edge["names"]) for edge in edges],
             "pair": [f"{_name(nodes, edge['source'])} → {_name(nodes, edge['target'])}" for edge in edges],
         },
         "steps": {
             "x": [(edge["ends"][0][0] + edge["ends"][1][0]) / 2 for edge in steps],
             "y": [(edge["ends"][0][1] + edge["ends"][1][1]) / 2 for edge in steps],
-            "text": [_short(edge["names"][0] if edge["names"] else "", room) for edge in steps],
+            "text": [short(edge["names"][0] if edge["names"] else "", room) for edge in steps],
         },
     }
 
@@ -109,11 +111,7 @@ def _larger(zone: str) -> float:
 
 
 def _name(nodes: list[dict[str, Any]], node: str) -> str:
-    return next(str(n["label"]) for n in nodes if n["id"] == node)
-
-
-def _short(text: str, n: int) -> str:
-    return text if len(text) <= n else f"{text[: n - 1]}…"
+    return next(short(str(n["label"]), LABEL) for n in nodes if n["id"] == node)
 
 
 def _looks(zones: Any) -> dict[str, list[Any]]:

@@ -183,7 +183,7 @@
     $("subgraph").hidden = false;
     $("title").textContent = s.title;
     fill("chips", [`rank ${s.rank}`, s.is_shown ? "shown" : "not shown", `score ${fixed(s.score, 3)}`, `P(attack) ${fixed(s.probability, 2)}`, `severity ${fixed(s.severity, 2)}`, `${time(s.first_seen).slice(0, 16)} to ${time(s.last_seen).slice(0, 16)} UTC`,
-      count(s.n_alerts, "alert"), count(s.n_hosts, "host"), s.site, s.subgraph_id].map((text) => make("span", text)));
+      count(s.n_alerts, "alert"), count(s.n_hosts, "host"), s.site_shown, s.subgraph_id].map((text) => make("span", text)));
     fill("story", s.story.length ? story(s) : [make("li", s.summary)]);
     fill("checks", s.checks.map((text) => make("li", text)));
     $("ties-title").hidden = !s.ties.length;

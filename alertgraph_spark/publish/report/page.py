@@ -16,6 +16,7 @@ from bokeh.resources import Resources
 from alertgraph_spark.publish.report.figures import figures
 from alertgraph_spark.publish.report.layout import drawn
 from alertgraph_spark.publish.report.looks import ZONES, graph_data, network_data
+from alertgraph_spark.short_text import CELL, HEADING, SENTENCE, WORD, short
 from alertgraph_spark.tables.attack import TACTICS
 
 _NO_TACTIC = "no tactic named"
@@ -33,19 +34,7 @@ _KEPT = (
         "n_episodes",
         "n_hosts",
     ),
-    *(
-        "tactics",
-        "motifs",
-        "severity",
-        "contributions",
-        "title",
-        "summary",
-        "unusual",
-        "checks",
-        "ties",
-        "story",
-        "path",
-    ),
+    *("tactics", "motifs", "severity", "path"),
 )
 
 
@@ -124,7 +113,7 @@ def _subgraph(row: Mapping[str, Any]) -> dict[str, Any]:
     evidence = [_line(episode) for episode in row["evidence"]]
     return {
         **{name: row[name] for name in _KEPT},
-        "without": (row.get("counterfactual") or {}).get("fact", ""),
+        **_words(row),
         "graph": graph_data(drawing),
         "n_folded": drawing["n_folded"],
         "pairs": [[edge["source"], edge["target"]] for edge in row["edges"]],
@@ -134,13 +123,33 @@ def _subgraph(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _words(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a subgraph, as far as there is room for it; the tables have it whole."""
+
+    def said(text: str) -> str:
+        return short(text, SENTENCE)
+
+    return {
+        "title": short(row["title"], HEADING),
+        "summary": said(row["summary"]),
+        "site_shown": short(row["site"], WORD),
+        "unusual": list(map(said, row["unusual"])),
+        "checks": list(map(said, row["checks"])),
+        "ties": list(map(said, row["ties"])),
+        "contributions": [{**part, "fact": said(part["fact"])} for part in row["contributions"]],
+        "story": [{**part, "sentence": said(part["sentence"])} for part in row["story"]],
+        "without": said((row.get("counterfactual") or {}).get("fact", "")),
+    }
+
+
 def _line(episode: Mapping[str, Any]) -> dict[str, Any]:
     """One episode as a row of the evidence and a dot of the timeline."""
     seen = max(0, round(episode["fleet_share"] * (episode["history_hours"] + 2) - 1))
     order = list(TACTICS)
     tactics = sorted(episode["tactics"] or (), key=lambda t: order.index(t) if t in order else len(order))
     return {
-        **{name: episode[name] for name in ("started_at", "ended_at", "name", "n_alerts", "severity", "techniques")},
+        **{name: episode[name] for name in ("started_at", "ended_at", "n_alerts", "severity", "techniques")},
+        "name": short(episode["name"], CELL),
         "tactics": tactics,
         "tactic": next((t for t in reversed(tactics) if t in TACTICS), _NO_TACTIC),
         "source": _label(episode["source_entity"]),
@@ -155,4 +164,4 @@ def _line(episode: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _label(key: str | None) -> str:
-    return (key or "").partition(":")[2] or (key or "")
+    return short((key or "").partition(":")[2] or (key or ""), WORD)
