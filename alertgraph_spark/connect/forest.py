@@ -28,8 +28,8 @@ def choose_causes(engine: Engine, links: pa.Table, episodes: pa.Table, p: Rankin
     -----
     The likeliest link above `p.link_least`; of equal ones that from the lower number. What was known when the later one came
     goes before what came afterwards, so that a late alert takes nothing out of a subgraph that was told. None leads out of
-    the first `p.warm_up_hours` of a site: what began there is never shown, and must not hide what comes later. While they last
-    nothing can be judged by its rarity: the nearest pivot within `p.pivot_gap_minutes` goes before.
+    the first `p.warm_up_hours` of a site: what began there is never shown, and must not hide what comes later. While they
+    last nothing can be judged by its rarity: the nearest pivot within `p.pivot_gap_minutes` goes before.
     """
     return engine.query(
         f"""

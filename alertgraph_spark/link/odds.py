@@ -47,7 +47,8 @@ def count_bursts(line: Timeline, kind: Ids, actor: Ids, p: RankingParameters) ->
     """`ln(1 + n)` of each episode, n those of its type by other actors that begin within `p.burst_minutes` before or after.
 
     A burst of one type over many hosts is the rule talking, not somebody. It can be told only when the minutes after it have
-    passed; what came later still is left out. `kind` and `actor` are numbers of the type and of whoever acts, of one site each.
+    passed; what came later still is left out. `kind` and `actor` are numbers of the type and of whoever acts, of one site
+    each.
     """
     span = round(p.burst_minutes * 60e3)
     joint = kind * (int(actor.max(initial=0)) + 1) + actor
