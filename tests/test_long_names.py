@@ -132,7 +132,15 @@ def test_the_rule_has_the_very_function_and_all_widths_are_known() -> None:
 def test_the_terminals_table(name: str) -> None:
     out, name = io.StringIO(), clean(name, 5_000) or ""
     at = datetime(2026, 3, 3, 9, 40, tzinfo=timezone.utc)
-    row = {"rank": 1, "score": 0.7, "is_shown": True, "site": name, "summary": f"pivot: {name} → plc", "first_seen": at}
+    row = {
+        "rank": 1,
+        "score": 0.7,
+        "probability": 0.5,
+        "is_shown": True,
+        "site": name,
+        "summary": f"pivot: {name} → plc",
+        "first_seen": at,
+    }
     counts = dict.fromkeys(("rows_read", "alerts", "duplicates", "out_of_window", "rejected", "subgraphs"), 1)
     Console(out).end([row], counts, {}, 1.0)
     _, head, line, *_ = out.getvalue().splitlines()

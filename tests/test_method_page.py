@@ -152,7 +152,9 @@ def test_candidates() -> None:
 def timeline(*minutes: float) -> Timeline:
     t0 = np.array([round(at(minute).timestamp() * 1e6) for minute in minutes], dtype=np.int64)
     four, zeros = np.full(len(t0), 4.0), np.zeros_like(t0)
-    return Timeline(t0, t0, np.searchsorted(t0, t0), zeros, four, four, four, zeros, zeros == 0, zeros == 1)
+    return Timeline(
+        t0, t0, np.searchsorted(t0, t0), zeros, four, four, four, zeros, zeros, zeros == 0, zeros == 1, zeros == 1
+    )
 
 
 def odds(is_same_actor: bool) -> float:

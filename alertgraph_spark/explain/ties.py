@@ -42,7 +42,7 @@ def with_ties(engine: Engine, subgraphs: pa.Table, episodes: pa.Table, links: pa
             SEMI JOIN (SELECT subgraph_id FROM subgraphs WHERE is_shown) AS shown USING (subgraph_id)
         ),
         surest AS (
-            SELECT b.subgraph_id, a.name AS earlier, b.name AS later, links.*, a.started_at AS at
+            SELECT b.subgraph_id, a.name AS earlier, b.name AS later, links.*, a.started_at AS since
             FROM links JOIN ends AS a ON a.episode = src JOIN ends AS b ON b.episode = dst
             QUALIFY row_number() OVER (PARTITION BY b.subgraph_id, b.name ORDER BY weight DESC, chance, src, dst) = 1
         ),
@@ -51,7 +51,7 @@ def with_ties(engine: Engine, subgraphs: pa.Table, episodes: pa.Table, links: pa
             QUALIFY row_number() OVER (PARTITION BY subgraph_id ORDER BY chance, weight DESC, src, dst) <= {MOST_TIES}
         )
         SELECT subgraph_id, earlier, later, kind, entity, gap_minutes, chance
-        FROM rarest ORDER BY subgraph_id, at, src, dst
+        FROM rarest ORDER BY subgraph_id, since, src, dst
         """,
         {"subgraphs": subgraphs, "episodes": episodes, "links": links},
     )

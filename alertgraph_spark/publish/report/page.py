@@ -126,8 +126,8 @@ def _subgraph(row: Mapping[str, Any]) -> dict[str, Any]:
 def _words(row: Mapping[str, Any]) -> dict[str, Any]:
     """What is said of a subgraph, as far as there is room for it; the tables have it whole."""
 
-    def said(text: str) -> str:
-        return short(text, SENTENCE)
+    def said(text: str | None) -> str:
+        return short(text or "", SENTENCE)
 
     return {
         "title": short(row["title"], HEADING),
