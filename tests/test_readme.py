@@ -234,8 +234,8 @@ def test_stages_of_the_demo_are_printed_so() -> None:
 def test_the_table_of_the_demo_is_printed_so() -> None:
     rows = [match for match in map(RANKED.fullmatch, DEMO) if match]
 
-    assert [match[1] for match in rows] == ["1", "2", "3"]
-    assert [match[4] for match in rows] == ["yes", "yes", None]
+    assert [match[1] for match in rows] == ["1", "2", "3", "4"]
+    assert [match[4] for match in rows] == ["yes", "yes", "yes", None]
     assert printed([])[1] in DEMO
     for match in rows:
         seen = datetime.strptime(match[6], "%Y-%m-%d %H:%M").replace(tzinfo=timezone.utc)
