@@ -565,7 +565,8 @@ def test_a_repeat_says_the_same_alert_again_and_none_takes_the_place_of_another(
     rows = [(n, "alert", *[datetime(2026, 3, 2, 10, n)] * 2, *row) for n, row in enumerate(said)]
     lines = spark.createDataFrame(rows, TOLD)
 
-    assert told_again(lines) == {0: (True, None)}
+    ten = datetime(2026, 3, 2, 10)  # the one that stands was known when the first of both came
+    assert told_again(lines) == {0: (True, None, ten), 1: (False, None, ten)}
     # An id that the platform gives tells an alert by itself; an attacker's format stays as it is.
     first = datetime(2026, 3, 2, 10)
     assert told_again(lines, "security_alert") == {0: (True, first), 1: (True, first), 5: (False, first)}
@@ -578,9 +579,10 @@ TOLD = (
 )
 
 
-def told_again(lines: DataFrame, *by_id: str) -> dict[int, tuple[bool, datetime | None]]:
-    """Whether a row is a repeat, and the first time of its alert."""
-    return {row["row"]: (row["is_repeat"], row["first_at"]) for row in find_repeats(lines, by_id).collect()}
+def told_again(lines: DataFrame, *by_id: str) -> dict[int, tuple[bool, datetime | None, datetime]]:
+    """Whether a row is a repeat, the first time of its alert, and when the first of its rows was received."""
+    found = find_repeats(lines, by_id).collect()
+    return {row["row"]: (row["is_repeat"], row["first_at"], row["known_at"]) for row in found}
 
 
 def test_an_alert_that_is_told_again_days_later_happened_when_it_was_first_said_to(spark: SparkSession) -> None:
@@ -594,12 +596,12 @@ def test_an_alert_that_is_told_again_days_later_happened_when_it_was_first_said_
         # anybody may write this id
         (5, "alert", datetime(2026, 3, 2), datetime(2026, 3, 1), "plant", "wazuh", "a-1", "Forged"),
     ]  # fmt: skip
-    eight = datetime(2026, 3, 2, 8)
+    eight, second = datetime(2026, 3, 2, 8), datetime(2026, 3, 2)
     lines = spark.createDataFrame(rows, TOLD)
 
     assert told_again(lines, "kept") == {
-        **{0: (True, eight), 1: (True, eight), 2: (False, eight)},
-        3: (True, eight),  # the one that stands says so itself
+        **{0: (True, eight, second), 1: (True, eight, second), 2: (False, eight, second)},
+        **{3: (True, eight, second), 4: (False, eight, second)},
     }
     marked = mark_repeats(lines, find_repeats(lines, ["kept"]))
     assert marked.columns == [*lines.columns, "is_repeat"]

@@ -328,8 +328,9 @@ def test_other_host_names_change_no_score_and_no_structure(usual: Found, other: 
 def test_an_unrelated_alert_changes_nothing_but_adds_itself(usual: Found, other: Found) -> None:
     before, after = (found.tables["subgraphs"]["unrelated"] for found in (usual, other))
     known = {s["subgraph_id"] for s in before}
-    # It came on the attack's day and might have taken its place: only ranks may move, and what it takes to be shown.
-    moves = ("rank", "counterfactual")
+    # It came on the attack's day and might have taken its place: only ranks may move, what it takes to be shown, and how
+    # often chance would bring what is told, since it is one more of all that the site's hosts have had.
+    moves = ("rank", "counterfactual", "ties")
     assert facts([s for s in after if s["subgraph_id"] in known], *moves) == facts(before, *moves)
     (added,) = [s for s in after if s["subgraph_id"] not in known]
     cut = usual.attack("unrelated")["counterfactual"]["cut"]
