@@ -569,8 +569,10 @@ def test_a_repeat_says_the_same_alert_again_and_none_takes_the_place_of_another(
     assert told_again(lines) == {0: (True, None, ten), 1: (False, None, ten)}
     # An id that the platform gives tells an alert by itself; an attacker's format stays as it is.
     first = datetime(2026, 3, 2, 10)
-    assert told_again(lines, "security_alert") == {0: (True, first), 1: (True, first), 5: (False, first)}
-    assert told_again(lines, "wazuh") == {0: (True, None)}
+    assert told_again(lines, "security_alert") == {
+        **{0: (True, first, first), 1: (True, first, first), 5: (False, first, first)}
+    }
+    assert told_again(lines, "wazuh") == {0: (True, None, ten), 1: (False, None, ten)}
 
 
 TOLD = (
@@ -604,7 +606,7 @@ def test_an_alert_that_is_told_again_days_later_happened_when_it_was_first_said_
         **{3: (True, eight, second), 4: (False, eight, second)},
     }
     marked = mark_repeats(lines, find_repeats(lines, ["kept"]))
-    assert marked.columns == [*lines.columns, "is_repeat"]
+    assert set(marked.columns) == {*lines.columns, "is_repeat", "known_at"}
     assert {row["row"]: (row["is_repeat"], row["observed_at"]) for row in marked.collect()} == {
         **{0: (True, eight), 1: (True, eight), 2: (False, eight), 3: (True, eight), 4: (False, eight)},
         5: (False, datetime(2026, 3, 1)),

@@ -223,6 +223,8 @@ def tables() -> dict[str, pa.Table]:
     }
     told |= {
         "story": [{"sentence": "It began.", "alert_ids": ["a-0"]}],
+        "ties": ["one followed the other"],
+        "probability": 0.5,
         "site": "plant",
         "first_seen": T1,
         "last_seen": T2,
