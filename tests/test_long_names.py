@@ -146,7 +146,7 @@ def test_the_terminals_table(name: str) -> None:
     _, head, line, *_ = out.getvalue().splitlines()
 
     assert unreadable(line, LINE + WORD + 50) == []
-    assert line[: head.index("first seen")].strip().startswith("1  0.700  yes")
+    assert line[: head.index("first seen")].strip().startswith("1  0.700  0.50  yes")
     assert "2026-03-03 09:40  pivot: " in line
 
 
