@@ -21,7 +21,7 @@ from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.connect.absorb import absorb_sessions, group_strengths
 from alertgraph_spark.connect.forest import choose_causes, link_roots
 from alertgraph_spark.connect.groups import find_groups, session_links
-from alertgraph_spark.connect.meet import ABOUT_AS_STRONG, meet_groups
+from alertgraph_spark.connect.meet import meet_groups
 from alertgraph_spark.describe import describe_subgraphs
 from alertgraph_spark.explain.ties import MOST_TIES, tie
 from alertgraph_spark.fold import fold_episodes
@@ -83,7 +83,7 @@ def test_formulas_have_the_numbers_of_the_parameters() -> None:
     assert P.instant_hours == 1 / 60
     says("Meeting", f"`S = sum of c_i / i^{P.damping:g}`")
     says("Meeting", f"`r (t_B - t_A) <= {P.meet_chance:g}`")
-    says("Meeting", f"at least {f'{ABOUT_AS_STRONG:g}'[1:]} as strong")
+    says("Meeting", f"at least {f'{P.meet_like_share:g}'[1:]} as strong")
     says("Absorbing", f"c_1 + {P.repeat_share:g} (c_2 / 2")
     assert P.absorb_share == 1 / 3
     says(

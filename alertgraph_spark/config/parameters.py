@@ -86,10 +86,16 @@ class RankingParameters:
     # sessions of hosts
     band_step: float = parameter(0.9, "each class of strength begins where this share of the next is reached", "(0, 1)")
 
-    # connect: strong groups that meet
+    # connect: causes while the warm-up lasts, and strong groups that meet
+    early_pivot_weight: float = parameter(
+        0.95, "least weight of the nearest pivot that is a cause during the warm-up", "(0, 1]"
+    )
     meet_nats: float = parameter(8.0, "strength from which a group may meet another", "(0, 10000]", FITTED)
     meet_chance: float = parameter(
         0.1, "groups as strong expected between the starts of both, at most", "(0, 100]", CHOSEN
+    )
+    meet_like_share: float = parameter(
+        0.9, "share of the strength of the weaker of both from which on another group is as strong", "(0, 1]", FITTED
     )
     meet_hours: float = parameter(12.0, "hours between the starts of both, at most", "(0, 8760]", FITTED)
     meet_weight: float = parameter(0.5, "weight of a link by which groups meet, at a gap of 0", "(0, 1]")

@@ -80,7 +80,7 @@ def absorb_sessions(engine: Engine, episodes: pa.Table, sessions: pa.Table, p: R
         ),
         taken AS (
             SELECT taker, b.* FROM begun AS b JOIN days AS d ON b.site = d.site AND b.day = d.day
-                AND b.is_warm_up::INT + d.is_warm_up::INT <> 1
+                AND b.is_warm_up = d.is_warm_up
                 AND b.t0 BETWEEN d.t0 AND d.t1
                 AND site_rate * span_hours <= {p.absorb_span_chance!r}::DOUBLE
                 AND own_strength < strength * {p.absorb_share!r}::DOUBLE
@@ -126,4 +126,5 @@ def absorb_sessions(engine: Engine, episodes: pa.Table, sessions: pa.Table, p: R
             "sessions": sessions,
             "episodes": episodes.select(["session", "component", "is_lone", "started_at", "ended_at"]),
         },
+        joins_as_written=True,
     )

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.graph.in_process import find_roots
 from alertgraph_spark.tables.embedded import Engine
-from alertgraph_spark.tables.rates import Ids, micros
+from alertgraph_spark.tables.rates import micros
 
 
 def choose_causes(engine: Engine, links: pa.Table, episodes: pa.Table, p: RankingParameters) -> pa.Table:
@@ -44,10 +45,12 @@ def choose_causes(engine: Engine, links: pa.Table, episodes: pa.Table, p: Rankin
                 b.is_warm_up AND kind = 'pivot'
                     AND gap_minutes <= {p.pivot_gap_minutes!r}::DOUBLE AS is_early_pivot
             FROM links JOIN ends AS a ON a.episode = src JOIN ends AS b ON b.episode = dst
-            WHERE a.is_warm_up::INT + b.is_warm_up::INT <> 1  -- not `=`: the engine would join by it
+            WHERE a.is_warm_up = b.is_warm_up
         )
         SELECT * EXCLUDE (t0, is_known, is_likely, is_early_pivot)
-            REPLACE (CASE WHEN is_early_pivot THEN greatest(weight, .95) ELSE weight END AS weight)
+            REPLACE (
+                CASE WHEN is_early_pivot THEN greatest(weight, {p.early_pivot_weight!r}::DOUBLE) ELSE weight END AS weight
+            )
         FROM told
         WHERE is_likely OR is_early_pivot
         QUALIFY row_number() OVER (
@@ -57,17 +60,8 @@ def choose_causes(engine: Engine, links: pa.Table, episodes: pa.Table, p: Rankin
         ORDER BY dst
         """,
         {"links": links, "episodes": episodes.select(["episode", "started_at", "known_at", "history_hours"])},
+        joins_as_written=True,
     )
-
-
-def find_roots(causes: pa.Table, numbers: Ids) -> Ids:
-    """The root of each episode's tree, as places in `numbers`, the episodes in ascending order."""
-    parent = np.arange(len(numbers))
-    src, dst = (np.searchsorted(numbers, causes[name].to_numpy()) for name in ("src", "dst"))
-    parent[dst] = src
-    while not np.array_equal(parent, above := parent[parent]):
-        parent = above
-    return parent
 
 
 def link_roots(links: pa.Table, causes: pa.Table, episodes: pa.Table, p: RankingParameters) -> pa.Table:
@@ -97,7 +91,10 @@ def link_roots(links: pa.Table, causes: pa.Table, episodes: pa.Table, p: Ranking
     is_warm_up = (episodes["history_hours"].to_numpy() < p.warm_up_hours)[order]
     acting = pc.coalesce(episodes["source_entity"], episodes["target_entity"]).combine_chunks()
     actor = pc.dictionary_encode(acting).indices.to_numpy(zero_copy_only=False)[order]
-    root = find_roots(causes, numbers)
+    parent = np.arange(len(numbers))
+    src, dst = (np.searchsorted(numbers, causes[name].to_numpy()) for name in ("src", "dst"))
+    parent[dst] = src
+    root = find_roots(parent)
     likely = links.filter(pc.greater(links["log_odds"], p.link_least))
     a, b = (np.searchsorted(numbers, likely[name].to_numpy()) for name in ("src", "dst"))
     first = root[b]

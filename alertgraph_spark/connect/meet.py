@@ -18,9 +18,6 @@ from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.tables.embedded import Engine
 from alertgraph_spark.tables.rates import HOUR
 
-ABOUT_AS_STRONG = 0.9
-"""Share of a group's strength from which on another is one like it."""
-
 
 class Group(NamedTuple):
     """A strong group: its first and last time and when they were known, in microseconds; `strength` in nats; hours of
@@ -109,7 +106,7 @@ def _meetings(groups: list[Group], p: RankingParameters) -> Iterator[tuple[Group
             earlier = groups[place]
             if earlier.is_warm_up != later.is_warm_up or earlier.hosts.isdisjoint(later.hosts):
                 continue
-            least = ABOUT_AS_STRONG * min(earlier.strength, later.strength)
+            least = p.meet_like_share * min(earlier.strength, later.strength)
             n = len(ended) - bisect_left(ended, least) - (earlier.known_until < later.known_from)
             rate = -math.log(1 - min(p.max_share, (n + 1) / (later.history_hours + 2)))
             expected = rate * (later.t0 - earlier.t0) / HOUR

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from alertgraph_spark.graph.in_process import find_roots
+
 
 class Merged(NamedTuple):
     """The `parts`, one row a vertex (`id`, ascending, and `component`, the smallest vertex of its part); and the links
@@ -53,9 +55,7 @@ def merge_components(links: pa.Table, max_size: int, sizes: Mapping[int, int] | 
     a, b = place.reshape(2, -1)
     in_order = zip(*(part[order].tolist() for part in (a, b)), strict=True)
     size = [sizes[vertex] if sizes else 1 for vertex in ids.tolist()]
-    parent = np.array(_parents(in_order, size, max_size), dtype=np.int64)
-    while not np.array_equal(parent, above := parent[parent]):
-        parent = above
+    parent = find_roots(np.array(_parents(in_order, size, max_size), dtype=np.int64))
     _, smallest, part = np.unique(parent, return_index=True, return_inverse=True)
     is_refused = parent[a] != parent[b]
     refused = pa.table({"src": src[is_refused], "dst": dst[is_refused]})

@@ -68,21 +68,27 @@ def _positions(ids: Ids, ends: Ids) -> Ids:
     return at
 
 
+def find_roots(parent: Ids) -> Ids:
+    """The root of each vertex of a forest, given its parent, of a root itself; paths are halved until they are flat."""
+    while not np.array_equal(parent, grandparent := parent[parent]):
+        parent = grandparent
+    return parent
+
+
 def _smallest_members(n: int, a: Ids, b: Ids) -> Ids:
     """For each of n vertices the smallest vertex of its component; links are pairs of positions.
 
     Notes
     -----
     Union by hooking: in each round every root that is linked to a smaller one hangs itself below the smallest, then all
-    paths are halved until they are flat. Of two rounds a root hooks, or is hooked to, in one, so O(log n) rounds over the
+    paths are made flat. Of two rounds a root hooks, or is hooked to, in one, so O(log n) rounds over the
     links that still join two trees (Shiloach and Vishkin 1982, https://doi.org/10.1016/0196-6774(82)90008-6). Over arrays a
     million links take 0.4 s, the look-up of their positions included.
     """
     parent = np.arange(n, dtype=np.int64)
     while len(a):
         np.minimum.at(parent, np.maximum(a, b), np.minimum(a, b))
-        while not np.array_equal(parent, grandparent := parent[parent]):
-            parent = grandparent
+        parent = find_roots(parent)
         a, b = parent[a], parent[b]
         is_open = a != b
         a, b = a[is_open], b[is_open]

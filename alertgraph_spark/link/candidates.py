@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from alertgraph_spark.config.parameters import RankingParameters
-from alertgraph_spark.link.earlier import Flags, Ids, nearest_before
-from alertgraph_spark.link.everyday import SOURCE, TARGET, Ends, hours_before
-from alertgraph_spark.tables.rates import HOUR, Numbers
+from alertgraph_spark.link.earlier import Flags, Ids, hours_before, nearest_before
+from alertgraph_spark.link.everyday import SOURCE, TARGET, Ends
+from alertgraph_spark.tables.rates import HOUR, Numbers, past_share
 
 NOWHERE = -1
 """The key of a pair that has no entity in common."""
@@ -22,10 +22,9 @@ NOWHERE = -1
 
 class Timeline(NamedTuple):
     """Episodes in the order of time, as arrays: times in microseconds; `first` is the place of the first episode with the
-    same start, `site` a number, `surprise` in nats, `known_hour` the hour
-    from which it was known, counted from the first, `type_share` the share of past hours that had the type, `arrives_at` the
-    key of the target, -1 where there is none, `is_active` what is no everyday noise, `is_planned` what is planned
-    work, `is_late` what was received an hour late or more.
+    same start, `site` a number, `surprise` in nats, `type_share` the share of past hours that had the type, `known_hour` the
+    hour from which it was known, counted from the first, `arrives_at` the key of the target, -1 where there is none;
+    `is_active` is what is no everyday noise, `is_planned` planned work, `is_late` what was received an hour late or more.
     """
 
     t0: Ids
@@ -79,8 +78,12 @@ def find_candidates(line: Timeline, ends: Ends, p: RankingParameters) -> Pairs:
     `-ln type_rate - ln gap` names a pair. Planned work is tried with planned work only: a scanner's many episodes take no
     places; nor does what came late. O(n log n) in entities of episodes.
     """
-    active = ends.where(line.is_active[ends.at])
-    found = [*_arrivals(line, active, p), *_at_entities(line, active, p), *_over_sites(line, p)]
+    ends, search_key = _by_search_key(line, ends.where(line.is_active[ends.at]))
+    found = [
+        *_arrivals(line, ends, search_key, p),
+        *_at_entities(line, ends, search_key, p),
+        *_over_sites(line, p),
+    ]
     tried = Pairs._make(np.concatenate(parts) for parts in zip(*found, strict=True))
     limit = np.where(tried.key == NOWHERE, p.max_site_gap_hours, p.max_gap_hours)
     return _by_pair(tried.where((tried.gap_hours <= limit) & (tried.earlier != tried.later)), p)
@@ -91,42 +94,40 @@ SITE_CLASSES = (2.5, 3.0, 3.5, 4.0, 4.5, 5.0)
 """Least surprise of the classes in which the nearest are sought, in nats."""
 
 
-def _arrivals(line: Timeline, ends: Ends, p: RankingParameters) -> list[Pairs]:
+def _arrivals(line: Timeline, ends: Ends, search_key: Ids, p: RankingParameters) -> list[Pairs]:
     """The nearest that arrived at a host before it acts."""
     has_source = np.zeros(len(line.t0), dtype=bool)
     has_source[ends.at[ends.role == SOURCE]] = True
-    ends, place = _by_place(line, ends)
     acts = np.flatnonzero((ends.role == SOURCE) | ((ends.role == TARGET) & ~has_source[ends.at]))
     arrives = np.flatnonzero(line.arrives_at[ends.at] == ends.key)
-    found = _nearest_of_classes(line, ends, place, p, seen=arrives, asked=acts)
+    found = _nearest_of_classes(line, ends, search_key, p, seen=arrives, asked=acts)
     return [pairs.where(has_source[pairs.earlier] | has_source[pairs.later]) for pairs in found]
 
 
-def _at_entities(line: Timeline, ends: Ends, p: RankingParameters) -> list[Pairs]:
-    ends, place = _by_place(line, ends)
-    every = np.arange(len(place))
-    return _nearest_of_classes(line, ends, place, p, seen=every, asked=every)
+def _at_entities(line: Timeline, ends: Ends, search_key: Ids, p: RankingParameters) -> list[Pairs]:
+    every = np.arange(len(search_key))
+    return _nearest_of_classes(line, ends, search_key, p, seen=every, asked=every)
 
 
-def _by_place(line: Timeline, ends: Ends) -> tuple[Ends, Ids]:
-    """The ends by place and time, and the place of each: its entity, planned work apart."""
-    place = ends.key * 2 + line.is_planned[ends.at]
-    order = np.lexsort((ends.at, place))
-    return ends.where(order), place[order]
+def _by_search_key(line: Timeline, ends: Ends) -> tuple[Ends, Ids]:
+    """The ends by search key and time, and the key of each: its entity, planned work apart."""
+    search_key = ends.key * 2 + line.is_planned[ends.at]
+    order = np.lexsort((ends.at, search_key))
+    return ends.where(order), search_key[order]
 
 
 def _nearest_of_classes(
-    line: Timeline, ends: Ends, place: Ids, p: RankingParameters, *, seen: Ids, asked: Ids
+    line: Timeline, ends: Ends, search_key: Ids, p: RankingParameters, *, seen: Ids, asked: Ids
 ) -> list[Pairs]:
     """Of each class the nearest of those in `seen` before each in `asked`, which are positions in `ends`."""
     n = len(line.t0)
-    moments = place[asked] * n + line.first[ends.at[asked]]
+    moments = search_key[asked] * n + line.first[ends.at[asked]]
     later_ends = ends.where(asked)
     found = []
     is_late = line.is_late[ends.at[seen]]
     for least, are_late in product(ENTITY_CLASSES, (False, True)):
         strong = seen[(line.surprise[ends.at[seen]] >= least) & (is_late == are_late)]
-        who, mark = nearest_before(place[strong] * n + ends.at[strong], moments, n, p.nearest_links)
+        who, mark = nearest_before(search_key[strong] * n + ends.at[strong], moments, n, p.nearest_links)
         earlier, later = ends.at[strong[mark]], later_ends.where(who)
         gap = gap_hours(line, earlier, later.at)
         rates = later.type_rate, later.any_rate
@@ -137,19 +138,22 @@ def _nearest_of_classes(
 def _over_sites(line: Timeline, p: RankingParameters) -> list[Pairs]:
     n = len(line.t0)
     width = int(line.known_hour.max(initial=0)) + 1
+    search_key = line.site * 2 + line.is_planned
+    in_order = np.argsort(search_key, kind="stable")
     found = []
-    for least, are_late in product(SITE_CLASSES, (False, True)):
-        at = np.flatnonzero(line.is_active & (line.surprise >= least))
-        place = line.site * 2 + line.is_planned
-        at = at[np.argsort(place[at], kind="stable")]
-        seen = at[line.is_late[at] == are_late]
-        who, mark = nearest_before(place[seen] * n + seen, place[at] * n + line.first[at], n, p.nearest_links)
-        earlier, later = seen[mark], at[who]
-        share = (hours_before(line.site[at], line.known_hour[at], width) + 1) / (line.history_hours[at] + 2)
-        any_rate = np.minimum(p.max_share, share)[who]
-        nowhere = np.full(len(later), NOWHERE)
-        rates = line.type_share[later], any_rate
-        found.append(Pairs(earlier, later, nowhere, nowhere, gap_hours(line, earlier, later), *rates, nowhere * 0))
+    for least in SITE_CLASSES:
+        at = in_order[(line.is_active & (line.surprise >= least))[in_order]]
+        hours = hours_before(line.site[at], line.known_hour[at], width)
+        share = np.minimum(p.max_share, past_share(hours, line.history_hours[at]))
+        for are_late in (False, True):
+            seen = at[line.is_late[at] == are_late]
+            who, mark = nearest_before(
+                search_key[seen] * n + seen, search_key[at] * n + line.first[at], n, p.nearest_links
+            )
+            earlier, later = seen[mark], at[who]
+            nowhere = np.full(len(later), NOWHERE)
+            rates = line.type_share[later], share[who]
+            found.append(Pairs(earlier, later, nowhere, nowhere, gap_hours(line, earlier, later), *rates, nowhere * 0))
     return found
 
 

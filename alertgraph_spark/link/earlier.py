@@ -60,11 +60,21 @@ def count_before(marks: Ids, levels: Ids, asked: Ids, asked_levels: Ids, width: 
     marks, levels = marks[order], levels[order]
     counts = np.zeros(len(asked), dtype=np.int64)
     for level in values_of(asked_levels):
-        seen = marks[levels >= level]
-        seen = seen[np.diff(seen, prepend=-1) != 0]
         who = np.flatnonzero(asked_levels == level)
-        begin, end = spans_before(seen, asked[who], width)
-        counts[who] = end - begin
+        counts[who] = _distinct_before(marks[levels >= level], asked[who], width)
+    return counts
+
+
+def hours_before(key: Ids, hour: Ids, width: int) -> Ids:
+    """In how many distinct hours before its own each row's key was there; `width` is above every hour."""
+    marks = key * width + hour
+    return _distinct_before(np.sort(marks), marks, width)
+
+
+def _distinct_before(marks: Ids, asked: Ids, width: int) -> Ids:
+    """How many distinct earlier marks each asked key has; `marks` ascend."""
+    begin, end = spans_before(marks[np.diff(marks, prepend=-1) != 0], asked, width)
+    counts: Ids = end - begin
     return counts
 
 

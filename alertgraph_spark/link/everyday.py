@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alertgraph_spark.config.parameters import RankingParameters
-from alertgraph_spark.link.earlier import Flags, Ids, number_rows, spans_before
-from alertgraph_spark.tables.rates import HOUR, Numbers, micros
+from alertgraph_spark.link.earlier import Flags, Ids, hours_before, number_rows
+from alertgraph_spark.tables.rates import HOUR, Numbers, micros, past_share
 
 SOURCE, TARGET, ACCOUNT = 0, 1, 2
 """What an entity is to an episode."""
@@ -64,11 +64,8 @@ def name_ends(episodes: pa.Table, p: RankingParameters) -> tuple[Ends, list[str]
     first = np.unique(np.stack([at, key]), axis=1, return_index=True)[1]  # of two roles the first
     order = first[np.lexsort((first, role[first], at[first]))]
     at, key, role, is_outside = at[order], key[order], role[order], is_outside[order]
-    key = _by_appearance(key)
-    titles = [""] * (int(key.max(initial=-1)) + 1)
-    for number, name in zip(key.tolist(), names.take(pa.array(order)).to_pylist(), strict=True):
-        titles[number] = name
-
+    begins, key = _by_appearance(key)
+    titles: list[str] = names.take(pa.array(order[begins])).to_pylist()
     hour = micros(episodes["known_at"]) // HOUR
     hour -= hour.min(initial=hour[0] if n else 0)
     width = int(hour.max(initial=0)) + 1
@@ -81,20 +78,20 @@ def name_ends(episodes: pa.Table, p: RankingParameters) -> tuple[Ends, list[str]
     h_vk = hours_before(kind[at] * n_keys + met, own_hour, width)
     history, fleet_share = episodes["history_hours"].to_numpy()[at], episodes["fleet_share"].to_numpy()[at]
     h_k = np.maximum(0, fleet_share * (history + 2) - 1)
-    order = np.lexsort((at, own_hour))
+    order = np.lexsort((at, own_hour, site[at]))
     share = (h_v + 1) / (_so_far(site[at], met * width + own_hour, order) + _so_far(site[at], met, order))
     prior = p.entity_prior_hours
     type_rate = fleet_share * (h_vk + prior * share) / (h_k + prior)
-    return Ends(at, key, role, type_rate, (h_v + 1) / (history + 2)), titles
+    return Ends(at, key, role, type_rate, past_share(h_v, history)), titles
 
 
-def _by_appearance(key: Ids) -> Ids:
-    """Keys numbered in the order in which they come: which of two is the lower no other site decides."""
+def _by_appearance(key: Ids) -> tuple[Ids, Ids]:
+    """Where each key first stands, and the keys numbered in that order: which of two is the lower no other site decides."""
     begins, number = np.unique(key, return_index=True, return_inverse=True)[1:]
+    in_order = np.argsort(begins)
     place = np.empty_like(begins)
-    place[np.argsort(begins)] = np.arange(len(begins))
-    numbered: Ids = place[number.reshape(-1)]
-    return numbered
+    place[in_order] = np.arange(len(begins))
+    return begins[in_order], place[number.reshape(-1)]
 
 
 def _named(episodes: pa.Table, p: RankingParameters) -> tuple[Ids, pa.Array, Ids, Flags]:
@@ -117,20 +114,12 @@ def _named(episodes: pa.Table, p: RankingParameters) -> tuple[Ids, pa.Array, Ids
     return at, names, roles, np.concatenate([is_outside for *_, is_outside in parts])
 
 
-def hours_before(key: Ids, hour: Ids, width: int) -> Ids:
-    """In how many distinct hours before its own each row's key was there; `width` is above every hour."""
-    marks = key * width + hour
-    begin, end = spans_before(np.unique(marks), marks, width)
-    counts: Ids = end - begin
-    return counts
-
-
 def _so_far(site: Ids, value: Ids, order: Ids) -> Ids:
-    """How many distinct values a site has had up to each row, that of the row among them; `order` is that of knowledge."""
+    """How many distinct values a site has had up to each row, its own among them; `order` is by site and knowledge."""
     is_new = np.zeros(len(value), dtype=np.int64)
     is_new[np.unique(value[order], return_index=True)[1]] = 1
-    counts = np.zeros(len(value), dtype=np.int64)
-    for one in np.unique(site):
-        here = site[order] == one
-        counts[order[here]] = np.cumsum(is_new[here])
+    total = np.cumsum(is_new)
+    begin = np.searchsorted(site[order], site[order])
+    counts = np.empty_like(total)
+    counts[order] = total - (total - is_new)[begin]
     return counts

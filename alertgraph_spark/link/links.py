@@ -133,7 +133,7 @@ def _entity(episodes: pa.Table, pairs: Pairs, kind: Ids, names: list[str]) -> pa
     """What each pair has in common, in words: of a pivot the host that acts, where there is nothing the later host."""
     later = pa.array(pairs.later)
     acting = pc.coalesce(episodes["source_entity"], episodes["target_entity"]).take(later)
-    here = pa.array([names[key] if key != NOWHERE else None for key in pairs.key.tolist()], pa.string())
+    here = pa.array(names, pa.string()).take(pa.array(pairs.key, mask=pairs.key == NOWHERE))
     at_hand = pc.coalesce(here, episodes["target_entity"].take(later).combine_chunks(), pa.scalar(""))
     return pc.if_else(pa.array(kind == PIVOT), acting.combine_chunks(), at_hand)
 
