@@ -23,6 +23,7 @@ from alertgraph_spark.connect.forest import choose_causes, link_roots
 from alertgraph_spark.connect.groups import find_groups, session_links
 from alertgraph_spark.connect.meet import meet_groups
 from alertgraph_spark.describe import describe_subgraphs
+from alertgraph_spark.explain.related import MOST_RELATED, RARE
 from alertgraph_spark.explain.ties import MOST_TIES, tie
 from alertgraph_spark.fold import fold_episodes
 from alertgraph_spark.graph.in_process import find_components
@@ -106,6 +107,8 @@ def test_formulas_have_the_numbers_of_the_parameters() -> None:
     assert weights == {"spread": -1}
     says("Probability", f"exp({P.even_nats * P.nats_slope:.1f} - {P.nats_slope:g} z)")
     says("Ties in words", f"at most {MOST_TIES} of them")
+    says("Related subgraphs", f"up to {MOST_RELATED} other subgraphs")
+    says("Related subgraphs", f"if {RARE} subgraphs or fewer have it")
     assert ENTITY_CLASSES == (0, 3, 4, 5)
     says("Candidates", "a surprise of at least 3, 4 and 5 nats")
     *first, last = (f"{nats:g}" for nats in SITE_CLASSES)
@@ -352,3 +355,9 @@ def test_quiet() -> None:
 def test_ties_in_words() -> None:
     names = {"earlier": "RDP logon", "later": "New service", "kind": "pivot", "entity": "host:fs01"}
     says("Ties in words", f"Example: {tie({**names, 'gap_minutes': 30.0, 'chance': CHANCE})}")
+
+
+def test_related_subgraphs() -> None:
+    two, four = math.log(100 / 2), math.log(100 / 4)
+    example = f"{two:.2f} nats; one that shares a server with three others: {four:.2f}"
+    says("Related subgraphs", f"Example: of 100 subgraphs two have an account in common: {example}.")

@@ -289,6 +289,20 @@ def test_what_was_told_as_so_probable_is_counted_in_its_bin() -> None:
     assert reading.reliability(told, Ranking(subgraphs[["subgraph_id"]], pd.DataFrame())) == {}
 
 
+def test_what_is_related_to_a_shown_one_adds_its_steps_and_is_of_the_same_attack_or_not() -> None:
+    told = read(["c1/1", "c1/2", "c2/1", "-", "-"], {"a": [0], "b": [1], "c": [2], "d": [3], "e": [4]}, shown=["a"])
+    beside = {"a": [{"subgraph_id": "b"}, {"subgraph_id": "d"}], "c": [{"subgraph_id": "b"}]}
+    subgraphs = pd.DataFrame({"subgraph_id": [*"abcde"], "site": "plant", "is_shown": [True] + 4 * [False]})
+    subgraphs["related"] = [beside.get(key, []) for key in "abcde"]
+
+    found = reading.related(told, Ranking(subgraphs, pd.DataFrame()))
+
+    # c1/1 is shown and c1/2 related to it; c2/1 is neither. Of b and d one is of c1, as is one of the four others.
+    assert found["related_found"].value == pytest.approx(2 / 3)
+    assert found["related_bears"].value == 0.5
+    assert found["related_random"].value == 0.25
+
+
 def test_intervals_of_what_is_read_are_over_networks() -> None:
     parts = [
         read(["c1/1", "-"], {f"{name}-s": of}, shown=[f"{name}-s"], network=name)

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from alertgraph_spark.explain.counterfactual import Rescore, with_counterfactual
 from alertgraph_spark.explain.network import Network, draw_network
+from alertgraph_spark.explain.related import with_related
 from alertgraph_spark.explain.story import with_story
 from alertgraph_spark.explain.ties import with_ties
 from alertgraph_spark.explain.variants import Inputs
@@ -25,7 +26,8 @@ def explain_subgraphs(
     *,
     chains: Collection[str],
 ) -> pa.Table:
-    """Say of each subgraph that is shown what happened, what ties it together, and what it takes to be shown; rows stay.
+    """Say of each subgraph that is shown what happened, what ties it together, what is related to it, and what it takes to be
+    shown; rows stay.
 
     Parameters
     ----------
@@ -42,4 +44,5 @@ def explain_subgraphs(
     """
     asked = with_counterfactual(engine, subgraphs, scored, first_alerts, rescore, chains=chains)
     tied = with_ties(engine, asked, scored.episodes, scored.links)
-    return with_story(engine, tied, scored.episodes, first_alerts)
+    related = with_related(engine, tied, scored.episodes)
+    return with_story(engine, related, scored.episodes, first_alerts)

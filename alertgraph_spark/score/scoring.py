@@ -74,7 +74,8 @@ def score_subgraphs(
             SELECT *, {probability_sql(p)} AS probability, {words.TITLE} AS title, {words.SUMMARY} AS summary,
                 [part['fact'] FOR part IN contributions] AS reasons,
                 {words.UNUSUAL} AS unusual, {words.CHECKS} AS checks,
-                []::VARCHAR[] AS ties, []::STRUCT(sentence VARCHAR, alert_ids VARCHAR[])[] AS story,
+                []::VARCHAR[] AS ties, []::STRUCT(subgraph_id VARCHAR, fact VARCHAR)[] AS related,
+                []::STRUCT(sentence VARCHAR, alert_ids VARCHAR[])[] AS story,
                 CASE WHEN is_shown THEN {_NOT_ASKED} END AS counterfactual
             FROM explained
             ORDER BY rank

@@ -13,6 +13,7 @@ ZONES = ("it", "dmz", "ot", "external", "unknown")
 
 _PAST = "struct<name:string,seen_hours:bigint,history_hours:double>"
 _STORY = "array<struct<sentence:string,alert_ids:array<string>>>"
+_RELATED = "array<struct<subgraph_id:string,fact:string>>"
 _KINDS = "same_pair, pivot, account, same_source, same_target, answer, or coincidence; meeting, absorbed: of groups"
 _LEFT_OUT = "array<struct<source:string,name:string,n_alerts:bigint,alert_ids:array<string>>>"
 
@@ -185,6 +186,7 @@ SUBGRAPHS = table(
     ("unusual", "array<string>", "what of it the site had rarely or never seen before", False),
     ("checks", "array<string>", "what to check next", False),
     ("ties", "array<string>", "if shown, what followed what, after how long, where, and how rarely by chance", False),
+    ("related", _RELATED, "if shown, other subgraphs with a rare entity in common, and what they share; else empty", False),
     ("story", _STORY, "if shown, three to six sentences in time order with alerts behind each; else empty", False),
     (
         "counterfactual",

@@ -19,7 +19,7 @@ TOOL = SHARED / "tools" / "score_ranking.py"
 class Ranking(NamedTuple):
     """Ranked subgraphs (`subgraph_id, site, score, is_shown, first_seen`) and their alerts (`subgraph_id, item_id`).
 
-    The job's have a `probability` as well.
+    The job's have a `probability` as well, and the `related` ones.
     """
 
     subgraphs: pd.DataFrame
@@ -28,7 +28,7 @@ class Ranking(NamedTuple):
 
 def load(results: Path) -> Ranking:
     """Read both tables of a results folder."""
-    columns = ["subgraph_id", "site", "score", "probability", "is_shown", "first_seen"]
+    columns = ["subgraph_id", "site", "score", "probability", "is_shown", "first_seen", "related"]
     subgraphs = pd.read_parquet(results / "subgraphs", columns=columns)
     members = pd.read_parquet(results / "members", columns=["subgraph_id", "item_id"])
     return Ranking(subgraphs, members)

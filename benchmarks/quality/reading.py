@@ -202,3 +202,42 @@ def reliability(reading: Reading, ranking: Ranking) -> dict[str, Figure]:
         found[f"p{number} told"] = Figure(float(inside["probability"].mean()))
         found[f"p{number} of"] = Figure(float(len(inside)))
     return found
+
+
+def related(reading: Reading, ranking: Ranking) -> dict[str, Figure]:
+    """What the subgraphs add that are named beside a shown one, as related to it.
+
+    `related_found` is the share of steps with an alert in what is shown or related to it. `related_bears` is the share that
+    bears the same campaign, of those related to a shown one that bears one; `related_random` that of any other subgraph.
+    """
+    if "related" not in ranking.subgraphs:
+        return {}
+    told = ranking.subgraphs[ranking.subgraphs["is_shown"].astype(bool)]
+    pairs = [
+        (subgraph, other["subgraph_id"])
+        for subgraph, others in zip(told["subgraph_id"], told["related"], strict=True)
+        for other in others
+    ]
+    held = reading.held[reading.held["attack"]].assign(campaign=lambda h: h["strict"].str.split("/").str[0])
+    of = {key: (rows["network"].iloc[0], set(rows["campaign"])) for key, rows in held.groupby("subgraph_id")}
+    where = ranking.subgraphs.set_index("subgraph_id")["site"]
+    n_of_site = where.groupby(where).size()
+    parts: dict[str, list[float]] = {}
+    for here, other in pairs:
+        if here not in of:
+            continue
+        network, campaigns = of[here]
+        like = sum(1 for key, (site, of_it) in of.items() if key != here and site == network and campaigns & of_it)
+        counts = parts.setdefault(network, [0.0, 0.0, 0.0])
+        counts[0] += bool(campaigns & of.get(other, ("", set()))[1])
+        counts[1] += like / max(1, n_of_site[where[here]] - 1)
+        counts[2] += 1
+    read = {*told["subgraph_id"], *(other for _, other in pairs)}
+    facts = reading.facts[reading.facts["attack"] & reading.facts["is_warm"]]
+    found = set(reading.held.loc[reading.held["subgraph_id"].isin(read), "strict"])
+    steps = {str(network): set(rows["strict"]) for network, rows in facts.groupby("network")}
+    return {
+        "related_found": ratio({network: (len(of_it & found), len(of_it)) for network, of_it in steps.items()}),
+        "related_bears": ratio({network: (same, n) for network, (same, _, n) in parts.items()}),
+        "related_random": ratio({network: (chance_, n) for network, (_, chance_, n) in parts.items()}),
+    }

@@ -30,6 +30,11 @@ READ = (
     Measure("hosts", "top 10: hosts, median", "-", ".0f"),
     Measure("hosts_95", ".. 95 %", "-", ".0f"),
 )
+RELATED = (
+    Measure("related_found", "shown or named as related: steps"),
+    Measure("related_bears", "related to a shown attack: bear the same campaign"),
+    Measure("related_random", ".. any other subgraph of the network"),
+)
 RELIABILITY = tuple(
     measure
     for number, (low, high) in enumerate(reading.BINS)
@@ -49,6 +54,7 @@ AIT = (
     Measure("mixed", "subgraphs of two networks", "0", ".0f"),
     *READ,
     Measure("ap", "AP, all subgraphs"),
+    *RELATED,
     *RELIABILITY,
 )
 CPTC = (
@@ -93,6 +99,7 @@ PLANT = (
     Measure("a_day", "shown a day and network", "<= 1", ".2f"),
     Measure("mixed", "subgraphs of two networks", "0", ".0f"),
     Measure("ap", "AP, all subgraphs"),
+    *RELATED,
     *RELIABILITY,
 )
 HUBS = (
@@ -267,7 +274,7 @@ def rows_of(part: str, settings: Sequence[str], results: Path, *, with_peers: bo
         for column, ranking in rankings(ours, alerts, results / name, with_peers=with_peers).items()
     }
     if take in (take_ait, take_plant):
-        figures["ours"] |= reading.reliability(judged.read(ours), ours)
+        figures["ours"] |= reading.reliability(judged.read(ours), ours) | reading.related(judged.read(ours), ours)
     if take is take_plant:
         figures["informed"] = generated.chains(truth, read_campaigns(chosen), generated.informed(truth, alerts))
     random = [take(judged, peers.at_random(ours, seed)) for seed in range(RANDOM_DRAWS)]

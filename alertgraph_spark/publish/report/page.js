@@ -174,6 +174,13 @@
       return item;
     });
   };
+  const related = (other) => {
+    const item = make("li"), is_here = found.some((one) => one.subgraph_id === other.subgraph_id);
+    const name = make(is_here ? "a" : "span", other.subgraph_id);
+    if (is_here) name.href = `#${other.subgraph_id}`;
+    item.append(name, `: ${other.fact}.`);
+    return item;
+  };
   const select = (id) => {
     const s = found.find((one) => one.subgraph_id === id);
     if (!s) return;
@@ -188,6 +195,8 @@
     fill("checks", s.checks.map((text) => make("li", text)));
     $("ties-title").hidden = !s.ties.length;
     fill("ties", s.ties.map((text) => make("li", `${text}.`)));
+    $("related-title").hidden = !s.related.length;
+    fill("related", s.related.map(related));
     fill("unusual", s.unusual.map((text) => make("li", text)));
     fill("contributions", contributions(s));
     $("without").textContent = s.without && `${s.without[0].toUpperCase()}${s.without.slice(1)}.`;

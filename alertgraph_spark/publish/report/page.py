@@ -136,6 +136,7 @@ def _words(row: Mapping[str, Any]) -> dict[str, Any]:
         "unusual": list(map(said, row["unusual"])),
         "checks": list(map(said, row["checks"])),
         "ties": list(map(said, row["ties"])),
+        "related": [{**part, "fact": said(part["fact"])} for part in row["related"]],
         "contributions": [{**part, "fact": said(part["fact"])} for part in row["contributions"]],
         "story": [{**part, "sentence": said(part["sentence"])} for part in row["story"]],
         "without": said((row.get("counterfactual") or {}).get("fact", "")),
