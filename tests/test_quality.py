@@ -129,6 +129,21 @@ def test_the_best_subgraph_of_an_attack_stands_behind_all_false_ones_of_its_scor
     assert purity == 0.0
 
 
+def test_as_a_filter_of_alerts_a_ranking_says_attack_of_all_that_is_shown() -> None:
+    told = alerts(*((3600.0 * n, "a", "b", "x", 1) for n in range(6)))
+    told["item_id"] = [f"i{n}" for n in range(6)]
+    facts = truth(*zip(told["item_id"], ["c1/1", "c1/1", "-", "c1/2", "-", "-"], strict=True))
+    groups = {"a": ["i0", "i1", "i2"], "b": ["i3", "i4"]}
+
+    found = measures.alert_level(facts, measures.fold(told), ranking(groups, {"a": 0.9, "b": 0.1}, ["a"]))
+
+    # Shown are i0, i1 (attack) and i2 (not); i3 is missed.
+    assert found["alert_tpr"].value == pytest.approx(2 / 3)
+    assert found["alert_fpr"].value == pytest.approx(1 / 3)
+    assert found["alert_f1"].value == pytest.approx(2 * 2 / (2 * 2 + 1 + 1))
+    assert found["reduction"].value == pytest.approx(1 - 3 / 6)
+
+
 # ---- what is read
 
 

@@ -175,3 +175,24 @@ def of_network(ranking: Ranking, site: str) -> Ranking:
     """The part of a ranking that is about one site."""
     subgraphs = ranking.subgraphs[ranking.subgraphs["site"].str.lower() == site.lower()]
     return Ranking(subgraphs, ranking.members[ranking.members["subgraph_id"].isin(subgraphs["subgraph_id"])])
+
+
+def alert_level(truth: pd.DataFrame, folded: pd.DataFrame, ranking: Ranking) -> dict[str, Figure]:
+    """A ranking as a filter of alerts, for tables that judge by alert: what is in a shown subgraph is called an attack.
+
+    `alert_tpr`, `alert_fpr` and `alert_f1` by the label of the event, warm-up and all; `reduction` is 1 less the episodes
+    that are shown an alert.
+    """
+    shown = ranking.subgraphs.loc[ranking.subgraphs["is_shown"].astype(bool), "subgraph_id"]
+    items = ranking.members.loc[ranking.members["subgraph_id"].isin(shown), "item_id"]
+    rows = truth.merge(folded[["item_id", "episode"]], on="item_id", how="left")
+    rows = rows.assign(attack=rows["strict"].ne("-"), said=rows["item_id"].isin(items))
+    tpr: dict[str, tuple[float, float]] = {}
+    fpr, f1, less = dict(tpr), dict(tpr), dict(tpr)
+    for name, of in rows.groupby("network"):
+        hit, false = int((of["said"] & of["attack"]).sum()), int((of["said"] & ~of["attack"]).sum())
+        n_attack, n = int(of["attack"].sum()), len(of)
+        tpr[str(name)], fpr[str(name)] = (hit, n_attack), (false, n - n_attack)
+        f1[str(name)] = (2 * hit, hit + false + n_attack)
+        less[str(name)] = (n - of.loc[of["said"], "episode"].nunique(), n)
+    return {"alert_tpr": ratio(tpr), "alert_fpr": ratio(fpr), "alert_f1": ratio(f1), "reduction": ratio(less)}

@@ -53,6 +53,10 @@ AIT = (
     Measure("a_day", "shown a day and network", "<= 1", ".2f"),
     Measure("mixed", "subgraphs of two networks", "0", ".0f"),
     *READ,
+    Measure("alert_tpr", "alerts of attacks that are shown (TPR)"),
+    Measure("alert_fpr", ".. of all others (FPR)", "-", ".4f"),
+    Measure("alert_f1", ".. F1"),
+    Measure("reduction", ".. reduction, alerts to episodes read", "-", ".4f"),
     Measure("ap", "AP, all subgraphs"),
     *RELATED,
     *RELIABILITY,
@@ -176,8 +180,9 @@ def take_judged(on: Judged, ranking: Ranking) -> Figures:
 
 
 def take_ait(on: Judged, ranking: Ranking) -> Figures:
-    """The judge's figures, and what is read."""
-    return reading.figures(on.read(ranking)) | take_judged(on, ranking)
+    """The judge's figures, what is read, and what is called an attack alert by alert."""
+    told = measures.alert_level(on.truth, on.folded, ranking)
+    return reading.figures(on.read(ranking)) | take_judged(on, ranking) | told
 
 
 def take_connected(on: Judged, ranking: Ranking) -> Figures:
