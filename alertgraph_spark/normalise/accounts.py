@@ -36,6 +36,15 @@ _MANY = r"^[^/\\@:]++(?:/[^/\\@:]++){2,}+$"
 _SEVERAL = r"^[^,;]++(?:[,;](?!\s)[^,;]++)++$"
 
 
+_CLAIM = r"^(?:live[.]com#|i:0[^|]{0,8}[|](?:[^|]{1,60}[|])?)"
+
+
+def without_claim(text: str) -> str:
+    """SQL for an account without what Entra (`live.com#`) and SharePoint (`i:0#.f|membership|`) write before it."""
+    is_claim = f"startswith({text}, 'live.com#') or startswith({text}, 'i:0')"
+    return f"if({is_claim}, regexp_replace({text}, r'{_CLAIM}', ''), {text})"
+
+
 def listed_accounts(text: str) -> str:
     r"""SQL for the accounts that a text lists: `a;b`, `a,b` or `a/b/c`. `Meyer, Jens` is one, and so is `CORP/j.meyer`."""
     return (
