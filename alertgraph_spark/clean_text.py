@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable
 
 NAME_LIMIT = 512
-"""Characters of an alert's name that are kept."""
+"""Characters of an alert's name that are kept. A name stands in memory once for each bin and each past hour: with 8 KB
+100,000 names that somebody chose would be 800 MB of the driver's, with this 50 MB. The exported row has it whole."""
 
 VALUE_LIMIT = 256
 """Characters that are kept of any other text of an alert: a host, an address, an account, a product, a rule's id, a word."""

@@ -26,13 +26,14 @@ ENVELOPES = ("_source", "message", "log", "event", "_raw", "MESSAGE", "RawData",
 _MAY_BE_ENVELOPE = rf'"(?:{"|".join(ENVELOPES)})"\s*+:\s*+(?:\{{|"(?:[^"\\{{]|\\u[0-9a-fA-F]{{4}}){{0,300}}+\{{)'
 
 
-def object_in(text: str) -> str:
+def object_in(text: str, is_list: bool = False) -> str:
     """SQL for the JSON object or array that a text holds, perhaps torn; null where it holds none.
 
-    A text that begins with one costs two looks at its first character.
+    A text that begins with one costs two looks at its first character. What `is_list` is an array of anything.
     """
+    array = f"startswith({text}, '[')" if is_list else f"{text} rlike r'{_IS_ARRAY}'"
     return (
-        f"case when startswith({text}, '{{') or {text} rlike r'{_IS_ARRAY}' then {text}"
+        f"case when startswith({text}, '{{') or {array} then {text}"
         f""" when startswith({text}, '"{{') then get_json_object({text}, '$')"""
         f" else nullif(regexp_extract({text}, r'{_HEADER}', 1), '') end"
     )
