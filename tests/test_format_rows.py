@@ -505,6 +505,21 @@ CASES: dict[str, Case] = {
         {"name": "brute_force", "unknown": ["doubt: no name: what describes it, or its class, stands for one"]},
     ),
     "a type alone is no alert": ("custom_text", {"RawData": '{"type": "status"}'}, {"reason": "no alert name"}),
+    "a domain in a key of its own": (
+        "custom_text",
+        cef(r"suser=j.meyer sntdom=CORP duser=FAB\\k.may dntdom=OTHER dst=10.1.0.18"),
+        {"accounts": ["account:corp\\j.meyer", "account:fab\\k.may"]},
+    ),
+    "a user of ECS": (
+        "custom_text",
+        {"RawData": '{"name": "T", "user": {"name": "j.meyer", "domain": "CORP"}, "host": {"name": "ws-1"}}'},
+        {"accounts": ["account:corp\\j.meyer"]},
+    ),
+    "a domain that somebody typed": (
+        "custom_text",
+        cef("suser=j.meyer dst=10.1.0.18 msg=x sntdom=EVIL"),
+        {"accounts": ["account:j.meyer"]},
+    ),
     "an account as PAM writes it": (
         "wazuh",
         {"RawData": '{"rule": {"id": "1"}, "data": {"dstuser": "violet(uid=1000)", "srcuser": "ops(x)"}}'},

@@ -19,7 +19,7 @@ they would join machines that have nothing to do with each other (azure entities
 
 _EVERYWHERE = (
     *("nt authority", "nt service", "window manager", "font driver host", "iis apppool", "nt-autorität", "builtin"),
-    *("autorite nt", "autorité nt"),
+    *("autorite nt", "autorité nt", "autoridad nt", "autoridade nt", "zarządzanie nt", "nt virtual machine"),
 )
 """Domains of accounts that Windows makes on every machine (`NT SERVICE\\MSSQLSERVER`, `Window Manager\\DWM-1`)."""
 

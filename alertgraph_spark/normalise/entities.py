@@ -32,7 +32,7 @@ _NAME = r"^(?=[^\p{L}]{0,200}\p{L})[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.\-]*+$"
 
 _LISTED = r"[,;|]\s*|\s+"
 
-_QUOTES = r"^\[?\s?[\x22\x27]++|[\x22\x27]++\s?\]?$|[\x22\x27]++(?=\s?,)|(?<=,\s?)[\x22\x27]++"
+_QUOTES = r"^\[?\s?[\x22\x27]++|(?<![\x22\x27])[\x22\x27]++(?:\s?\]?$|(?=\s?,))|(?<=,\s?)[\x22\x27]++"
 """What stands around the names of a list as JSON and Python write it: `["10.1.0.5", "10.1.0.6"]`, and around one name."""
 
 _PRIVATE = (
