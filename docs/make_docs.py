@@ -158,14 +158,21 @@ address; the others are further entities. A block (`10.1.0.0/24`) is no machine;
 unspecified, broadcast and 169.254.169.254 name nobody; an address of a link stays, and tells nothing of a host elsewhere. A
 host's name in place of an address is the host. A MAC is six pairs, however it is written.
 
-**Hosts.** A host is its first label in lower case: without the dot of the root, a port, or the URL around it, composed (`u`
-and its dots are `ü`), and out of punycode (`xn--bro-pc7-n2a` is `büro-pc7`).
+**Hosts.** A host is its first label in lower case: without the dot of the root, a port, the URL or share around it
+(`\\\\FS01\\share`), or the domain before it (`CORP\\FS01`), composed (`u` and its dots are `ü`), and out of punycode
+(`xn--bro-pc7-n2a` is `büro-pc7`).
 
 **Accounts.** `CORP\\j.meyer`, `j.meyer@corp.example` and `CN=j.meyer,DC=corp` are one. A guest is who he is at home
 (`john_contoso.example#EXT#@fabrikam` is `contoso\\john`), `MicrosoftAccount`, `AzureAD` and `WORKGROUP` are no domain,
-`live.com#` and `i:0#.f|membership|` no part of a name. What Windows has on every machine (`NT AUTHORITY\\SYSTEM`, its SIDs)
-is left out, and so is what no account can be called, such as a command that somebody typed. `FS01$` beside the host FS01 is
-that host; any other `$` is a managed service account.
+`live.com#` and `i:0#.f|membership|` no part of a name. A domain in a key of its own (`sntdom`, `user.domain`) belongs to a
+name that has none. What Windows has on every machine (`NT AUTHORITY\\SYSTEM`, its SIDs) is left out, and so is what no
+account can be called, such as a command that somebody typed. `FS01$` beside the host FS01 is that host; any other `$` is a
+managed service account.
+
+**CEF and LEEF.** A pipe in CEF's name that nobody escaped belongs to the name, where a degree comes behind it; blanks
+before `=` and around fields are no part of them. LEEF's delimiter is a sign, `tab`, or a number in any form (`x9`, `0x09`,
+`x2502`). Of keys that are said twice the product's own stand: those before the first text that anyone may have typed, and
+what is typed behind them is no account, where these name one.
 
 **ATT&CK.** Tactics and techniques are known in any spelling: short name, display name, id, tag (`attack.t1059`), with a name
 beside the id. The vocabulary is v19's: *Defense Evasion* is `stealth`, a retired technique is the one in its place
