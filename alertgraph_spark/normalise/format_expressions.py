@@ -104,7 +104,7 @@ def _with_json_texts(raw: DataFrame, format_: Format) -> DataFrame:
     names = [f"`{name}`" for name in raw.columns]
     texts = ", ".join(f"`json.{j.name}`" for j in format_.json)
     # The first character decides: a text is as long as what stood around it.
-    other = [f"length(`json.{j.name}`) != length(`{as_exported(j.column)}`)" for j in format_.json]
+    other = [f"octet_length(`json.{j.name}`) != octet_length(`{as_exported(j.column)}`)" for j in format_.json]
     is_other = " or ".join(f"coalesce({o}, false)" for o in other)
     # Where an array is what the format reads, its objects are no further lines.
     alone = [f"`json.{j.name}`" for j in format_.json if not _is_array(j)]
