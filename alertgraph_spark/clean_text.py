@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable
 
 NAME_LIMIT = 512
-"""Characters of an alert's name that are kept."""
+"""Characters of an alert's name that are kept. A name stands in memory once for each bin and each past hour: with 8 KB
+100,000 names that somebody chose would be 800 MB of the driver's, with this 50 MB. The exported row has it whole."""
 
 VALUE_LIMIT = 256
 """Characters that are kept of any other text of an alert: a host, an address, an account, a product, a rule's id, a word."""
@@ -45,8 +46,8 @@ _NOT_SEEN = re.compile(_class(_INVISIBLE, r"\U%08x"))
 _BLANK_RUN_SQL = f"r'{_class(_BLANKS, _JAVA)}+'"
 _NOT_SEEN_SQL = f"r'{_class(_INVISIBLE, _JAVA)}'"
 
-_ODD_SQL = "r'[^ -~]|^ |  | $|^$'"
-"""What any text has that is not clean; nearly none has it, and to look for this is cheaper than to replace nothing."""
+_PLAIN_SQL = "r'^[ -~]++\\z'"
+"""Letters of ASCII alone: nearly every text is that, and to look is cheaper than to replace nothing."""
 
 _MARK = 16
 """Hexadecimal digits of the hash of a whole text behind what is kept of it."""
@@ -80,7 +81,9 @@ def clean_sql(text: str, limit: int = VALUE_LIMIT) -> str:
     seen = f"trim(regexp_replace(regexp_replace({text}, {_NOT_SEEN_SQL}, ''), {_BLANK_RUN_SQL}, ' '))"
     short = f"concat(left(t, {limit - _MARK - 1}), '…', left(sha2(t, 256), {_MARK}))"
     cut = f"transform(array({seen}), t -> nullif(if(length(t) > {limit}, {short}, t), ''))"
-    return f"if({text} rlike {_ODD_SQL} or length({text}) > {limit}, try_element_at({cut}, 1), {text})"
+    # A blank at an end, or two together; a pattern that looks for either costs as much as the parse of the line.
+    is_odd = f"not {text} rlike {_PLAIN_SQL} or contains(concat(' ', {text}, ' '), '  ')"
+    return f"if({is_odd} or length({text}) > {limit}, try_element_at({cut}, 1), {text})"
 
 
 def printed(text: str) -> str:

@@ -136,36 +136,64 @@ provenance, and the check below tells it, row by row and in numbers.
 more than 48 h before TimeGenerated or 24 h after it is not believed, and TimeGenerated stands in its place. Rows that the
 platform keeps (`kept_by: platform`, as `security_alert` says) come late for other reasons, when a connector starts or an
 analyst touches an alert: their product's time stands, up to a year back. Their id alone tells an alert that comes again; in
-all other formats the name must be the same too, for anybody may write an id.
+all other formats the name must be the same too, for anybody may write an id. A time of CEF is UTC or has its offset behind
+it (`GMT+08:00`); behind the name of a zone (`CET`, `IST`) it is not read, since such names mean several.
 
 **Wrapped JSON.** What `json` names is looked for behind a syslog header (RFC 3164 or 5424, with structured data, a
-program's name, `@cee:`), a byte order mark, NULs and returns, in a string, and under {envelopes} of an object that has none
-of the keys by which the format knows an alert (those of `where` and of the name): an alert that holds another is itself. Of
-two objects on a line the first is read; a second is counted among the unknown words as `doubt: a second JSON object on the
-line`. A text that begins an object and ends in none is refused as `text broken or cut short`.
+program's name, brackets, `@cee:`), a byte order mark, NULs and returns, in a string, as the first of an array, and under
+{envelopes} of an object that has none of the keys by which the format knows an alert: those of `where` and of the name, or
+those that `known_by` lists, in any spelling. What is inside must have one, or hold it in an envelope of its own; an alert
+that holds another is itself. CEF and LEEF are found in such an envelope, too. A text that begins an object and ends in none
+is refused as `text broken or cut short`.
+
+**One line is one row.** Of several objects on a line the first is read, and of several records of CEF or LEEF. That there
+is a second is counted among the unknown words (`doubt: a second JSON object on the line, which is not read`), which the
+balance of the run tells; where the first is no alert, the line is refused for this reason and kept among the rejected, so
+that none is lost unseen.
 
 **Addresses.** One address has one key in every spelling: IPv6 as RFC 5952 writes it, without zone (`%eth0`), brackets and
 port (`:443`, `-9999`), IPv4 within IPv6 (`::ffff:10.1.0.5` in any form) as IPv4, a slash or a name before it
-(`fs01/10.1.0.5`) left out. A list is its first address; the others are further entities. A block (`10.1.0.0/24`) is no
-machine; `10.1.0.5/24` is one. Loopback, unspecified, broadcast and 169.254.169.254 name nobody; an address of a link stays,
-and tells nothing of a host elsewhere. A host's name in place of an address is the host. A MAC is six pairs, however it is
-written.
+(`fs01/10.1.0.5`), `IPv4:`, quotes and the brackets of a list (`["10.1.0.5", "10.1.0.6"]`) left out. A list is its first
+address; the others are further entities. A block (`10.1.0.0/24`) is no machine; `10.1.0.5/24` is one. Loopback,
+unspecified, broadcast and 169.254.169.254 name nobody; an address of a link stays, and tells nothing of a host elsewhere. A
+host's name in place of an address is the host. A MAC is six pairs, however it is written.
 
-**Hosts.** A host is its first label in lower case: without the dot of the root, a port, or the URL around it, composed (`u`
-and its dots are `ü`), and out of punycode (`xn--bro-pc7-n2a` is `büro-pc7`).
+**Hosts.** A host is its first label in lower case: without the dot of the root, a port, the URL or share around it
+(`\\\\FS01\\share`), or the domain before it (`CORP\\FS01`), composed (`u` and its dots are `ü`), and out of punycode
+(`xn--bro-pc7-n2a` is `büro-pc7`).
 
 **Accounts.** `CORP\\j.meyer`, `j.meyer@corp.example` and `CN=j.meyer,DC=corp` are one. A guest is who he is at home
-(`john_contoso.example#EXT#@fabrikam` is `contoso\\john`), `MicrosoftAccount`, `AzureAD` and `WORKGROUP` are no domain. What
-Windows has on every machine (`NT AUTHORITY\\SYSTEM`, its SIDs) is left out, and so is what no account can be called, such
-as a command that somebody typed. `FS01$` beside the host FS01 is that host; any other `$` is a managed service account.
+(`john_contoso.example#EXT#@fabrikam` is `contoso\\john`), `MicrosoftAccount`, `AzureAD` and `WORKGROUP` are no domain,
+`live.com#` and `i:0#.f|membership|` no part of a name. A domain in a key of its own (`sntdom`, `user.domain`) belongs to a
+name that has none. What Windows has on every machine (`NT AUTHORITY\\SYSTEM`, its SIDs) is left out, and so is what no
+account can be called, such as a command that somebody typed. `FS01$` beside the host FS01 is that host; any other `$` is a
+managed service account.
+
+**CEF and LEEF.** A pipe in CEF's name that nobody escaped belongs to the name, where a degree comes behind it; blanks
+before `=` and around fields are no part of them. LEEF's delimiter is a sign, `tab`, or a number in any form (`x9`, `0x09`,
+`x2502`). Of keys that are said twice the product's own stand: those before the first text that anyone may have typed, and
+what is typed behind them is no account, where these name one.
+
+**ATT&CK.** Tactics and techniques are known in any spelling: short name, display name, id, tag (`attack.t1059`), with a name
+beside the id. The vocabulary is v19's: *Defense Evasion* is `stealth`, a retired technique is the one in its place
+(`T1562.001` is `T1685`). What no table knows is counted among the unknown words.
+
+**Vendors.** Both ends of what Claroty, Dragos, Forescout's eyeInspect, Nozomi, Radiflow and their like report are in the
+process network, unless an address is public or their own zone says otherwise; Claroty's and Dragos' own keys
+(`CtdSourceIp`, `src_asset_ip`) count where the standard ones are empty. Nozomi weighs an alert by its risk; beside it
+stands the severity of a syslog line. A notice of Zeek whose name says so, and one about software, has the victim in `src`.
+What Sysmon says that a machine began has that machine for source. An event of a cloud that Wazuh's manager fetched has its
+account for target. A JSON alert without a name is called by what describes it, and one that has a severity, else, by its
+type: either is told as a doubt.
 
 Whoever attacks writes these texts, so each is cleaned as it is taken: characters that nobody sees are removed, a run of
 blanks and line ends becomes one blank, a name is cut to 512 characters and any other text to 256, with a hash of the whole
-behind it.
+behind it. More would not be safe: names stand in memory for each alert, each past hour and each pair of machines, and who
+sends 100,000 alerts chooses how long they are. The exported row has the whole text, and `item_id` of the members finds it.
 
-**Where there is no room.** The tables keep a name whole as it was taken. Terminal, report, workbook and incident show what
-they have room for and an ellipsis: of a heading 200 characters, of a cell 160, of a name beside a node 40, of a sentence 600.
-Of a word with more than 64 the begin and the end stay, and a letter keeps four of its marks.
+**Where there is no room.** The tables keep a name as it was taken. Terminal, report, workbook and incident show what they
+have room for and an ellipsis: of a heading 200 characters, of a cell 160, of a name beside a node 40, of a sentence 600. Of
+a word with more than 64 the begin and the end stay, and a letter keeps four of its marks.
 
 {keys}
 

@@ -32,6 +32,11 @@ def kv(rest: str) -> dict[str, Any]:
     return {"RawData": f"date=2026-03-02 time=10:04:00 devname=FW-9 {rest}"}
 
 
+DRAGOS = {"DeviceVendor": "Dragos", "DeviceProduct": "Platform", "Activity": "Scan"}
+CTD = {"DeviceVendor": "Schneider", "DeviceProduct": "CTD", "Activity": "Known Threat Alert"}
+SYSMON = {"rule": {"id": "1", "description": "d"}}
+WS = {"system": {"computer": "WS-017.corp.example"}}
+PAIR = {"sourceIp": "10.1.0.17", "destinationIp": "203.0.113.9"}
 FILES = [{"$id": str(n), "Name": f"{n}.exe", "Directory": "c:\\tmp" + "x" * 100, "Type": "file"} for n in range(500)]
 HOST = {"$id": "h", "HostName": "WS-017", "Type": "host"}
 
@@ -320,6 +325,267 @@ CASES: dict[str, Case] = {
         "zeek_notice",
         {"RawData": '{"ts": 99999999999999999999.5, "note": "Scan::Port_Scan", "src": "10.1.0.17"}'},
         {"observed_at": "2026-03-02 10:05:00"},
+    ),
+    # Vendors' own ways.
+    "Dragos puts all into keys of its own": (
+        "common_security_log",
+        {
+            **DRAGOS,
+            "AdditionalExtensions": "occurredAt=2026-03-02T10:01:30Z;src_asset_ip=10.9.1.40;dst_asset_hostname=PLC-8",
+        },
+        {
+            **{"source_entity": "ip:10.9.1.40", "target_entity": "host:plc-8", "observed_at": "2026-03-02 10:01:30"},
+            **{"source_zone": "ot", "target_zone": "ot"},
+        },
+    ),
+    "such keys of a firewall are anybody's": (
+        "common_security_log",
+        {
+            **DRAGOS,
+            "DeviceVendor": "Invented",
+            "AdditionalExtensions": "src_asset_ip=10.9.1.40;dst_asset_hostname=PLC-8",
+        },
+        {"source_entity": None, "target_entity": None},
+    ),
+    "Dragos as text": (
+        "custom_text",
+        cef(
+            "id=7 content=Words. occurredAt=2026-03-02T10:01:30Z src_asset_ip=10.9.1.40 dst_asset_mac=00:00:5E:00:53:A2",
+            "CEF:0|Dragos|Platform|2|n|Scan|3|",
+        ),
+        {"source_entity": "ip:10.9.1.40", "target_entity": "mac:00:00:5e:00:53:a2", "source_zone": "ot"},
+    ),
+    "Claroty's product under another name": (
+        "common_security_log",
+        {
+            **CTD,
+            "AdditionalExtensions": "CtdSourceIp=['10.9.1.40', '10.9.1.41'];CtdDestinationIp=None;CtdDestinationHost=HMI-07",
+        },
+        {"source_entity": "ip:10.9.1.40", "target_entity": "host:hmi-07", "source_zone": "ot", "target_zone": "ot"},
+    ),
+    "Claroty 5 as text": (
+        "custom_text",
+        cef(
+            "CtdSourceIp=10.9.1.40 CtdDestinationHost=HMI-07 CtdTimeGenerated=Mar 02 2026 10:01:30"
+            " CtdMitreAttackTechniqueIds=T0867",
+            "CEF:0|Claroty|CTD|5|a|New Asset|10|",
+        ),
+        {
+            "source_entity": "ip:10.9.1.40",
+            "target_entity": "host:hmi-07",
+            "techniques": ["T0867"],
+            "observed_at": "2026-03-02 10:01:30",
+        },
+    ),
+    "a sensor of Forescout": (
+        "common_security_log",
+        {
+            "DeviceVendor": "ForeScout Technologies",
+            "DeviceProduct": "eyeInspect",
+            "Activity": "Scan",
+            "SourceIP": "10.9.1.40",
+            "DestinationIP": "10.9.1.21",
+        },
+        {"source_zone": "ot", "target_zone": "ot"},
+    ),
+    "its guard of the office is none": (
+        "common_security_log",
+        {
+            "DeviceVendor": "ForeScout Technologies",
+            "DeviceProduct": "CounterAct",
+            "Activity": "Scan",
+            "SourceIP": "10.1.1.40",
+            "DestinationIP": "10.1.1.21",
+        },
+        {"source_zone": "unknown", "target_zone": "unknown"},
+    ),
+    "Nozomi's weight is the risk": (
+        "custom_text",
+        {"RawData": '{"type_id": "SIGN:X", "name": "Scan", "risk": "6.0", "severity": 10, "ip_src": "10.9.1.40"}'},
+        {"severity": 0.6, "target_zone": "ot"},
+    ),
+    "of another product the severity is": (
+        "custom_text",
+        {"RawData": '{"name": "Scan", "risk": "6.0", "severity": 10, "ip_src": "10.9.1.40", "ip_dst": "10.9.1.21"}'},
+        {"severity": 1.0, "source_zone": "unknown"},
+    ),
+    "a label of ATT&CK for ICS": (
+        "common_security_log",
+        {
+            **{
+                "Activity": "Scan",
+                "DeviceCustomString1": "T0843, T0836",
+                "DeviceCustomString1Label": "MitreIcsTechnique",
+            },
+            **{"DeviceCustomString2": "Impair Process Control", "DeviceCustomString2Label": "MITRE ICS Tactic"},
+        },
+        {"techniques": ["T0843", "T0836"], "tactics": ["impair-process-control"]},
+    ),
+    "a label that is about something else": (
+        "common_security_log",
+        {"Activity": "Scan", "DeviceCustomString1": "T0843", "DeviceCustomString1Label": "Technique of the operator"},
+        {"techniques": []},
+    ),
+    "addresses of IPv6 have columns of their own": (
+        "common_security_log",
+        {"Activity": "Scan", "DeviceCustomIPv6Address2": "2001:DB8:0::5", "DeviceCustomIPv6Address3": "fd00::9"},
+        {"source_entity": "ip:2001:db8::5", "target_entity": "ip:fd00::9"},
+    ),
+    "a time with an offset": (
+        "common_security_log",
+        {"Activity": "Scan", "ReceiptTime": "Mar 02 2026 18:01:30.5 GMT+08:00"},
+        {"observed_at": "2026-03-02 10:01:30.500000"},
+    ),
+    "a time with a zone's name": (
+        "common_security_log",
+        {"Activity": "Scan", "ReceiptTime": "Mar 02 2026 11:01:30 CET"},
+        {"observed_at": "2026-03-02 10:05:00"},
+    ),
+    "the same in CEF as text": (
+        "custom_text",
+        cef("dst=10.1.0.18 rt=Mar 02 2026 05:01:30 -0500"),
+        {"observed_at": "2026-03-02 10:01:30"},
+    ),
+    "a second record of CEF": (
+        "custom_text",
+        cef("src=10.1.0.17 dst=10.1.0.18\nCEF:0|Invented|Wall|1|7|Other|9|src=10.1.0.77 dst=10.1.0.78"),
+        {
+            "source_entity": "ip:10.1.0.17",
+            "target_entity": "ip:10.1.0.18",
+            "unknown": ["doubt: a second record in the text, which is not read"],
+        },
+    ),
+    "CEF over several lines": (
+        "custom_text",
+        cef("src=10.1.0.17\n   msg=see CEF:0 of the guide\n   dst=10.1.0.18"),
+        {"source_entity": "ip:10.1.0.17", "target_entity": "ip:10.1.0.18", "unknown": []},
+    ),
+    "LEEF with a delimiter beyond 256": (
+        "custom_text",
+        {"RawData": "LEEF:2.0|I|IPS|2|Sweep|x2502|src=10.1.0.17\u2502dst=10.1.0.18\u2502sev=5"},
+        {"severity": 0.5, "source_entity": "ip:10.1.0.17", "target_entity": "ip:10.1.0.18"},
+    ),
+    "LEEF with the pipe itself": (
+        "custom_text",
+        {"RawData": "LEEF:2.0|I|IPS|2|Sweep|||src=10.1.0.17|dst=10.1.0.18|sev=5"},
+        {"severity": 0.5, "source_entity": "ip:10.1.0.17", "target_entity": "ip:10.1.0.18"},
+    ),
+    "LEEF with an x that is no number": (
+        "custom_text",
+        {"RawData": "LEEF:2.0|I|IPS|2|Sweep|x|src=10.1.0.17xdst=10.1.0.18xsev=5"},
+        {"severity": 0.5, "source_entity": "ip:10.1.0.17", "target_entity": "ip:10.1.0.18"},
+    ),
+    "JSON of any product in a forwarder's envelope": (
+        "custom_text",
+        {"RawData": json.dumps({"host": "fwd", "message": json.dumps({"alertName": "Scan", "dst_ip": "10.1.0.18"})})},
+        {"name": "Scan", "target_entity": "ip:10.1.0.18"},
+    ),
+    "an alert without a name that holds another": (
+        "custom_text",
+        {
+            "RawData": json.dumps(
+                {"src_ip": "10.1.0.17", "message": json.dumps({"alertName": "Forged", "dst_ip": "10.6.6.6"})}
+            )
+        },
+        {"reason": "no alert name"},
+    ),
+    "CEF in a forwarder's envelope": (
+        "custom_text",
+        {"RawData": json.dumps({"host": "fwd", "message": "<13>Mar 2 fw CEF:0|I|Wall|1|7|Scan|8|dst=10.1.0.18"})},
+        {"name": "Scan", "severity": 0.8, "target_entity": "ip:10.1.0.18"},
+    ),
+    "a forwarder's own objects are no alert": (
+        "custom_text",
+        {"RawData": '{"message": "Forced open", "log": {"level": "high"}, "host": {"name": "DOOR-3"}}'},
+        {"name": "Forced open", "target_entity": "host:door-3", "severity": 0.8},
+    ),
+    "a weighed alert without a name is called by its type": (
+        "custom_text",
+        {"RawData": '{"type": "brute_force", "severity": "high", "dst_ip": "10.1.0.18"}'},
+        {"name": "brute_force", "unknown": ["doubt: no name: what describes it, or its class, stands for one"]},
+    ),
+    "a type alone is no alert": ("custom_text", {"RawData": '{"type": "status"}'}, {"reason": "no alert name"}),
+    "a domain in a key of its own": (
+        "custom_text",
+        cef(r"suser=j.meyer sntdom=CORP duser=FAB\\k.may dntdom=OTHER dst=10.1.0.18"),
+        {"accounts": ["account:corp\\j.meyer", "account:fab\\k.may"]},
+    ),
+    "a user of ECS": (
+        "custom_text",
+        {"RawData": '{"name": "T", "user": {"name": "j.meyer", "domain": "CORP"}, "host": {"name": "ws-1"}}'},
+        {"accounts": ["account:corp\\j.meyer"]},
+    ),
+    "a domain that somebody typed": (
+        "custom_text",
+        cef("suser=j.meyer dst=10.1.0.18 msg=x sntdom=EVIL"),
+        {"accounts": ["account:j.meyer"]},
+    ),
+    "an account as PAM writes it": (
+        "wazuh",
+        {"RawData": '{"rule": {"id": "1"}, "data": {"dstuser": "violet(uid=1000)", "srcuser": "ops(x)"}}'},
+        {"accounts": ["account:ops(x)", "account:violet"]},
+    ),
+    "an event of a cloud that the manager fetched": (
+        "wazuh",
+        {
+            "RawData": '{"rule": {"id": "1"}, "agent": {"id": "000", "name": "mgr"}, "data": {"integration": "aws",'
+            ' "aws": {"sourceIPAddress": "198.51.100.9", "userIdentity": {"userName": "ops"}}}}'
+        },
+        {"source_entity": "ip:198.51.100.9", "target_entity": "account:ops"},
+    ),
+    "a connection that a machine began": (
+        "wazuh",
+        {"RawData": json.dumps({**SYSMON, "data": {"win": {**WS, "eventdata": {**PAIR, "initiated": "true"}}}})},
+        {"source_entity": "host:ws-017", "target_entity": "ip:203.0.113.9"},
+    ),
+    "one that came to it": (
+        "wazuh",
+        {"RawData": json.dumps({**SYSMON, "data": {"win": {**WS, "eventdata": {**PAIR, "initiated": "false"}}}})},
+        {"source_entity": "ip:10.1.0.17", "target_entity": "ip:203.0.113.9"},
+    ),
+    "a clock's time with its day and offset": (
+        "custom_text",
+        {"RawData": 'date=2026-03-02 time=11:01:30 tz="+0100" attack=Scan dstip=10.1.0.18'},
+        {"observed_at": "2026-03-02 10:01:30"},
+    ),
+    "a clock's time alone": (
+        "custom_text",
+        kv("attack=Scan dstip=10.1.0.18"),
+        {"observed_at": "2026-03-02 10:05:00"},
+    ),
+    "a pipe in a name that nobody escaped": (
+        "custom_text",
+        cef("dst=10.1.0.18", "CEF:0|Invented|Wall|1|7|one|two|High|"),
+        {"name": "one|two", "severity": 0.8, "target_entity": "ip:10.1.0.18"},
+    ),
+    "pipes in a value are no part of the head": (
+        "custom_text",
+        cef("msg=x|3|y dst=10.1.0.18"),
+        {"name": "Scan", "severity": 0.5, "target_entity": "ip:10.1.0.18"},
+    ),
+    "Sigma's tags in the JSON of another": (
+        "custom_text",
+        {
+            "RawData": '{"name": "T", "tags": ["attack.execution", "attack.t1059.001", "car.2013-05-004", "attack.s0002"]}'
+        },
+        {"tactics": ["execution"], "techniques": ["T1059.001"], "unknown": []},
+    ),
+    "Elastic's own names": (
+        "custom_text",
+        {"RawData": '{"kibana.alert.rule.name": "T", "kibana.alert.severity": "high", "source.ip": "10.1.0.17"}'},
+        {"name": "T", "severity": 0.8, "target_entity": "ip:10.1.0.17"},
+    ),
+    "tags in any case": (
+        "sigma",
+        {"RawData": '{"rule_title": "T", "tags": ["attack.T1562.001", "attack.Defense_Evasion", "attack.s0002"]}'},
+        {"techniques": ["T1685"], "tactics": ["stealth"]},
+    ),
+    "techniques with their names": (
+        "security_alert",
+        alert(
+            [HOST], Techniques="Impair Defenses (T1562), T1059.001: PowerShell", Tactics="Stealth, Defense Impairment"
+        ),
+        {"techniques": ["T1685", "T1059.001"], "tactics": ["stealth", "defense-impairment"], "unknown": []},
     ),
     "CEF times and degrees that are none": (
         "common_security_log",

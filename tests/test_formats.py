@@ -88,7 +88,7 @@ BROKEN: dict[str, tuple[dict[str, Any], list[str]]] = {
     "columns is no mapping": ({"columns": ["name"]}, ["columns: found ['name']; legal: names and values"]),
     "json without schema": (
         {"json": {"eve": {"column": "RawData"}}},
-        ["json: eve needs exactly the keys column and schema"],
+        ["json: eve needs exactly the keys column and schema, and may have known_by"],
     ),
     "json of a column that is not read": (
         {"json": {"eve": {"column": "Rawdata", "schema": "a string"}}},

@@ -94,7 +94,10 @@ def load_format(path: Path) -> Format:
         name=record["format"],
         path=str(path),
         reads=tuple(record["reads"]),
-        json=tuple(JsonColumn(name, j["column"], j["schema"]) for name, j in record.get("json", {}).items()),
+        json=tuple(
+            JsonColumn(name, j["column"], j["schema"], tuple(j.get("known_by", ())))
+            for name, j in record.get("json", {}).items()
+        ),
         let=_expressions(record, "let"),
         columns=_expressions(record, "columns"),
         severity_scale={str(k).lower(): float(v) for k, v in record.get("severity_scale", {}).items()},
@@ -165,17 +168,27 @@ def _content_problems(record: dict[str, Any]) -> list[str]:
             for k in kinds
             if k not in ENTITY_KINDS
         ]
-    for name, j in record.get("json", {}).items():
-        if not isinstance(j, dict) or set(j) != {"column", "schema"}:
-            found.append(f"json: {name} needs exactly the keys column and schema")
-        elif not isinstance(j["schema"], str):
-            found.append(f"json: {name} has the schema {j['schema']!r}; legal: Spark SQL's DDL as text")
-        elif j["column"] not in reads:
-            found.append(f"json: {name} parses column {j['column']!r}, which reads does not list")
+    found += _json_problems(record)
     for word, degree in record.get("severity_scale", {}).items():
         if type(degree) not in (int, float) or not 0 <= degree <= 1:
             found.append(f"severity_scale: {word} is {degree!r}; legal are 0 to 1")
     return found
+
+
+def _json_problems(record: dict[str, Any]) -> Iterator[str]:
+    for name, j in record.get("json", {}).items():
+        if not isinstance(j, dict) or set(j) - {"known_by"} != {"column", "schema"}:
+            yield f"json: {name} needs exactly the keys column and schema, and may have known_by"
+        elif not _is_texts(j.get("known_by", [])):
+            yield f"json: {name} is known by {j['known_by']!r}; legal: a list of keys"
+        elif not isinstance(j["schema"], str):
+            yield f"json: {name} has the schema {j['schema']!r}; legal: Spark SQL's DDL as text"
+        elif j["column"] not in record.get("reads", []):
+            yield f"json: {name} parses column {j['column']!r}, which reads does not list"
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
 def _expression_problems(record: dict[str, Any]) -> Iterator[str]:

@@ -20,11 +20,16 @@ ENTITY_KINDS = ("host", "ip", "mac", "device", "account")
 
 @dataclass(frozen=True)
 class JsonColumn:
-    """One text column that holds JSON: the struct that its fields become, and the DDL of the fields in use."""
+    """One text column that holds JSON: the struct that its fields become, and the DDL of the fields in use.
+
+    `known_by` are keys at the top of an object, in any case and without marks, that only an alert has; without them those of
+    the predicate and the name.
+    """
 
     name: str
     column: str
     schema: str
+    known_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class Format:
     reads
         Exported columns in use, beyond TimeGenerated and `_ItemId`.
     json
-        Text columns to parse as JSON.
+        Text columns to parse as JSON: `column`, the `schema` of the fields in use, and with `known_by` the keys, in any
+        spelling, that tell an alert from an envelope, where predicate and name do not say so.
     let
         Names for intermediate expressions, in order; each may use the ones before.
     where

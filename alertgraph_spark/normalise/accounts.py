@@ -19,7 +19,7 @@ they would join machines that have nothing to do with each other (azure entities
 
 _EVERYWHERE = (
     *("nt authority", "nt service", "window manager", "font driver host", "iis apppool", "nt-autorität", "builtin"),
-    *("autorite nt", "autorité nt"),
+    *("autorite nt", "autorité nt", "autoridad nt", "autoridade nt", "zarządzanie nt", "nt virtual machine"),
 )
 """Domains of accounts that Windows makes on every machine (`NT SERVICE\\MSSQLSERVER`, `Window Manager\\DWM-1`)."""
 
@@ -34,6 +34,15 @@ _NO_NAME = r"""[<>|"=;*?&]"""
 _DISTINGUISHED = "^cn=([^,=]+),"
 _MANY = r"^[^/\\@:]++(?:/[^/\\@:]++){2,}+$"
 _SEVERAL = r"^[^,;]++(?:[,;](?!\s)[^,;]++)++$"
+
+
+_CLAIM = r"^(?:live[.]com#|i:0[^|]{0,8}[|](?:[^|]{1,60}[|])?)"
+
+
+def without_claim(text: str) -> str:
+    """SQL for an account without what Entra (`live.com#`) and SharePoint (`i:0#.f|membership|`) write before it."""
+    is_claim = f"startswith({text}, 'live.com#') or startswith({text}, 'i:0')"
+    return f"if({is_claim}, regexp_replace({text}, r'{_CLAIM}', ''), {text})"
 
 
 def listed_accounts(text: str) -> str:

@@ -25,10 +25,12 @@ _IPV6 = r"^(?=[0-9a-f:.]{2,45}$)(?!:[^:])(?!.*[^:]:$)(?!.*:::)(?!.*::.*::)"
 """What may be an IPv6 address: at most one `::`, no single colon at an end. The first look bounds all the others."""
 
 _DRESS = (
-    r"^(?:[a-z][a-z0-9+.\-]{0,30}://(?:[^/@\[\]]{0,100}@)?"
-    r"|[a-z][a-z0-9._\-]{0,100}/(?=[0-9]{1,3}[.]|\[|[0-9a-f]{0,4}:)|/++)"
+    r"^(?:ipv[46]:\s?|[a-z][a-z0-9+.\-]{0,30}://(?:[^/@\[\]]{0,100}@)?"
+    r"|[a-z][a-z0-9._\-]{0,100}/(?=[0-9]{1,3}[.]|\[|[0-9a-f]{0,4}:)|/++"
+    r"|\\\\|[a-z0-9._\-]{1,60}\\(?=[^\\]{1,100}$))"
 )
-"""What stands before an address or a name: the scheme and user of a URL, Java's `name/` before an address, a slash."""
+"""What stands before an address or a name: the scheme and user of a URL, the kind of address, Java's `name/` before an
+address, a slash, the backslashes of a share, the domain of a machine."""
 
 _PORT = r"^(?:([0-9]{1,3}(?:[.][0-9]{1,3}){3})[:-][0-9]{1,5}|([^:]++):[0-9]{1,5})$"
 
@@ -69,7 +71,7 @@ def stages(said: str) -> list[str]:
     def stage(*fields: str) -> str:
         return f"transform({said}, x -> struct({', '.join(('x.kind', 'x.text', *fields))}))"
 
-    head = "regexp_extract(x.bare, '^[^/?#]*', 0)"
+    head = "regexp_extract(x.bare, r'^[^/?#\\\\]*', 0)"
     core = (
         "if(startswith(x.bare, '['), substring_index(substring(x.bare, 2), ']', 1),"
         f" regexp_replace({head}, r'{_PORT}', '$1$2'))"

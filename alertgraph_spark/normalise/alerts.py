@@ -17,7 +17,7 @@ from alertgraph_spark.normalise.asset_list import with_assets
 from alertgraph_spark.normalise.columns import NO_TEXTS, sql_text
 from alertgraph_spark.normalise.entities import with_keys
 from alertgraph_spark.normalise.format_expressions import JSON_TEXT, UNWRAPPED, as_exported, with_expressions
-from alertgraph_spark.normalise.json_text import is_broken
+from alertgraph_spark.normalise.json_text import SECOND, is_broken
 from alertgraph_spark.normalise.vocabulary import known_words, severity_of, strange_words, tactic_words, technique_words
 from alertgraph_spark.tables.frames import conform
 from alertgraph_spark.tables.schemas import OWN, REJECTED, TORN, UNFINISHED
@@ -74,7 +74,7 @@ _REASON = f"""case
 when startswith(_corrupt_record, '{{') and not endswith(rtrim(_corrupt_record), '}}') then '{TORN}'
 when _corrupt_record is not null then 'not one JSON object' when received_at is null then 'no TimeGenerated'
 when is_own then '{OWN}' when is_broken then '{BROKEN}'
-when not is_alert then 'not an alert' when name is null then 'no alert name' end"""
+when not is_alert then if(is_second, '{SECOND}', 'not an alert') when name is null then 'no alert name' end"""
 
 _EVIDENCE = (
     # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
@@ -122,6 +122,7 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         f"if(`where` and {column('name')} is not null, false, {is_broken(f'`{JSON_TEXT}`')})"
         " or coalesce(broken, false) as is_broken",
         "coalesce(acts, false) as acts",
+        f"array_contains(too_long, '{SECOND}') as is_second",
         f"if({UNWRAPPED}, array('JSON taken out of what stood around it'), {NO_TEXTS}) as done",
         f"transform(concat(coalesce(doubts, {NO_TEXTS}), too_long), d -> concat('doubt: ', d)) as doubts",
         *[text for end in ends for text in (f"`{end}_zone`", f"{_level(f'`{end}_level`')} as {end}_level")],

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from alertgraph_spark.normalise.accounts import account_key, account_parts, listed_accounts
+from alertgraph_spark.normalise.accounts import account_key, account_parts, listed_accounts, without_claim
 from alertgraph_spark.normalise.addresses import MAC, PLAIN_IPV4, ip_key, is_block, mac_key, stages
 from alertgraph_spark.normalise.columns import sql_text
 from alertgraph_spark.normalise.host_names import decoded
@@ -31,6 +31,9 @@ _NAME = r"^(?=[^\p{L}]{0,200}\p{L})[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.\-]*+$"
 """What is taken for the name of a host where an address belongs."""
 
 _LISTED = r"[,;|]\s*|\s+"
+
+_QUOTES = r"^\[?\s?[\x22\x27]++|(?<![\x22\x27])[\x22\x27]++(?:\s?\]?$|(?=\s?,))|(?<=,\s?)[\x22\x27]++"
+"""What stands around the names of a list as JSON and Python write it: `["10.1.0.5", "10.1.0.6"]`, and around one name."""
 
 _PRIVATE = (
     r"^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|169\.254\."
@@ -59,9 +62,10 @@ def with_keys(frame: DataFrame, names: str) -> DataFrame:
         f" when n.kind in ('ip', 'mac') and n.text rlike r'{_LISTED}' then split(n.text, r'{_LISTED}')"
         f" when n.kind = 'host' and n.text rlike '[,;]' then split(n.text, '[,;]') else array(n.text) end"
     )
+    bare = f"if(left(n.text, 1) in ('[', '\"', '\\''), regexp_replace(n.text, r'{_QUOTES}', ''), n.text)"
     told = (
-        f"flatten(transform({names}, n -> transform({parts}, (p, i) ->"
-        " struct(n.end, n.kind, i, p as said, trim(p) as text))))"
+        f"flatten(transform(transform({names}, n -> struct(n.end, n.kind, {bare} as text)), n -> transform({parts}, (p, i) ->"
+        f" struct(n.end, n.kind, i, p as said, trim(if(n.kind = 'account', {without_claim('p')}, p)) as text))))"
     )
     is_name = f"not coalesce(n.text in ({_PLACEHOLDERS}), true)"
     form = (

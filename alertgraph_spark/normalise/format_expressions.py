@@ -99,23 +99,34 @@ def _with_json_texts(raw: DataFrame, format_: Format) -> DataFrame:
     """Add the text that each JSON column is parsed from, as `json.NAME`, `JSON_TEXT` and `UNWRAPPED`."""
     if not format_.json:
         return raw.selectExpr("*", f"cast(null as string) as `{JSON_TEXT}`", f"false as {UNWRAPPED}")
-    bare = [f"{object_in(f'`{as_exported(j.column)}`')} as `json.{j.name}`" for j in format_.json]
+    bare = [f"{object_in(f'`{as_exported(j.column)}`', _is_array(j))} as `json.{j.name}`" for j in format_.json]
     found = [f"{out_of_envelope(f'`json.{j.name}`', _keys(j, format_))} as `json.{j.name}`" for j in format_.json]
+    names = [f"`{name}`" for name in raw.columns]
     texts = ", ".join(f"`json.{j.name}`" for j in format_.json)
     # The first character decides: a text is as long as what stood around it.
-    other = [f"length(`json.{j.name}`) != length(`{as_exported(j.column)}`)" for j in format_.json]
+    other = [f"octet_length(`json.{j.name}`) != octet_length(`{as_exported(j.column)}`)" for j in format_.json]
     is_other = " or ".join(f"coalesce({o}, false)" for o in other)
-    followed = is_followed(f"`{JSON_TEXT}`")
+    # Where an array is what the format reads, its objects are no further lines.
+    alone = [f"`json.{j.name}`" for j in format_.json if not _is_array(j)]
+    # A forwarder's envelope in that of another; of nearly every row nothing was taken off.
+    again = [
+        f"if({o}, {out_of_envelope(f'`json.{j.name}`', _keys(j, format_))}, `json.{j.name}`) as `json.{j.name}`"
+        for j, o in zip(format_.json, other, strict=True)
+    ]
+    followed = is_followed(f"coalesce({', '.join([*alone, 'null'])})") if alone else "false"
     return (
-        raw.selectExpr("*", *bare)
-        .selectExpr(*[f"`{name}`" for name in raw.columns], *found)
+        raw.selectExpr(*names, *bare)
+        .selectExpr(*names, *found)
+        .selectExpr(*names, *again)
         .selectExpr("*", f"coalesce({texts}, null) as `{JSON_TEXT}`", f"{is_other} as {UNWRAPPED}")
         .withColumn("too_long", F.expr(f"if({followed}, array_append(too_long, '{SECOND}'), too_long)"))
     )
 
 
 def _keys(column: JsonColumn, format_: Format) -> list[str]:
-    """The keys at the top of a JSON object by which the format knows an alert: those of its predicate and its name."""
+    """The keys at the top of a JSON object by which the format knows an alert; without, those that it asks."""
+    if column.known_by:
+        return list(column.known_by)
     asked = f"{format_.where} {format_.columns['name']}"
     names = "|".join(map(re.escape, (column.name, *format_.let)))
     return list(dict.fromkeys(re.findall(rf"(?<![\w.])(?:{names})\.`?(\w+)", asked)))
@@ -137,9 +148,17 @@ def _parsed(raw: DataFrame, format_: Format) -> DataFrame:
     return raw
 
 
+def _is_array(column: JsonColumn) -> bool:
+    return column.schema.strip().lower().startswith("array")
+
+
 def _from_json(column: JsonColumn) -> Column:
     # What stands for a tab or a line end in a string may be the character itself: agents do not escape.
-    return F.from_json(f"`json.{column.name}`", column.schema, {"allowUnquotedControlChars": "true"})
+    text = F.expr(
+        f"if(startswith(`json.{column.name}`, '['), get_json_object(`json.{column.name}`, '$[0]'), `json.{column.name}`)"
+    )
+    text = F.col(f"`json.{column.name}`") if _is_array(column) else text
+    return F.from_json(text, column.schema, {"allowUnquotedControlChars": "true"})
 
 
 def _is_plain(key: str, format_: Format) -> bool:
