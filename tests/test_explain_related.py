@@ -99,6 +99,4 @@ def test_order_of_rows_does_not_matter() -> None:
     ],
 )
 def test_a_relation_in_words(wait: float, said: str) -> None:
-    assert (
-        relation(["ip:203.0.113.9"], wait, 2, "scan") == f"ip 203.0.113.9 in common; {said}; 2 alerts, rarest “scan”"
-    )
+    assert relation(["ip:203.0.113.9"], wait, 2, "scan") == f"ip 203.0.113.9 in common; {said}; 2 alerts, rarest “scan”"

@@ -95,5 +95,6 @@ def _wait(seconds: float) -> str:
     if not seconds:
         return "at the same time"
     hours = abs(seconds) / 3600
-    long = f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
-    return f"{long} {'later' if seconds > 0 else 'before'}"
+    units = ((hours / 24, "days", 2), (hours, "hours", 2), (hours * 60, "minutes", 0))
+    n, unit = next((n, unit) for n, unit, least in units if n >= least)
+    return f"{n:.0f} {unit} {'later' if seconds > 0 else 'before'}"

@@ -73,7 +73,8 @@ def is_followed(text: str) -> str:
     Braces inside a string are none: what stands before the last pair of braces must begin with an object that is whole.
     """
     first = f"regexp_extract({text}, r'{_JOINED}', 1)"
-    joined = f"locate('{{', {text}, 2) > 0 and {text} rlike r'\\}}[,\\s]*+\\{{' and json_object_keys({first}) is not null"
+    brace = f"locate('{{', {text}, 2) > 0"
+    joined = f"{brace} and {text} rlike r'\\}}[,\\s]*+\\{{' and json_object_keys({first}) is not null"
     return f"coalesce(if(startswith({text}, '['), json_array_length({text}) > 1, {joined}), false)"
 
 

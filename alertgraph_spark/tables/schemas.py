@@ -186,7 +186,7 @@ SUBGRAPHS = table(
     ("unusual", "array<string>", "what of it the site had rarely or never seen before", False),
     ("checks", "array<string>", "what to check next", False),
     ("ties", "array<string>", "if shown, what followed what, after how long, where, and how rarely by chance", False),
-    ("related", _RELATED, "if shown, other subgraphs with a rare entity in common, and what they share; else empty", False),
+    ("related", _RELATED, "if shown, other subgraphs with a rare entity in common, and which; else empty", False),
     ("story", _STORY, "if shown, three to six sentences in time order with alerts behind each; else empty", False),
     (
         "counterfactual",
