@@ -224,6 +224,7 @@ def tables() -> dict[str, pa.Table]:
     told |= {
         "story": [{"sentence": "It began.", "alert_ids": ["a-0"]}],
         "ties": ["one followed the other"],
+        "related": [{"subgraph_id": "sg-0000000000000002", "fact": "host fs1 in common; 3 days before"}],
         "probability": 0.5,
         "site": "plant",
         "first_seen": T1,
