@@ -27,7 +27,7 @@ from quality.runs import RESULTS
 
 PAGE = """# How good is the ranking
 
-Made by `make bench-quality`{settings} on {day} at commit `{commit}`; never written by hand.
+Made by `{command}`{settings} on {day} at commit `{commit}`; never written by hand.
 
 {table}
 {notes}"""
@@ -56,9 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         found += new
     if args.write:
         settings = f" with `{' '.join(f'--set {one}' for one in args.set)}`" if args.set else ""
+        command = "make bench-quality" if parts == list(rows.PARTS) else f"python benchmarks/quality --only {args.only}"
         day = f"{datetime.now(timezone.utc):%d %B %Y}"
         text = PAGE.format(
-            settings=settings, day=day, commit=commit(), table=table.as_markdown(found), notes=rows.NOTES
+            command=command,
+            settings=settings,
+            day=day,
+            commit=commit(),
+            table=table.as_markdown(found),
+            notes=rows.NOTES,
         )
         args.write.write_text(text, encoding="utf-8")
     return 0
