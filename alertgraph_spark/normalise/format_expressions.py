@@ -100,7 +100,8 @@ def _with_json_texts(raw: DataFrame, format_: Format) -> DataFrame:
     if not format_.json:
         return raw.selectExpr("*", f"cast(null as string) as `{JSON_TEXT}`", f"false as {UNWRAPPED}")
     bare = [f"{object_in(f'`{as_exported(j.column)}`', _is_array(j))} as `json.{j.name}`" for j in format_.json]
-    found = [f"{out_of_envelope(f'`json.{j.name}`', _keys(j, format_))} as `json.{j.name}`" for j in format_.json]
+    taken = [out_of_envelope(f"`json.{j.name}`", _keys(j, format_)) for j in format_.json]
+    found = [f"{text} as `json.{j.name}`" for j, text in zip(format_.json, taken, strict=True)]
     names = [f"`{name}`" for name in raw.columns]
     texts = ", ".join(f"`json.{j.name}`" for j in format_.json)
     # The first character decides: a text is as long as what stood around it.
@@ -110,8 +111,8 @@ def _with_json_texts(raw: DataFrame, format_: Format) -> DataFrame:
     alone = [f"`json.{j.name}`" for j in format_.json if not _is_array(j)]
     # A forwarder's envelope in that of another; of nearly every row nothing was taken off.
     again = [
-        f"if({o}, {out_of_envelope(f'`json.{j.name}`', _keys(j, format_))}, `json.{j.name}`) as `json.{j.name}`"
-        for j, o in zip(format_.json, other, strict=True)
+        f"if({is_off}, {text}, `json.{j.name}`) as `json.{j.name}`"
+        for j, text, is_off in zip(format_.json, taken, other, strict=True)
     ]
     followed = is_followed(f"coalesce({', '.join([*alone, 'null'])})") if alone else "false"
     return (

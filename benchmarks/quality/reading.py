@@ -152,8 +152,7 @@ def apart(reading: Reading) -> dict[str, Figure]:
     `two_in_one` is the share of subgraphs that hold two campaigns, of those that hold any.
     """
     attack = reading.facts.loc[reading.facts["attack"], ["network", "episode", "strict"]]
-    attack = attack.assign(campaign=attack["strict"].str.split("/").str[0])
-    held = reading.held[reading.held["attack"]].assign(campaign=lambda h: h["strict"].str.split("/").str[0])
+    attack, held = _with_campaign(attack), _with_campaign(reading.held[reading.held["attack"]])
     group = held.sort_values("subgraph_id").drop_duplicates("episode").set_index("episode")["subgraph_id"]
     episodes = attack.drop_duplicates("episode").assign(group=lambda a: a["episode"].map(group))
     alone = episodes["episode"].astype(str).radd("alone ")
@@ -166,6 +165,11 @@ def apart(reading: Reading) -> dict[str, Figure]:
     several = held.groupby(["network", "subgraph_id"])["campaign"].nunique() > 1
     two = {str(network): (float(rows.sum()), float(len(rows))) for network, rows in several.groupby("network")}
     return {"rand": ratio(rand), "two_in_one": ratio(two)}
+
+
+def _with_campaign(attack: pd.DataFrame) -> pd.DataFrame:
+    """Alerts of attacks with their `campaign`, which `strict` names first."""
+    return attack.assign(campaign=attack["strict"].str.split("/").str[0])
 
 
 def adjusted_rand(label: pd.Series, group: pd.Series) -> float:
@@ -218,7 +222,7 @@ def related(reading: Reading, ranking: Ranking) -> dict[str, Figure]:
         for subgraph, others in zip(told["subgraph_id"], told["related"], strict=True)
         for other in others
     ]
-    held = reading.held[reading.held["attack"]].assign(campaign=lambda h: h["strict"].str.split("/").str[0])
+    held = _with_campaign(reading.held[reading.held["attack"]])
     of = {key: (rows["network"].iloc[0], set(rows["campaign"])) for key, rows in held.groupby("subgraph_id")}
     where = ranking.subgraphs.set_index("subgraph_id")["site"]
     n_of_site = where.groupby(where).size()

@@ -279,7 +279,8 @@ def rows_of(part: str, settings: Sequence[str], results: Path, *, with_peers: bo
         for column, ranking in rankings(ours, alerts, results / name, with_peers=with_peers).items()
     }
     if take in (take_ait, take_plant):
-        figures["ours"] |= reading.reliability(judged.read(ours), ours) | reading.related(judged.read(ours), ours)
+        told = judged.read(ours)
+        figures["ours"] |= reading.reliability(told, ours) | reading.related(told, ours)
     if take is take_plant:
         figures["informed"] = generated.chains(truth, read_campaigns(chosen), generated.informed(truth, alerts))
     random = [take(judged, peers.at_random(ours, seed)) for seed in range(RANDOM_DRAWS)]
