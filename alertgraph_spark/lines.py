@@ -1,12 +1,12 @@
 """Lines: what was read, normalised and folded on Spark; what later stages ask of the lines is asked here.
 
 Each line is parsed once: what later stages use of it is held, slim, until the tables have been saved. A million alerts
-fold to a few thousand bins, and these leave Spark.
+fold to a few thousand spans, and these leave Spark.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,79 +16,144 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.config.source_format import Asset, Format
-from alertgraph_spark.fold.bins import fold_lines, members_of, slim, with_bin
-from alertgraph_spark.normalise.alerts import (
-    find_unfinished,
-    normalise_alerts,
-    rejected_lines,
-    with_status,
-)
-from alertgraph_spark.normalise.balance import MOST_UNKNOWN, Balance, count_lines
+from alertgraph_spark.fold.bins import fold_lines, members_of, seen_spans, slim, with_bin
+from alertgraph_spark.interpret import AssetList, interpret
+from alertgraph_spark.normalise.alerts import find_unfinished, parse_lines, rejected_lines, with_status
+from alertgraph_spark.normalise.balance import Balance, count_lines
 from alertgraph_spark.normalise.repeats import find_repeats, mark_repeats
+from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.tables.frames import as_held, collect_arrow, conform, frame_of
-from alertgraph_spark.tables.interim_schemas import BIN_KEY, BINS
-from alertgraph_spark.tables.schemas import MEMBERS, TORN
+from alertgraph_spark.tables.interim_schemas import SAID
+from alertgraph_spark.tables.schemas import ALERTS, MEMBERS, TORN
+from alertgraph_spark.tables.table import Table, table
 
-_TYPES = {column.name: column.type for column in BINS.columns}
-_BIN_KEY_DDL = ", ".join(f"`{name}` {_TYPES[name]}" for name in BIN_KEY)
+_OF_SUBGRAPH = "span string, subgraph_id string, episode_id string, role string"
 _FIRST_ALERTS = pa.schema([("episode", pa.int64()), ("alert_ids", pa.list_(pa.string()))])
+
+NORMALISED = Table(
+    "normalised",
+    "one exported line, an alert or refused with a reason",
+    (
+        *ALERTS.columns,
+        *table(
+            "",
+            "",
+            (
+                "named",
+                "array<struct<address:string,host:string>>",
+                "addresses, and the host that the line says has each",
+            ),
+            ("file", "string", "file of a refused line"),
+            ("table", "string", "exported table"),
+            ("line", "string", "text of a refused line"),
+            ("reason", "string", "why it is no alert"),
+            ("file_id", "bigint", "hash of its file"),
+            ("unknown", "array<string>", "words that no table knows, each with what it is"),
+            ("n_left_out", "bigint", "entities beyond those that an alert keeps"),
+            ("done", "array<string>", "what was done to the row, in words: its provenance"),
+        ).columns,
+    ),
+)
+
+
+def normalise_alerts(
+    raw_alerts: Mapping[str, DataFrame], formats: Mapping[str, Format], assets: Sequence[Asset] = ()
+) -> DataFrame:
+    """Give every exported line the shape of an alert, and a reason where it is none.
+
+    One input and one output row is one exported line. No line is dropped.
+
+    Parameters
+    ----------
+    raw_alerts, formats
+        As `normalise.alerts.parse_lines` takes them.
+    assets
+        The asset list; it resolves addresses to hosts and knows zones, Purdue levels and roles.
+
+    Returns
+    -------
+    DataFrame
+        `NORMALISED`, lazy.
+
+    Notes
+    -----
+    Narrow. Each line is interpreted by itself, in Python workers; a run interprets what its lines say, which is far less.
+    """
+    return _interpreted(parse_lines(raw_alerts, formats), assets, NORMALISED)
+
+
+def _interpreted(lines: DataFrame, assets: Sequence[Asset], wanted: Table) -> DataFrame:
+    """Interpret parsed lines, each by itself; the result has the columns of `wanted`."""
+    asset_list, schema = AssetList(assets), arrow_schema(wanted)
+
+    def meant(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            rows = interpret(pa.Table.from_batches([batch]), asset_list)
+            yield from rows.select(wanted.names).cast(schema).to_batches()
+
+    asked = [name for name in lines.columns if name in {*wanted.names, *SAID.names}]
+    return lines.select(asked).mapInArrow(meant, wanted.ddl)
 
 
 @dataclass
 class Lines:
-    """The lines of a run: `whole` as they were normalised, lazy; `binned` as `fold.bins.with_bin` gives them.
+    """The lines of a run: `parsed` as they were read, lazy; `binned` as `fold.bins.with_bin` gives them.
 
     `repeats` are the rows of alerts that are told more than once, `folded` what `fold.bins.fold_lines` makes of all lines,
-    `unfinished` the torn last lines of files. `held` is what is persisted until all has been asked.
+    `unfinished` the torn last lines of files; None where there are none. `held` is what is persisted until all has been
+    asked.
     """
 
-    whole: DataFrame
+    parsed: DataFrame
     binned: DataFrame
-    repeats: DataFrame
+    repeats: DataFrame | None
     folded: DataFrame
-    unfinished: DataFrame
+    unfinished: DataFrame | None
     balance: Balance
     held: list[DataFrame]
 
     @property
-    def bins(self) -> DataFrame:
-        """The bins of the alerts, of the window and of the past; one row is one bin (`interim_schemas.BINS`)."""
-        return conform(self.folded.filter(F.col("status").isin("alert", "history")), BINS)
+    def spans(self) -> DataFrame:
+        """What alerts say, those of the window and of the past; one row is one span (`interim_schemas.SPANS`)."""
+        return seen_spans(self.folded)
 
-    @property
-    def alerts(self) -> DataFrame:
-        """The window's alerts, repeats left out (`schemas.ALERTS` and more); read anew when asked for."""
-        alerts = self.whole.filter("status = 'alert'")
-        return mark_repeats(alerts, self.repeats).filter("not is_repeat").drop("is_repeat", "known_at")
+    def alerts(self, assets: Sequence[Asset] = (), only: DataFrame | None = None) -> DataFrame:
+        """The window's alerts, repeats left out (`schemas.ALERTS`); lazy: read anew, and interpreted each by itself.
+
+        Of `only`, rows of `alert_id` and `site`, those alone are interpreted.
+        """
+        alerts = mark_repeats(self.parsed.filter("status = 'alert'"), self.repeats).filter("not is_repeat")
+        if only is not None:
+            alerts = alerts.join(only, on=["alert_id", "site"], how="left_semi")
+        return _interpreted(alerts, assets, ALERTS)
 
     @property
     def rejected(self) -> DataFrame:
         """The lines that were refused (`schemas.REJECTED`)."""
         return rejected_lines(self.binned, self.unfinished)
 
-    def members(self, bins: pa.Table) -> DataFrame:
-        """The alerts of some bins, lazily; one row is one alert (`schemas.MEMBERS`).
+    def members(self, spans: pa.Table) -> DataFrame:
+        """The alerts of some spans, lazily; one row is one alert (`schemas.MEMBERS`).
 
-        `bins` has `interim_schemas.BIN_KEY`, `subgraph_id`, `episode_id` and `role`.
+        `spans` has `span`, `subgraph_id`, `episode_id` and `role`.
         """
-        more = ("subgraph_id", "episode_id", "role")
-        ddl = ", ".join([_BIN_KEY_DDL, *(f"`{name}` string" for name in more)])
-        return conform(self._of(bins.select([*BIN_KEY, *more]), ddl), MEMBERS)
+        return conform(self._of(spans, _OF_SUBGRAPH), MEMBERS)
 
-    def first_alerts(self, bins: pa.Table, most: int) -> pa.Table:
+    def first_alerts(self, spans: pa.Table, most: int) -> pa.Table:
         """The first alerts by id of some episodes; one row is one `episode` with its `alert_ids`, at most `most`.
 
-        `bins` has `interim_schemas.BIN_KEY` and the number of the `episode`.
+        `spans` has `span` and the number of the `episode`.
         """
-        if not bins.num_rows:  # nothing is shown: no job for nothing
+        if not spans.num_rows:  # nothing is shown: no job for nothing
             return _FIRST_ALERTS.empty_table()
-        alerts = self._of(bins.select([*BIN_KEY, "episode"]), f"{_BIN_KEY_DDL}, `episode` bigint")
+        alerts = self._of(spans, "span string, episode bigint")
         by_id = Window.partitionBy("episode").orderBy("alert_id", "row")
         first = alerts.withColumn("place", F.row_number().over(by_id)).filter(F.col("place") <= most)
         return collect_arrow(first.groupBy("episode").agg(F.sort_array(F.collect_list("alert_id")).alias("alert_ids")))
 
-    def _of(self, bins: pa.Table, ddl: str) -> DataFrame:
-        return members_of(self.binned, frame_of(self.binned.sparkSession, bins, ddl))
+    def _of(self, spans: pa.Table, ddl: str) -> DataFrame:
+        wanted = spans.select([field.split()[0] for field in ddl.split(", ")])
+        return members_of(self.binned, self.folded, frame_of(self.binned.sparkSession, wanted, ddl))
 
 
 def read_lines(
@@ -97,7 +162,6 @@ def read_lines(
     start: datetime,
     end: datetime,
     *,
-    assets: Sequence[Asset],
     gap_seconds: int,
 ) -> Lines:
     """Normalise, fold and count exported lines.
@@ -105,7 +169,7 @@ def read_lines(
     Parameters
     ----------
     raw_alerts, formats
-        Table name to its exported lines, and to their format; shapes as `alerts.normalise_alerts` takes them.
+        Table name to its exported lines, and to their format; shapes as `alerts.parse_lines` takes them.
     start, end
         The window, by TimeGenerated, half-open. Lines before it are history.
     gap_seconds
@@ -113,8 +177,8 @@ def read_lines(
 
     Notes
     -----
-    The lines are read once. Of alerts a number each is shuffled, to find repeats; else bins alone. Where nothing is
-    repeated, torn or unknown nothing else is asked.
+    The lines are read once. Of alerts a number each is shuffled, to find repeats; else what was folded. Where nothing is
+    repeated or torn nothing else is asked.
     """
     held: list[DataFrame] = []
 
@@ -122,25 +186,24 @@ def read_lines(
         held.append(frame.persist(level))
         return as_held(held[-1])
 
-    whole = with_status(normalise_alerts(raw_alerts, formats, assets), start, end)
-    lines = hold(slim(whole), StorageLevel.DISK_ONLY)
+    parsed = with_status(parse_lines(raw_alerts, formats), start, end)
+    lines = hold(slim(parsed), StorageLevel.DISK_ONLY)
     by_id = [format_.name for format_ in formats.values() if format_.kept_by == "platform"]
-    repeats = hold(find_repeats(lines, by_id), StorageLevel.MEMORY_AND_DISK)
+    repeats: DataFrame | None = hold(find_repeats(lines.select("*", "said.name"), by_id), StorageLevel.MEMORY_AND_DISK)
     binned = with_bin(mark_repeats(lines, repeats), gap_seconds)
     folded = hold(fold_lines(binned), StorageLevel.MEMORY_AND_DISK)
     balance = count_lines(collect_arrow(_groups(folded)), formats)
-    if balance.n_unknown:
-        words = lines.filter("reason is null").select(F.explode("unknown").alias("word")).groupBy("word").count()
-        found = words.orderBy(F.desc("count"), "word").take(MOST_UNKNOWN)
-        balance.unknown_words = {row["word"]: row["count"] for row in found}
-    unfinished = lines.select("row").limit(0)
+    if not balance.n_repeats:
+        repeats, binned = None, with_bin(mark_repeats(lines, None), gap_seconds)
+    unfinished = None
     if balance.rejected_by_reason.get(TORN):
         unfinished = find_unfinished(lines)
         balance.tell_unfinished(unfinished.count())
-    return Lines(whole, binned, repeats, folded, unfinished, balance, held)
+    return Lines(parsed, binned, repeats, folded, unfinished, balance, held)
 
 
 def _groups(folded: DataFrame) -> DataFrame:
-    """Lines by `table`, `status` and `reason`: their number, and how many words were unknown and entities left out."""
-    totals = [F.sum(name).cast("bigint").alias(name) for name in ("n_alerts", "n_unknown", "n_left_out")]
-    return folded.groupBy("table", "status", "reason").agg(*totals, F.count(F.lit(1)).alias("n_bins"))
+    """Lines by `table`, `status` and `reason`: their number, and that of their spans."""
+    return folded.groupBy("table", "status", "reason").agg(
+        F.sum("n_alerts").alias("n_alerts"), F.count(F.lit(1)).alias("n_spans")
+    )

@@ -1,7 +1,8 @@
 """The straight line, in order: normalise, fold, link, connect, match, describe, score, explain.
 
-Frames of exported lines in, named tables out. Spark reads, normalises and folds the lines; all later stages are functions
-from Arrow tables to Arrow tables. Nothing here reads, writes, or knows a configuration. The order exists here alone.
+Frames of exported lines in, named tables out. Spark reads and normalises the lines and folds what they say; all later stages
+are functions from Arrow tables to Arrow tables. Nothing here reads, writes, or knows a configuration. The order exists here
+alone.
 """
 
 from __future__ import annotations
@@ -20,37 +21,39 @@ from alertgraph_spark.connect import connect_episodes
 from alertgraph_spark.describe import describe_subgraphs
 from alertgraph_spark.explain import Inputs, draw_network, explain_subgraphs
 from alertgraph_spark.explain.sentences import MAX_IDS
-from alertgraph_spark.fold import fold_episodes
+from alertgraph_spark.fold import fold_spans
 from alertgraph_spark.graph.choice import Answers, GraphOptions
 from alertgraph_spark.graph.limit import links_of_sites
+from alertgraph_spark.interpret import AssetList, calendar_of, interpret
 from alertgraph_spark.lines import Lines, read_lines
 from alertgraph_spark.link import link_episodes
 from alertgraph_spark.match import find_paths, match_motifs
 from alertgraph_spark.match.records import CHAINS, MOTIFS
-from alertgraph_spark.normalise.maintenance import calendar_of
 from alertgraph_spark.ranking import OnStage, Ranking, Stages
 from alertgraph_spark.score import count_crowded, score_subgraphs, with_score
 from alertgraph_spark.score import rank_subgraphs as rank_over_sites
-from alertgraph_spark.sites import WORKER_BINS, rank_on_workers
+from alertgraph_spark.sites import WORKER_SPANS, rank_on_workers
 from alertgraph_spark.tables.embedded import Engine, conform_arrow, episode_id
 from alertgraph_spark.tables.frames import collect_arrow
-from alertgraph_spark.tables.interim_schemas import BINS
+from alertgraph_spark.tables.interim_schemas import SPANS
 
 
 class Found(NamedTuple):
     """What is found of some sites before it is explained.
 
-    The key of each bin with its episode (`bin_keys`); episodes with their subgraph, the past that is not told again among
-    them; the links that were kept, motif hits, features, subgraphs, cuts; the `stages` that ran, and the graph's engine.
+    Each span with its episode (`spans`); episodes with their subgraph, the past that is not told again among them; the links
+    that were kept, motif hits, features, subgraphs, cuts; words that no table knows (`unknown`) with the number of alerts
+    that say each; the `stages` that ran, and the graph's engine.
     """
 
-    bin_keys: pa.Table
+    spans: pa.Table
     episodes: pa.Table
     links: pa.Table
     motif_hits: pa.Table
     features: pa.Table
     subgraphs: pa.Table
     cuts: pa.Table
+    unknown: pa.Table
     stages: pa.Table
     engine: str = "driver"
 
@@ -78,7 +81,7 @@ def rank_subgraphs(
     Parameters
     ----------
     raw_alerts
-        Table name to its exported lines; shape as `alerts.normalise_alerts` takes it. Lines before `start` are history.
+        Table name to its exported lines; shape as `alerts.parse_lines` takes it. Lines before `start` are history.
     formats
         Table name to format.
     start, end
@@ -92,27 +95,31 @@ def rank_subgraphs(
     Returns
     -------
     Ranking
-        The tables of `schemas.RESULTS`, and the window's `alerts`; counts with
+        The tables of `schemas.RESULTS` and `episodes`; the window's `alerts` when asked for; counts with
         `rows_read = alerts + duplicates + out_of_window + rejected`.
 
     Notes
     -----
-    Spark sees the lines; a million alerts are a few thousand bins, and these come to this process. From
-    `sites.WORKER_BINS` on whole sites are ranked on the workers, and the seconds of a stage are summed over them.
+    Spark sees the lines; a million alerts are a few thousand spans, and these come to this process. From
+    `sites.WORKER_SPANS` on whole sites are ranked on the workers, and the seconds of a stage are summed over them.
     """
     p, graph, stages = parameters or RankingParameters(), graph or GraphOptions(), Stages(on_stage)
     since = told_since or start
     with stages("normalise") as stage:
-        lines = read_lines(raw_alerts, formats, start, end, assets=assets, gap_seconds=p.episode_gap_seconds)
+        lines = read_lines(raw_alerts, formats, start, end, gap_seconds=p.episode_gap_seconds)
         stage.rows = lines.balance.counts["alerts"]
     spark = lines.folded.sparkSession
-    calendar = calendar_of(spark, windows, assets)
-    if lines.balance.n_bins < WORKER_BINS or graph.engine == "graphframes":
+    calendar = calendar_of(windows, assets)
+    asset_list = AssetList(assets)
+    if lines.balance.n_spans < WORKER_SPANS or graph.engine == "graphframes":
         ask = partial(graph.answers, spark)
-        found = rank_sites(collect_arrow(lines.bins), calendar, p, since, stages=stages, ask=ask)
+        found = rank_sites(collect_arrow(lines.spans), asset_list, calendar, p, since=since, stages=stages, ask=ask)
     else:
-        alone = partial(_rank_alone, calendar=calendar, p=p, since=since, answers=graph.in_process)
-        found = Found(**rank_on_workers(lines.bins, alone))
+        in_process = graph.in_process
+        alone = partial(
+            rank_sites, assets=asset_list, calendar=calendar, p=p, since=since, ask=lambda n_links: in_process
+        )
+        found = Found(**rank_on_workers(lines.spans, lambda spans: alone(spans, stages=Stages()).tables))
         stages.add(found.stages)
     with Engine() as engine:
         with stages("explain") as stage:
@@ -120,31 +127,34 @@ def rank_subgraphs(
             stage.rows = subgraphs.num_rows
         n_crowded = count_crowded(engine, subgraphs, p)
         tables = _tables(engine, found, subgraphs, lines)
+    lines.balance.tell_unknown(found.unknown)
     lines.balance.counts.update(
         links=stages.rows("link"),
-        links_left_out=stages.left_out,
+        links_left_out=stages.left_out("connect"),
+        entities_left_out=stages.left_out("fold"),
         episodes=stages.rows("connect"),
         subgraphs=subgraphs.num_rows,
         crowded=n_crowded,
     )
-    return Ranking(lines.balance, found.engine, stages.seconds, tables, lines.held)
+    return Ranking(lines.balance, found.engine, stages.seconds, tables, partial(lines.alerts, assets), lines.held)
 
 
 def rank_sites(
-    bins: pa.Table,
+    spans: pa.Table,
+    assets: AssetList,
     calendar: pa.Table,
     p: RankingParameters,
-    since: datetime,
     *,
+    since: datetime,
     stages: Stages,
     ask: Callable[[int], Answers],
 ) -> Found:
-    """Fold the bins of whole sites, and find and score their subgraphs.
+    """Interpret and fold what the alerts of whole sites say, and find and score their subgraphs.
 
     Parameters
     ----------
-    bins, calendar
-        `interim_schemas.BINS` and `interim_schemas.CALENDAR`.
+    spans, calendar
+        `interim_schemas.SPANS` and `interim_schemas.CALENDAR`.
     since
         Subgraphs without an alert received since then are not told again.
     ask
@@ -152,7 +162,8 @@ def rank_sites(
     """
     with Engine() as engine:
         with stages("fold") as stage:
-            bin_keys, folded = fold_episodes(engine, conform_arrow(bins, BINS), calendar, p)
+            meant = interpret(conform_arrow(spans, SPANS), assets)
+            of_spans, folded, unknown, stage.left_out = fold_spans(engine, meant, calendar, p)
             stage.rows = folded.num_rows
         with stages("link") as stage:
             linked = link_episodes(engine, folded, p)
@@ -173,14 +184,7 @@ def rank_sites(
             titles, checks = ({motif.id: getattr(motif, name) for motif in MOTIFS} for name in ("title", "check"))
             subgraphs = score_subgraphs(engine, features, p, since, titles=titles, checks=checks)
             stage.rows = subgraphs.num_rows
-    return Found(bin_keys, episodes, links, hits, features, subgraphs, cuts, stages.table, answers.engine)
-
-
-def _rank_alone(
-    bins: pa.Table, calendar: pa.Table, p: RankingParameters, since: datetime, answers: Answers
-) -> dict[str, pa.Table]:
-    """The tables of `Found`, on a worker."""
-    return rank_sites(bins, calendar, p, since, stages=Stages(), ask=lambda n_links: answers).tables
+    return Found(of_spans, episodes, links, hits, features, subgraphs, cuts, unknown, stages.table, answers.engine)
 
 
 def _describe(engine: Engine, p: RankingParameters, inputs: Inputs) -> pa.Table:
@@ -194,10 +198,10 @@ def _explain(engine: Engine, found: Found, p: RankingParameters, lines: Lines) -
     subgraphs = rank_over_sites(engine, found.subgraphs)
     shown = engine.query(
         """
-        SELECT bin_keys.* FROM bin_keys JOIN episodes USING (episode)
+        SELECT spans.* FROM spans JOIN episodes USING (episode)
             SEMI JOIN (SELECT subgraph_id FROM subgraphs WHERE is_shown) shown USING (subgraph_id)
         """,
-        {"bin_keys": found.bin_keys, "episodes": found.episodes, "subgraphs": subgraphs},
+        {"spans": found.spans, "episodes": found.episodes, "subgraphs": subgraphs},
     )
 
     def rescore(left: Inputs) -> pa.Table:
@@ -216,11 +220,9 @@ def _tables(engine: Engine, found: Found, subgraphs: pa.Table, lines: Lines) -> 
     )
     rows["episodes"] = episodes
     members = f"""
-        SELECT bin_keys.*, subgraph_id, role, {episode_id("episode")} AS episode_id
-        FROM bin_keys JOIN episodes USING (episode)
+        SELECT span, subgraph_id, {episode_id("episode")} AS episode_id, role FROM spans JOIN episodes USING (episode)
         """
     return {
-        "alerts": lines.alerts,
         "subgraphs": subgraphs,
         "members": lines.members(engine.query(members, rows)),
         **draw_network(engine, episodes)._asdict(),

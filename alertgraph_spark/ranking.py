@@ -71,23 +71,24 @@ class Stages:
         """The rows of a stage that has ended."""
         return sum(done.rows for done in self.done if done.stage == stage)
 
-    @property
-    def left_out(self) -> int:
-        """How many links were left out for a limit."""
-        return sum(done.left_out for done in self.done)
+    def left_out(self, stage: str) -> int:
+        """How many rows a stage left out for a limit."""
+        return sum(done.left_out for done in self.done if done.stage == stage)
 
 
 @dataclass
 class Ranking:
     """What a run found: tables by name, counts that balance, the engine that was taken, and seconds a stage.
 
-    Small tables are Arrow tables; those of alert size are frames over lines that are held until `release`.
+    Small tables are Arrow tables; those of alert size are frames over lines that are held until `release`. `alerts` gives
+    the window's alerts (`schemas.ALERTS`), all, or those of a frame of `alert_id` and `site`; their lines are read anew.
     """
 
     balance: Balance
     engine: str
     seconds: dict[str, float]
-    tables: dict[str, DataFrame | pa.Table] = field(default_factory=dict)
+    tables: dict[str, DataFrame | pa.Table]
+    alerts: Callable[..., DataFrame]
     _held: list[DataFrame] = field(default_factory=list)
 
     @property

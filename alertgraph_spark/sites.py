@@ -1,6 +1,6 @@
 """Sites: many of them, or large ones, are ranked on the cluster's workers, whole sites at a time.
 
-Sites never meet, so a worker that has all bins of a site gives the rows that this process would.
+Sites never meet, so a worker that has all spans of a site gives the rows that this process would.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from alertgraph_spark.tables.frames import collect_arrow
 Tables = Mapping[str, pa.Table]
 
 RankSite = Callable[[pa.Table], Tables]
-"""Bins of whole sites to tables by name; the same columns whatever the sites."""
+"""Spans of whole sites to tables by name; the same columns whatever the sites."""
 
-WORKER_BINS = 400_000
-"""Bins from which workers rank: about 200,000 episodes, of which this process ranks a thousand in .1 s."""
+WORKER_SPANS = 400_000
+"""Spans from which workers rank: about 200,000 episodes, of which this process ranks a thousand in .1 s."""
 
 
-def rank_on_workers(bins: DataFrame, rank: RankSite) -> dict[str, pa.Table]:
-    """Rank whole sites on the workers; one input row is one bin, of any site.
+def rank_on_workers(spans: DataFrame, rank: RankSite) -> dict[str, pa.Table]:
+    """Rank whole sites on the workers; one input row is one span, of any site.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def rank_on_workers(bins: DataFrame, rank: RankSite) -> dict[str, pa.Table]:
     -----
     Of each site what `rank` makes crosses to the driver as Arrow's own bytes.
     """
-    n_sites = bins.select("site").distinct().count()
-    spread = bins.repartition(n_sites, "site")
+    n_sites = spans.select("site").distinct().count()
+    spread = spans.repartition(n_sites, "site")
     parts = collect_arrow(spread.mapInArrow(_ranker(rank), "name string, first_site string, stream binary"))
     found: dict[str, list[pa.Table]] = {}
     for row in parts.sort_by([("first_site", "ascending"), ("name", "ascending")]).to_pylist():
@@ -51,11 +51,11 @@ def rank_on_workers(bins: DataFrame, rank: RankSite) -> dict[str, pa.Table]:
 def _ranker(rank: RankSite) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def ranked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held = list(batches)
-        bins = pa.Table.from_batches(held) if held else None
-        if bins is None or not bins.num_rows:
+        spans = pa.Table.from_batches(held) if held else None
+        if spans is None or not spans.num_rows:
             return
-        first = pc.min(bins["site"]).as_py()
-        for name, table in rank(bins).items():
+        first = pc.min(spans["site"]).as_py()
+        for name, table in rank(spans).items():
             sink = pa.BufferOutputStream()
             with pa.ipc.new_stream(sink, table.schema) as writer:
                 writer.write_table(table)

@@ -73,7 +73,7 @@ def read_and_normalise(lake: str, sources: Sequence[str], master: str, driver_me
     from alertgraph_spark.access import session  # noqa: PLC0415
     from alertgraph_spark.config import format_files  # noqa: PLC0415
     from alertgraph_spark.config.loading import load_settings  # noqa: PLC0415
-    from alertgraph_spark.normalise.alerts import normalise_alerts, with_status  # noqa: PLC0415  # only this child needs it
+    from alertgraph_spark.normalise.alerts import parse_lines, with_status  # noqa: PLC0415  # only this child needs it
     from alertgraph_spark.read import export  # noqa: PLC0415
     from alertgraph_spark.read.export_layout import window_of  # noqa: PLC0415
 
@@ -84,7 +84,7 @@ def read_and_normalise(lake: str, sources: Sequence[str], master: str, driver_me
     days = export.list_days(spark, lake, dict.fromkeys(formats))
     start, end = window_of(days, None, None)
     raw = export.read_export(spark, days, {t: f.reads for t, f in formats.items()}, start, end)
-    lines = with_status(normalise_alerts(raw, formats), start, end)
+    lines = with_status(parse_lines(raw, formats), start, end)
     print(lines.groupBy("status", "name").agg({"observed_at": "max", "severity": "sum"}).count())
 
 

@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             saved = results.read_tables(folder, LOOKED_AT)
         if args.compile:
             with console.stage("compile"):
-                copies = {"compiled": compiled.write_compiled(ranking.tables["alerts"], args.compile)}
+                copies = {"compiled": compiled.write_compiled(ranking.alerts(), args.compile)}
     top = first_subgraphs(saved["subgraphs"], console.ROWS)
     record = run_record(run_id, settings.digest, (start, end), ranking, spark.version) | copies
     results.save_run(folder, record)

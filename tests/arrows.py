@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from alertgraph_spark.tables.embedded import arrow_schema, arrow_type
-from alertgraph_spark.tables.interim_schemas import BINS
+from alertgraph_spark.tables.interim_schemas import BINS, SPANS
 from alertgraph_spark.tables.schemas import EPISODES, LINKS
 from alertgraph_spark.tables.table import Table
 
@@ -81,3 +81,16 @@ def described_table(rows: Sequence[Row]) -> pa.Table:
 
 def _hour(row: Row) -> int:
     return int(row.get("known_at", row["started_at"]).timestamp() // 3600)
+
+
+def span_table(rows: Iterable[Row]) -> pa.Table:
+    """Rows of `bin_row` as what alerts say: each end by its key's kind and name."""
+    said = []
+    for number, row in enumerate(rows):
+        ends = {end: row[f"{end}_entity"].split(":", 1) for end in ("source", "target") if row[f"{end}_entity"]}
+        names = [{"end": end, "kind": kind, "text": text} for end, (kind, text) in ends.items()]
+        hour = int(row["started_at"].timestamp()) // 3600
+        said.append(
+            {**row, "span": f"{number}", "status": "alert", "hour": hour, "names": names, "acts": False, "unknown": []}
+        )
+    return table_of(SPANS, said)

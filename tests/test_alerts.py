@@ -18,13 +18,8 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.clean_text import NAME_LIMIT, clean
 from alertgraph_spark.config.source_format import Asset, Format, JsonColumn
-from alertgraph_spark.normalise.alerts import (
-    LINE_LIMIT,
-    find_unfinished,
-    normalise_alerts,
-    rejected_lines,
-    with_status,
-)
+from alertgraph_spark.lines import normalise_alerts
+from alertgraph_spark.normalise.alerts import LINE_LIMIT, find_unfinished, rejected_lines, with_status
 from alertgraph_spark.normalise.json_text import SECOND
 from alertgraph_spark.normalise.repeats import find_repeats, mark_repeats
 from alertgraph_spark.tables.schemas import REJECTED, TORN, UNFINISHED
@@ -556,7 +551,7 @@ def test_refused_lines_are_kept_and_rows_of_another_kind_are_only_counted(spark:
         {"site": "alert", "Title": "Alert"},
     ]
     lines = numbered(spark, rows)
-    refused = rejected_lines(lines, lines.select("row").limit(0))
+    refused = rejected_lines(lines)
 
     assert refused.columns == REJECTED.names
     assert [row.asDict() for row in refused.collect()] == [

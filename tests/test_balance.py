@@ -6,21 +6,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from alertgraph_spark.normalise.balance import count_lines
+from alertgraph_spark.normalise.balance import MOST_UNKNOWN, Balance, count_lines
 
-# table, status, reason, lines, unknown words, entities left out, bins
+# table, status, reason, lines, spans
 GROUPS: list[tuple[Any, ...]] = [
-    ("Ids_CL", "alert", None, 1, 0, 0, 1),
-    ("Ids_CL", "repeat of alert", None, 1, 1, 7, 1),
-    ("Ids_CL", "history", None, 1, 0, 9, 1),
-    ("Ids_CL", "rejected", "torn line", 1, 0, 0, 1),
-    ("Edr_CL", "history", None, 1, 0, 0, 1),
-    ("Edr_CL", "repeat of history", None, 1, 0, 0, 1),
-    ("Edr_CL", "out_of_window", None, 1, 0, 0, 1),  # after the window: it says nothing of now
-    ("Mail_CL", "rejected", "torn line", 1, 3, 0, 1),
-    ("Mail_CL", "rejected", "no TimeGenerated", 1, 0, 0, 1),
+    ("Ids_CL", "alert", None, 1, 1),
+    ("Ids_CL", "repeat of alert", None, 1, 1),
+    ("Ids_CL", "history", None, 1, 1),
+    ("Ids_CL", "rejected", "torn line", 1, 1),
+    ("Edr_CL", "history", None, 1, 1),
+    ("Edr_CL", "repeat of history", None, 1, 1),
+    ("Edr_CL", "out_of_window", None, 1, 1),  # after the window: it says nothing of now
+    ("Mail_CL", "rejected", "torn line", 1, 1),
+    ("Mail_CL", "rejected", "no TimeGenerated", 1, 1),
 ]
-NAMES = ["table", "status", "reason", "n_alerts", "n_unknown", "n_left_out", "n_bins"]
+NAMES = ["table", "status", "reason", "n_alerts", "n_spans"]
 
 
 def test_lines_are_counted_by_what_became_of_them_and_by_table() -> None:
@@ -30,12 +30,11 @@ def test_lines_are_counted_by_what_became_of_them_and_by_table() -> None:
 
     assert found.counts == {
         **{"rows_read": 9, "alerts": 1, "duplicates": 1, "out_of_window": 4, "rejected": 3, "history": 2},
-        "entities_left_out": 7,  # those of history are not of this window
         **{"rows_Ids_CL": 3, "rows_Edr_CL": 0, "rows_Mail_CL": 2, "rows_Dns_CL": 0},
     }
     assert found.rejected_by_reason == {"no TimeGenerated": 1, "torn line": 2}, "one reason, two tables"
-    assert found.n_unknown == 1, "what a refused line says is not asked"
-    assert found.n_bins == 3, "those of alerts and of history; a repeat makes none"
+    assert found.n_repeats == 2
+    assert found.n_spans == 3, "those of alerts and of history; a repeat makes none"
     # Edr_CL spoke before the window and is silent now; Dns_CL never spoke; Mail_CL speaks, though nothing of it is usable.
     assert found.silent == {"Edr_CL": 3 - 1, "Dns_CL": 0}
 
@@ -45,3 +44,14 @@ def test_torn_lines_that_are_still_being_written_are_told_apart() -> None:
     found.tell_unfinished(2)
     assert sorted(found.rejected_by_reason.values()) == [1, 2]
     assert "torn line" not in found.rejected_by_reason
+
+
+def test_the_most_frequent_unknown_words_are_told() -> None:
+    words = [{"word": f"tactic: {n:02}", "n_alerts": 1} for n in range(MOST_UNKNOWN)]
+    words += [{"word": "severity: urgent", "n_alerts": 2}, {"word": "tactic: 19", "n_alerts": 1}]  # of two sites
+    found = Balance()
+    found.tell_unknown(pa.Table.from_pylist(words))
+
+    assert found.n_unknown == MOST_UNKNOWN + 3
+    assert list(found.unknown_words.items())[:3] == [("severity: urgent", 2), ("tactic: 19", 2), ("tactic: 00", 1)]
+    assert len(found.unknown_words) == MOST_UNKNOWN

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from random import Random
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
-from alertgraph_spark.normalise.entities import cidr_bounds, entity_keys, ipv4_number, is_private, with_keys, zone_of
+from alertgraph_spark.config.source_format import Asset
+from alertgraph_spark.interpret.asset_list import AssetList, End
+from alertgraph_spark.interpret.entities import is_private, key_of, keys_of, zone_of
 
 # Kind, what a product writes, and the key; a near miss stands beside what it is near to.
 KEYS: list[tuple[str, str | None, str | None]] = [
@@ -198,41 +198,10 @@ ZONES: list[tuple[str | None, str | None, str | None]] = [
     (None, "ot", None),  # no end, no zone, whatever the product says
 ]
 
-NUMBERS: list[tuple[str | None, int | None]] = [
-    ("ip:10.1.0.5", 10 * 256**3 + 1 * 256**2 + 5),
-    ("ip:255.255.255.255", 2**32 - 1),
-    ("ip:10.1.0", None),
-    ("ip:10.1.0.5.6", None),
-    ("ip:fe80::1", None),
-    ("host:10.1.0.5", None),
-    ("host:fs01", None),
-    (None, None),
-]
 
-
-@pytest.fixture(params=[False, True], ids=["lenient", "ansi"])
-def session(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[SparkSession]:
-    """Both ways that Spark treats what cannot be converted: null, or an error (the rule from 4.0 on)."""
-    before = spark.conf.get("spark.sql.ansi.enabled")
-    spark.conf.set("spark.sql.ansi.enabled", request.param)
-    yield spark
-    spark.conf.set("spark.sql.ansi.enabled", before or "false")
-
-
-def keys_of(session: SparkSession, said: Sequence[tuple[str, str | None]]) -> list[str | None]:
-    """The key of each kind and text, in one Spark job."""
-    kinds = sorted({kind for kind, _ in said})
-    rows = [(n, *(text if kind == k else None for k in kinds)) for n, (kind, text) in enumerate(said)]
-    frame = session.createDataFrame(rows, f"n int, {', '.join(f'`{k}` string' for k in kinds)}").coalesce(1)
-    found = {row["n"]: row for row in entity_keys(frame, {k: k for k in kinds}).collect()}
-    return [found[n][kind] for n, (kind, _) in enumerate(said)]
-
-
-def test_keys(session: SparkSession) -> None:
-    found = keys_of(session, [(kind, raw) for kind, raw, _ in KEYS])
-
-    wrong = {(kind, raw): key for (kind, raw, want), key in zip(KEYS, found, strict=True) if key != want}
-    assert wrong == {}
+@pytest.mark.parametrize(("kind", "said", "key"), KEYS)
+def test_keys(kind: str, said: str | None, key: str | None) -> None:
+    assert key_of(kind, said) == key
 
 
 LISTS: list[tuple[str, str, list[str]]] = [
@@ -253,23 +222,21 @@ LISTS: list[tuple[str, str, list[str]]] = [
 ]
 
 
-def test_a_list_is_several_and_none_of_them_is_the_list(session: SparkSession) -> None:
-    frame = session.createDataFrame(
-        [(n, kind, text) for n, (kind, text, _) in enumerate(LISTS)], "n int, k string, t string"
-    )
-    found = with_keys(frame.coalesce(1), "array(struct('source' as end, k as kind, lower(t) as text))").collect()
-
-    assert [[f"{key['end']} {key['key']}" for key in row["keys"]] for row in found] == [want for *_, want in LISTS]
+@pytest.mark.parametrize(("kind", "said", "keys"), LISTS)
+def test_a_list_is_several_and_none_of_them_is_the_list(kind: str, said: str, keys: list[str]) -> None:
+    assert [f"{key.end} {key.key}" for key in keys_of([("source", kind, said.lower())])] == keys
 
 
-def test_the_account_of_a_machine_is_that_machine_and_any_other_is_an_account(session: SparkSession) -> None:
-    host = "struct('target' as end, 'host' as kind, 'fs01' as text)"
-    names = f"array({host}, struct('other' as end, 'account' as kind, t as text))"
-    frame = session.createDataFrame([("corp\\fs01$",), ("corp\\fs011$",), ("corp\\fs01",)], "t string").coalesce(1)
-
-    keys = [[key["key"] for key in row["keys"]] for row in with_keys(frame, names).collect()]
-
-    assert keys == [["host:fs01"], ["host:fs01", "account:corp\\fs011$"], ["host:fs01", "account:corp\\fs01"]]
+@pytest.mark.parametrize(
+    ("account", "keys"),
+    [
+        ("corp\\fs01$", ["host:fs01"]),
+        ("corp\\fs011$", ["host:fs01", "account:corp\\fs011$"]),
+        ("corp\\fs01", ["host:fs01", "account:corp\\fs01"]),
+    ],
+)
+def test_the_account_of_a_machine_is_that_machine_and_any_other_is_an_account(account: str, keys: list[str]) -> None:
+    assert [key.key for key in keys_of([("target", "host", "fs01"), ("other", "account", account)])] == keys
 
 
 def spellings(random: Random, n: int) -> Iterator[tuple[str, str | None]]:
@@ -316,27 +283,19 @@ def canonical(address: IPv4Address | IPv6Address) -> str | None:
     return None if is_nobody else f"ip:{plain}"
 
 
-def test_an_address_has_the_key_that_the_standard_library_gives(spark: SparkSession) -> None:
-    said = list(spellings(Random(19), 100_000))
-
-    found = keys_of(spark, [("ip", text) for text, _ in said])
-
-    # What is broken may be a host's name (`abcd`), but no address.
-    pairs = zip(said, found, strict=True)
-    wrong = [(text, want, key) for (text, want), key in pairs if key != want and (want or str(key).startswith("ip:"))]
+def test_an_address_has_the_key_that_the_standard_library_gives() -> None:
+    wrong = []
+    for text, want in spellings(Random(19), 100_000):
+        key = key_of("ip", text)
+        # What is broken may be a host's name (`abcd`), but no address.
+        if key != want and (want or str(key).startswith("ip:")):
+            wrong.append((text, want, key))
     assert wrong == []
 
 
-def test_zones_and_addresses(session: SparkSession) -> None:
-    zones = session.createDataFrame(ZONES, "key string, known string, want string")
-    numbers = session.createDataFrame(NUMBERS, "key string, want bigint")
-
-    zone = zone_of(F.col("key"), F.col("known"), F.lit("host:fs01"))
-    wrong_zones = zones.filter(~zone.eqNullSafe(F.col("want"))).select("key", "known", zone.alias("found")).collect()
-    wrong_numbers = numbers.filter(~ipv4_number(F.col("key")).eqNullSafe(F.col("want"))).collect()
-
-    assert wrong_zones == []
-    assert wrong_numbers == []
+@pytest.mark.parametrize(("key", "known", "zone"), ZONES)
+def test_zones(key: str | None, known: str | None, zone: str | None) -> None:
+    assert zone_of(key, known, "host:fs01") == zone
 
 
 NEIGHBOURS: list[tuple[str, str | None, str | None, str]] = [
@@ -349,32 +308,30 @@ NEIGHBOURS: list[tuple[str, str | None, str | None, str]] = [
 ]
 
 
-def test_a_public_address_is_no_stranger_to_its_own_block(session: SparkSession) -> None:
-    frame = session.createDataFrame(NEIGHBOURS, "key string, known string, other string, want string")
-    found = frame.select(zone_of(F.col("key"), F.col("known"), F.col("other"))).coalesce(1).collect()
-    assert [row[0] for row in found] == [want for *_, want in NEIGHBOURS]
+@pytest.mark.parametrize(("key", "known", "other", "zone"), NEIGHBOURS)
+def test_a_public_address_is_no_stranger_to_its_own_block(
+    key: str, known: str | None, other: str | None, zone: str
+) -> None:
+    assert zone_of(key, known, other) == zone
 
 
-def test_a_private_address_is_nobody_outside(spark: SparkSession) -> None:
-    frame = spark.createDataFrame(
-        [("ip:10.0.0.1",), ("ip:9.255.255.255",), ("ip:fc00::1",), ("ip:fbff::1",)], "key string"
-    )
-
-    assert [row[0] for row in frame.select(is_private(F.col("key"))).collect()] == [True, False, True, False]
+def test_a_private_address_is_nobody_outside() -> None:
+    assert [is_private(key) for key in ("ip:10.0.0.1", "ip:9.255.255.255", "ip:fc00::1", "ip:fbff::1")] == [
+        *(True, False),
+        *(True, False),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("block", "first", "last"),
+    ("block", "inside", "outside"),
     [
-        ("10.1.0.0/30", "10.1.0.0", "10.1.0.3"),
-        ("10.1.0.2/30", "10.1.0.0", "10.1.0.3"),  # host bits may be set: a list is written by hand
-        ("10.1.0.7/32", "10.1.0.7", "10.1.0.7"),
-        ("0.0.0.0/0", "0.0.0.0", "255.255.255.255"),
+        ("10.1.0.0/30", ["10.1.0.0", "10.1.0.3"], ["10.0.255.255", "10.1.0.4"]),
+        ("10.1.0.2/30", ["10.1.0.0", "10.1.0.3"], ["10.1.0.4"]),  # host bits may be set: a list is written by hand
+        ("10.1.0.7/32", ["10.1.0.7"], ["10.1.0.6", "10.1.0.8"]),
+        ("0.0.0.0/0", ["0.0.0.1", "255.255.255.254"], ["fe80::1", "fs01"]),
     ],
 )
-def test_bounds_of_a_block(block: str, first: str, last: str) -> None:
-    def number(address: str) -> int:
-        a, b, c, d = map(int, address.split("."))
-        return ((a * 256 + b) * 256 + c) * 256 + d
-
-    assert cidr_bounds(block) == (number(first), number(last))
+def test_a_block_holds_its_addresses(block: str, inside: list[str], outside: list[str]) -> None:
+    listed = AssetList([Asset(block, zone="ot")])
+    zones = [listed.resolved(End(key_of("host", name))).zone for name in (*inside, *outside)]
+    assert zones == ["ot"] * len(inside) + [None] * len(outside)

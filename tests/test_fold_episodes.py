@@ -14,7 +14,7 @@ from arrows import bin_row, bin_table, table_of
 from incident import DAY, at
 
 from alertgraph_spark.config.parameters import RankingParameters
-from alertgraph_spark.fold import Folded, fold_episodes
+from alertgraph_spark.fold.episodes import Folded, fold_episodes
 from alertgraph_spark.tables.embedded import Engine
 from alertgraph_spark.tables.interim_schemas import CALENDAR
 

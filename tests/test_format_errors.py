@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from alertgraph_spark.config.format_files import load_format
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.lines import normalise_alerts
 
 SOUND: dict[str, Any] = {
     "format": "mine",

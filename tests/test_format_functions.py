@@ -17,7 +17,7 @@ from alertgraph_spark.__main__ import main
 from alertgraph_spark.config.format_files import load_format
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.lines import normalise_alerts
 from alertgraph_spark.normalise.format_expressions import with_expressions
 from alertgraph_spark.normalise.format_functions import FUNCTIONS, forbidden
 

@@ -11,7 +11,7 @@ from exported import raw_tables
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.config.format_files import load_format
-from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.lines import normalise_alerts
 
 FORMATS = Path(__file__).parent.parent / "alertgraph_spark" / "formats"
 AT = "2026-03-02T10:05:00.0000000Z"

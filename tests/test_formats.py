@@ -15,7 +15,7 @@ from alertgraph_spark.commands.format_check import differences
 from alertgraph_spark.config.format_files import load_format
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.lines import normalise_alerts
 from alertgraph_spark.tables.frames import ACCOUNTS
 from alertgraph_spark.tables.schemas import ALERTS
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from incident import at
-from pyspark.sql import SparkSession
 
 from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
-from alertgraph_spark.normalise.maintenance import calendar_of
+from alertgraph_spark.interpret import calendar_of
 from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.tables.interim_schemas import CALENDAR
 
@@ -21,8 +20,8 @@ WINDOWS = [
 ASSETS = [Asset("10.9.0.7", name="mnt-1"), Asset("10.9.0.9", name="ews-2")]
 
 
-def test_a_machine_has_the_key_that_alerts_give_it(spark: SparkSession) -> None:
-    found = calendar_of(spark, WINDOWS, ASSETS)
+def test_a_machine_has_the_key_that_alerts_give_it() -> None:
+    found = calendar_of(WINDOWS, ASSETS)
     assert found.schema == arrow_schema(CALENDAR)
     rows: list[dict[str, Any]] = sorted(found.to_pylist(), key=lambda row: str(row["machine"]))
     assert [(row["machine"], row["site"], row["begins"], row["ends"]) for row in rows] == [
@@ -32,5 +31,5 @@ def test_a_machine_has_the_key_that_alerts_give_it(spark: SparkSession) -> None:
     ]
 
 
-def test_without_a_calendar_spark_is_not_asked() -> None:
-    assert calendar_of(None, (), ASSETS).num_rows == 0  # type: ignore[arg-type]
+def test_without_a_calendar_there_is_an_empty_one() -> None:
+    assert calendar_of((), ASSETS) == arrow_schema(CALENDAR).empty_table()

@@ -25,7 +25,7 @@ from alertgraph_spark.connect.meet import meet_groups
 from alertgraph_spark.describe import describe_subgraphs
 from alertgraph_spark.explain.related import MOST_RELATED, RARE
 from alertgraph_spark.explain.ties import MOST_TIES, tie
-from alertgraph_spark.fold import fold_episodes
+from alertgraph_spark.fold.episodes import fold_episodes
 from alertgraph_spark.graph.in_process import find_components
 from alertgraph_spark.link import describe_sessions, find_links, in_order, with_session
 from alertgraph_spark.link.candidates import ENTITY_CLASSES, SITE_CLASSES, Pairs, Timeline

@@ -16,7 +16,8 @@ from kusto import rule_yaml
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.config.format_files import find_format, load_format
-from alertgraph_spark.normalise.alerts import normalise_alerts, rejected_lines, with_status
+from alertgraph_spark.lines import normalise_alerts
+from alertgraph_spark.normalise.alerts import rejected_lines, with_status
 
 RULE = rule_yaml()
 RULE_ID = RULE["id"]
@@ -95,7 +96,7 @@ def returned(spark: SparkSession) -> tuple[dict[str, str | None], set[tuple[str,
     raw = raw_tables(spark, rows, read.reads)
     start = datetime(2026, 3, 5, tzinfo=timezone.utc)
     lines = with_status(normalise_alerts(raw, {"SecurityAlert": read}), start, start + timedelta(days=1))
-    kept = rejected_lines(lines, lines.select("row").limit(0)).collect()
+    kept = rejected_lines(lines).collect()
     return {row["item_id"]: row["reason"] for row in lines.collect()}, {(row["line"], row["reason"]) for row in kept}
 
 

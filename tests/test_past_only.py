@@ -8,12 +8,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from arrows import bin_row, bin_table, table_of
+from arrows import bin_row, bin_table, span_table, table_of
 from incident import DAY
 
 from alertgraph_spark.config.parameters import RankingParameters
-from alertgraph_spark.fold import fold_episodes
+from alertgraph_spark.fold.episodes import fold_episodes
 from alertgraph_spark.graph.choice import Answers
+from alertgraph_spark.interpret import AssetList
 from alertgraph_spark.pipeline import Found, rank_sites
 from alertgraph_spark.ranking import Stages
 from alertgraph_spark.tables.embedded import Engine
@@ -37,7 +38,9 @@ def alert(hours: float, name: str, target: str, source: str | None = None, late:
 def rank(rows: Sequence[Row]) -> Found:
     begin = datetime(1990, 1, 1, tzinfo=timezone.utc)
     calendar = table_of(CALENDAR, [])
-    return rank_sites(bin_table(rows), calendar, P, begin, stages=Stages(), ask=lambda n_links: Answers())
+    return rank_sites(
+        span_table(rows), AssetList(), calendar, P, since=begin, stages=Stages(), ask=lambda n_links: Answers()
+    )
 
 
 def told(rows: Sequence[Row]) -> Told:

@@ -26,7 +26,6 @@ from alertgraph_spark.pipeline import rank_subgraphs
 from alertgraph_spark.ranking import OnStage, Ranking
 from alertgraph_spark.tables.embedded import conform_arrow
 from alertgraph_spark.tables.frames import collect_arrow
-from alertgraph_spark.tables.interim_schemas import BIN_KEY
 from alertgraph_spark.tables.schemas import RESULTS
 
 Row = dict[str, Any]
@@ -416,7 +415,7 @@ def test_an_attack_that_two_products_name_differently_is_one_subgraph(spark: Spa
 def test_the_workers_give_the_rows_of_this_process(
     spark: SparkSession, usual: Found, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "WORKER_BINS", 1)
+    monkeypatch.setattr(pipeline, "WORKER_SPANS", 1)
     stages: list[tuple[str, int]] = []
     found = run(spark, [row for site in SITES for row in plant(site)], on_stage=lambda *done: stages.append(done[:2]))
 
@@ -459,11 +458,11 @@ def test_what_made_the_lines_is_planned_once(spark: SparkSession) -> None:
     formats = {f"Edr{n}_CL": FORMAT for n in range(3)}
     rows = [{**row, "table": table} for table in formats for row in plant(table)]
     raw = raw_tables(spark, rows, FORMAT.reads)
-    lines = read_lines(raw, formats, at(MIDNIGHT), at(3 * MIDNIGHT), assets=(), gap_seconds=300)
+    lines = read_lines(raw, formats, at(MIDNIGHT), at(3 * MIDNIGHT), gap_seconds=300)
 
-    assert n_nodes(lines.whole) > 40
-    found = [n_nodes(frame) for frame in (lines.repeats, lines.folded, lines.binned, lines.rejected)]
-    assert [n < most for n, most in zip(found, (2, 2, 15, 30), strict=True)] == [True] * 4, found
+    assert n_nodes(lines.parsed) > 20
+    found = [n_nodes(frame) for frame in (lines.folded, lines.binned, lines.rejected)]
+    assert [n < most for n, most in zip(found, (2, 15, 20), strict=True)] == [True] * 3, found
     assert lines.binned.select("row").count() == len(rows)
     assert all(frame.storageLevel.useDisk for frame in lines.held)
     for frame in lines.held:
@@ -473,15 +472,15 @@ def test_what_made_the_lines_is_planned_once(spark: SparkSession) -> None:
 
 def test_where_nothing_is_shown_no_line_is_asked_for(spark: SparkSession) -> None:
     rows = raw_tables(spark, plant("cut"), FORMAT.reads)
-    lines = read_lines(rows, {"Edr_CL": FORMAT}, at(MIDNIGHT), at(3 * MIDNIGHT), assets=(), gap_seconds=300)
-    bins = collect_arrow(lines.bins).select(BIN_KEY)
-    bins = bins.append_column("episode", pa.array(range(bins.num_rows), pa.int64()))
-    some = lines.first_alerts(bins, 1)
+    lines = read_lines(rows, {"Edr_CL": FORMAT}, at(MIDNIGHT), at(3 * MIDNIGHT), gap_seconds=300)
+    spans = collect_arrow(lines.spans).select(["span"])
+    spans = spans.append_column("episode", pa.array(range(spans.num_rows), pa.int64()))
+    some = lines.first_alerts(spans, 1)
     spark.sparkContext.setJobGroup("none", "nothing is shown")
-    none = lines.first_alerts(bins.slice(0, 0), 1)
+    none = lines.first_alerts(spans.slice(0, 0), 1)
     spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
 
-    assert some.num_rows == bins.num_rows
+    assert some.num_rows == spans.num_rows
     assert (none.num_rows, none.schema) == (0, some.schema)
     assert not spark.sparkContext.statusTracker().getJobIdsForGroup("none")
     for frame in lines.held:
@@ -491,7 +490,7 @@ def test_where_nothing_is_shown_no_line_is_asked_for(spark: SparkSession) -> Non
 def test_a_window_without_a_line_has_every_table(spark: SparkSession) -> None:
     ranking = run(spark, []).ranking
     assert ranking.counts["rows_read"] == ranking.counts["subgraphs"] == 0
-    assert set(ranking.tables) == {table.name for table in RESULTS} | {"alerts", "episodes"}
+    assert set(ranking.tables) == {table.name for table in RESULTS} | {"episodes"}
     for table in RESULTS:
         found = ranking.tables[table.name]
         if isinstance(found, pa.Table):
@@ -542,7 +541,8 @@ def test_an_alert_that_the_platform_tells_again_days_later_is_one_alert_at_its_f
     rows = [{**row, "Host": "ws1", "_ItemId": f"item-{n}"} for n, row in enumerate(rows)]
     window = at(MIDNIGHT), at(3 * MIDNIGHT)
     ranking = rank_subgraphs(raw_tables(spark, rows, platform.reads), {"Alerts_CL": platform}, *window)
-    members, alerts = rows_of(ranking, "members"), rows_of(ranking, "alerts")
+    members = rows_of(ranking, "members")
+    alerts = [row.asDict() for row in ranking.alerts().collect()]
     seen = {row["first_seen"] for row in rows_of(ranking, "subgraphs")}
     ranking.release()
 

@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 
 from alertgraph_spark.config.format_files import load_format
 from alertgraph_spark.config.loading import load_settings
-from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.lines import normalise_alerts
 from alertgraph_spark.read.assets import load_assets, load_maintenance
 
 REPO = Path(__file__).parent.parent

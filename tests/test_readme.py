@@ -21,8 +21,8 @@ from alertgraph_spark.config.keys import keys_table
 from alertgraph_spark.config.loading import load_settings
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.config.settings import Settings
+from alertgraph_spark.lines import normalise_alerts
 from alertgraph_spark.match.records import MOTIFS
-from alertgraph_spark.normalise.alerts import normalise_alerts
 from alertgraph_spark.read.assets import HEADER
 from alertgraph_spark.score import TERMS
 from alertgraph_spark.tables.frames import ACCOUNTS

@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from alertgraph_spark.config.source_format import Format
-from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.lines import normalise_alerts
 from alertgraph_spark.tables.frames import ACCOUNTS
 
 FIELDS = ("time", "name", "severity", "source", "target", "tactic")

@@ -16,7 +16,7 @@ from alertgraph_spark.commands import samples
 from alertgraph_spark.commands.format_check import sample_differences
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.normalise.alerts import normalise_alerts
+from alertgraph_spark.lines import normalise_alerts
 from alertgraph_spark.read import export
 
 

@@ -1,5 +1,5 @@
-"""Fold: alerts of one type between the same entities become episodes. Spark folds alerts to bins, this process the bins."""
+"""Fold: alerts of one type between the same entities become episodes. Spark folds alerts to spans, this process the spans."""
 
-from alertgraph_spark.fold.episodes import Folded, fold_episodes
+from alertgraph_spark.fold.spans import FoldedSpans, fold_spans
 
-__all__ = ["Folded", "fold_episodes"]
+__all__ = ["FoldedSpans", "fold_spans"]

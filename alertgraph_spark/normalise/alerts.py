@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructField
 
-from alertgraph_spark.clean_text import NAME_LIMIT, VALUE_LIMIT, clean_sql
-from alertgraph_spark.config.source_format import Asset, Format
-from alertgraph_spark.normalise.alert_ends import DONE, ENDS, names_of
-from alertgraph_spark.normalise.asset_list import with_assets
+from alertgraph_spark.clean_text import clean_sql
+from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.normalise.columns import NO_TEXTS, sql_text
-from alertgraph_spark.normalise.entities import with_keys
 from alertgraph_spark.normalise.format_expressions import JSON_TEXT, UNWRAPPED, as_exported, with_expressions
 from alertgraph_spark.normalise.json_text import SECOND, is_broken
-from alertgraph_spark.normalise.vocabulary import known_words, severity_of, strange_words, tactic_words, technique_words
+from alertgraph_spark.normalise.severity import severity_of
 from alertgraph_spark.tables.frames import conform
+from alertgraph_spark.tables.interim_schemas import SAID
 from alertgraph_spark.tables.schemas import OWN, REJECTED, TORN, UNFINISHED
 
 LINE_LIMIT = 2000
@@ -37,16 +34,13 @@ BROKEN = "text broken or cut short"
 """The reason of a row whose text begins a JSON object or a header that does not end, or is none: a transport cuts lines."""
 
 
-def normalise_alerts(
-    raw_alerts: Mapping[str, DataFrame], formats: Mapping[str, Format], assets: Sequence[Asset] = ()
-) -> DataFrame:
-    """Give every exported line the shape of an alert, and a reason where it is none.
+def parse_lines(raw_alerts: Mapping[str, DataFrame], formats: Mapping[str, Format]) -> DataFrame:
+    """Read every exported line by its table's format: when it was, what it says, and a reason where it is no alert.
 
-    One input and one output row is one exported line. The output has the columns of `schemas.ALERTS`, then `named`
-    (addresses, and the host that the line says has each), `file`, `table`, `line` (evidence for a refusal), `reason` (null
-    for an alert), `file_id` (a hash), `unknown` (words of severity, tactic or technique that no table knows) and `n_left_out`
-    (entities beyond those that an alert keeps), and `done`, what was done to the row, in words: its provenance.
-    No line is dropped.
+    One input and one output row is one exported line. The output has `alert_id`, `item_id`, `site`, `table`, `source`,
+    `product`, `rule_id`, `severity`, `received_at`, `observed_at`, `file`, `line` (evidence for a refusal), `reason` (null
+    for an alert), `file_id` (a hash), `done` (what was done to the row, in words: its provenance), and the columns of
+    `interim_schemas.SAID`. No line is dropped.
 
     Parameters
     ----------
@@ -55,26 +49,19 @@ def normalise_alerts(
         that its format reads. Each format sees its own table alone: in a union all formats would be analysed for all tables.
     formats
         Table name to the format of its rows.
-    assets
-        The asset list; it resolves addresses to hosts and knows zones, Purdue levels and roles.
 
     Notes
     -----
-    Narrow: no shuffle; the asset list is broadcast.
+    Narrow. What the words mean is not asked here, where each row would cost it.
     """
-    tables = [_of_table(raw_alerts[table], format_) for table, format_ in formats.items()]
-    # Once for all tables: it is the same for each, and more to analyse than most formats.
-    lines = with_keys(reduce(DataFrame.unionByName, tables), "names")
-    kept = [name for name in lines.columns if name not in ("names", "keys")]
-    kept = [f"concat(done, {DONE}) as done" if name == "done" else name for name in kept]
-    return with_assets(lines.selectExpr(*kept, *ENDS), assets)
+    return reduce(DataFrame.unionByName, [_of_table(raw_alerts[table], format_) for table, format_ in formats.items()])
 
 
 _REASON = f"""case
 when startswith(_corrupt_record, '{{') and not endswith(rtrim(_corrupt_record), '}}') then '{TORN}'
 when _corrupt_record is not null then 'not one JSON object' when received_at is null then 'no TimeGenerated'
 when is_own then '{OWN}' when is_broken then '{BROKEN}'
-when not is_alert then if(is_second, '{SECOND}', 'not an alert') when name is null then 'no alert name' end"""
+when not is_alert then if(is_second, '{SECOND}', 'not an alert') when not is_named then 'no alert name' end"""
 
 _EVIDENCE = (
     # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
@@ -84,15 +71,10 @@ _EVIDENCE = (
     "xxhash64(file) as file_id",
 )
 
-_GIVEN = ("columns.", "source_zone", "target_zone")
-"""How the columns begin that a format's expressions give, beside the names of entities, which are cleaned together."""
-
-_WORDS = {"tactics": tactic_words, "techniques": technique_words}
-
 
 def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     """What the lines of one table say, read by its format; the columns are the same for all formats."""
-    given = _clean(with_expressions(raw, format_))
+    given = with_expressions(raw, format_)
 
     def column(name: str, type_: str = "string") -> str:
         return f"`columns.{name}`" if name in format_.columns else f"cast(null as {type_})"
@@ -102,37 +84,38 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
     ends = ("source", "target")
     scale = format_.severity_scale
     degree = column("severity", "string" if scale else "double")
-    words = {name: of for name, of in _WORDS.items() if name in format_.columns}
+    severity = severity_of(degree, scale)
+    if scale:  # a word may hide in what is not seen
+        severity = f"coalesce({severity}, {severity_of(clean_sql(degree), scale)})"
+    alert_id = f"{clean_sql(column('alert_id'))}, " if "alert_id" in format_.columns else ""
+    name = column("name")
     lines = given.selectExpr(
-        f"coalesce({column('alert_id')}, _ItemId, sha2(concat_ws('|', {content}), 256)) as alert_id",
+        f"coalesce({alert_id}_ItemId, sha2(concat_ws('|', {content}), 256)) as alert_id",
         "_ItemId as item_id",
         *("site", "table", "file", "_corrupt_record"),
         f"{sql_text(format_.name)} as source",
-        f"{column('product')} as product",
-        f"{column('name')} as name",
-        f"{column('rule_id')} as rule_id",
-        f"{severity_of(degree, scale)} as severity",
+        *[f"{column(one)} as {one}" for one in ("product", "name", "rule_id")],
+        f"{severity} as severity",
         f"{degree} as degree",
-        *[f"{of(column(name))} as {name}" for name, of in words.items()],
+        *[f"{column(words, 'array<string>')} as {words}" for words in ("tactics", "techniques")],
         f"{column('observed_at', 'timestamp')} as own_time",
         "try_cast(TimeGenerated as timestamp) as received_at",
         "coalesce(`where`, false) as is_alert",
+        # Nearly every name has a letter of ASCII.
+        f"coalesce({name} rlike '[!-~]' or {clean_sql(name)} is not null, false) as is_named",
         "coalesce(own, false) as is_own",
         # Asked of rows alone that are no alerts: it reads the whole text.
-        f"if(`where` and {column('name')} is not null, false, {is_broken(f'`{JSON_TEXT}`')})"
+        f"if(`where` and {name} is not null, false, {is_broken(f'`{JSON_TEXT}`')})"
         " or coalesce(broken, false) as is_broken",
         "coalesce(acts, false) as acts",
         f"array_contains(too_long, '{SECOND}') as is_second",
         f"if({UNWRAPPED}, array('JSON taken out of what stood around it'), {NO_TEXTS}) as done",
         f"transform(concat(coalesce(doubts, {NO_TEXTS}), too_long), d -> concat('doubt: ', d)) as doubts",
-        *[text for end in ends for text in (f"`{end}_zone`", f"{_level(f'`{end}_level`')} as {end}_level")],
-        f"{names_of(format_)} as names",
+        *[f"`{end}_{what}`" for end in ends for what in ("zone", "level")],
+        f"{_names_of(format_)} as names",
     )
-    known = [f"{known_words(name) if name in words else NO_TEXTS} as {name}" for name in _WORDS]
-    strange = [strange_words(name, name.removesuffix("s")) for name in words]
-    if scale:
-        word = f"if(severity is null and degree != '', array(concat('severity: ', degree)), {NO_TEXTS})"
-        strange.insert(0, word)
+    word = clean_sql("degree")
+    strange = f"if(severity is null and {word} != '', array(concat('severity: ', {word})), {NO_TEXTS})"
     most_behind = CLOCK_BEHIND[format_.kept_by]
     behind = f"own_time < received_at - interval '{most_behind}'"
     ahead = f"own_time > received_at + interval '{CLOCK_AHEAD}'"
@@ -142,33 +125,30 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         f" else {NO_TEXTS} end"
     )
     return lines.selectExpr(
-        *("alert_id", "item_id", "site", "table", "source", "product", "name", "rule_id", "severity", "received_at"),
+        *("alert_id", "item_id", "site", "table", "source", "product", "rule_id", "severity", "received_at"),
         f"if({behind} or {ahead}, received_at, coalesce(own_time, received_at)) as observed_at",
         f"concat(done, {clock}) as done",
-        *("names", "acts"),
-        *[f"{end}_{what}" for end in ends for what in ("zone", "level")],
-        *(*known, *_EVIDENCE),
-        f"concat({', '.join([*strange, 'doubts'])}) as unknown",
+        *[one for one in SAID.names if one != "unknown"],
+        f"concat({strange}, doubts) as unknown" if scale else "doubts as unknown",
+        *_EVIDENCE,
     )
 
 
-def _clean(given: DataFrame) -> DataFrame:
-    """Clean every text that a format's expressions give, each where it is alone; the exported columns stay as they are."""
-    return given.selectExpr(*[_clean_field(field) for field in given.schema.fields])
+def _names_of(format_: Format) -> str:
+    """All names that a format gives, those of each end in its order of preference, as `array<struct<end,kind,text>>`."""
+    ends = [
+        f"struct('{end}' as end, '{kind}' as kind, `{end}.{kind}` as text)"
+        for end, kinds in (("source", format_.source), ("target", format_.target))
+        for kind in kinds
+    ]
+    arrays = [f"array({', '.join(ends)})"] if ends else []
+    for kind in format_.other:
+        told = f"coalesce(`other.{kind}`, {NO_TEXTS})"
+        arrays.append(f"transform({told}, v -> struct('other' as end, '{kind}' as kind, v as text))")
+    return f"concat({', '.join(arrays)})" if arrays else f"cast(array() as {_NAMES})"
 
 
-def _clean_field(field: StructField) -> str:
-    name, type_ = f"`{field.name}`", field.dataType.simpleString()
-    if not field.name.startswith(_GIVEN) or type_ not in ("string", "array<string>"):
-        return name
-    limit = NAME_LIMIT if field.name == "columns.name" else VALUE_LIMIT
-    text = clean_sql(name, limit) if type_ == "string" else f"transform({name}, text -> {clean_sql('text', limit)})"
-    return f"{text} as {name}"
-
-
-def _level(number: str) -> str:
-    """A Purdue level; what is none, such as the number NaN that a text may spell, would be above every other score."""
-    return f"if({number} between 0D and 5D, {number}, null)"
+_NAMES = next(column.type for column in SAID.columns if column.name == "names")
 
 
 def with_status(lines: DataFrame, start: datetime, end: datetime) -> DataFrame:
@@ -209,13 +189,15 @@ def find_unfinished(lines: DataFrame) -> DataFrame:
     )
 
 
-def rejected_lines(lines: DataFrame, unfinished: DataFrame) -> DataFrame:
+def rejected_lines(lines: DataFrame, unfinished: DataFrame | None = None) -> DataFrame:
     """Refused lines with file, text and reason; one row a line. Rows that are simply no alerts are counted, not kept; what we
     raised ourselves is kept, so that anyone can see that it was.
 
-    `unfinished` is what `find_unfinished` gives.
+    `unfinished` is what `find_unfinished` gives, None where no line is torn.
     """
     refused = lines.filter(F.col("reason").isNotNull() & (F.col("reason") != "not an alert"))
+    if unfinished is None:
+        return conform(refused, REJECTED)
     marked = refused.join(F.broadcast(unfinished.withColumn("is_last", F.lit(True))), on="row", how="left")
     reason = F.when(F.col("is_last"), UNFINISHED).otherwise(F.col("reason"))
     return conform(marked.withColumn("reason", reason), REJECTED)

@@ -21,8 +21,9 @@ class Balance:
 
     `counts["history"]` is the part of `out_of_window` before the window that teaches what is usual, `counts["rows_TABLE"]`
     the lines of a table in the window, refused ones too. `silent` are the tables that say nothing in the window, with their
-    lines before it. `unknown_words` are severities, tactics and techniques that no table knows, with the number of lines
-    that say them; `n_unknown` how often any was said. `n_bins` are the bins to which the alerts fold.
+    lines before it. `unknown_words` are severities, tactics and techniques that no table knows, with the number of alerts
+    that say them; `n_unknown` how often any was said. `n_spans` are the spans to which the alerts fold, `n_repeats` the rows
+    that say an alert again, those of the past too.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
@@ -30,7 +31,16 @@ class Balance:
     unknown_words: dict[str, int] = field(default_factory=dict)
     silent: dict[str, int] = field(default_factory=dict)
     n_unknown: int = 0
-    n_bins: int = 0
+    n_spans: int = 0
+    n_repeats: int = 0
+
+    def tell_unknown(self, words: pa.Table) -> None:
+        """Note the words that no table knows; one row is one `word`, of some sites, with the number of alerts that say it."""
+        told = Counter[str]()
+        for row in words.to_pylist():
+            told[row["word"]] += row["n_alerts"]
+        self.n_unknown = told.total()
+        self.unknown_words = dict(sorted(told.items(), key=lambda one: (-one[1], one[0]))[:MOST_UNKNOWN])
 
     def tell_unfinished(self, n_unfinished: int) -> None:
         """Tell apart, among the torn lines, those that are not yet written to their end."""
@@ -44,30 +54,26 @@ def count_lines(groups: pa.Table, tables: Iterable[str] = ()) -> Balance:
     Parameters
     ----------
     groups
-        One row is the lines of one `table`, `status` and `reason`: their number `n_alerts`, `n_unknown` words, entities
-        `n_left_out`, and the `n_bins` to which they fold. The status of a repeat is `repeat of` what it would be.
+        One row is the lines of one `table`, `status` and `reason`: their number `n_alerts`, and the `n_spans` to which they
+        fold. The status of a repeat is `repeat of` what it would be.
     tables
         The tables that are to be read; one that has no line is counted too.
     """
     by_status, by_reason, inside, before = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    again, n_bins, n_unknown, n_left_out = Counter[str](), 0, 0, 0
+    again, n_spans = Counter[str](), 0
     for row in groups.sort_by([("table", "ascending"), ("status", "ascending"), ("reason", "ascending")]).to_pylist():
         status, n = row["status"].removeprefix(AGAIN), row["n_alerts"]
         by_status[status] += n
         if row["status"] != status:
             again[status] += n
         elif status in ("alert", "history"):
-            n_bins += row["n_bins"]
+            n_spans += row["n_spans"]
         if row["reason"]:
             by_reason[row["reason"]] += n
-        else:
-            n_unknown += row["n_unknown"]
         if status in ("alert", "rejected"):
             inside[row["table"]] += n
         elif status == "history":
             before[row["table"]] += n
-        if status == "alert":
-            n_left_out += row["n_left_out"]
     return Balance(
         counts={
             "rows_read": by_status.total(),
@@ -75,12 +81,11 @@ def count_lines(groups: pa.Table, tables: Iterable[str] = ()) -> Balance:
             "duplicates": again["alert"],
             "out_of_window": by_status["out_of_window"] + by_status["history"],
             "rejected": by_status["rejected"],
-            "entities_left_out": n_left_out,
             "history": by_status["history"] - again["history"],
             **{f"rows_{table}": inside[table] for table in tables},
         },
         rejected_by_reason=dict(by_reason),
         silent={table: before[table] for table in tables if not inside[table]},
-        n_unknown=n_unknown,
-        n_bins=n_bins,
+        n_spans=n_spans,
+        n_repeats=again.total(),
     )

@@ -16,7 +16,7 @@ from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.normalise.columns import NO_TEXTS
 from alertgraph_spark.normalise.format_functions import forbidden, short
 from alertgraph_spark.normalise.json_text import SECOND, is_followed, object_in, out_of_envelope
-from alertgraph_spark.normalise.vocabulary import highest_word
+from alertgraph_spark.normalise.severity import highest_word
 
 LONGEST = 1 << 16
 """Characters of a text that expressions see, the service's own limit of a column: no pattern runs longer than over these."""

@@ -45,12 +45,14 @@ def find_repeats(lines: DataFrame, by_id: Collection[str] = ()) -> DataFrame:
     return differs.select("row", "is_repeat", "first_at", "known_at")
 
 
-def mark_repeats(lines: DataFrame, repeats: DataFrame) -> DataFrame:
+def mark_repeats(lines: DataFrame, repeats: DataFrame | None) -> DataFrame:
     """Say of each line whether it is a repeat, and set right when its alert happened: when any of its rows first says.
 
     Row grain is unchanged; adds `is_repeat` and `known_at`, when the first row of its alert was received. `repeats` is what
-    `find_repeats` gives.
+    `find_repeats` gives, None where it gives nothing: then no join is made.
     """
+    if repeats is None:
+        return lines.withColumns({"is_repeat": F.lit(False), "known_at": F.col("received_at")})
     marked = lines.join(F.broadcast(repeats), on="row", how="left")
     observed_at, is_repeat = F.coalesce("first_at", "observed_at"), F.coalesce("is_repeat", F.lit(False))
     known_at = F.coalesce("known_at", "received_at")

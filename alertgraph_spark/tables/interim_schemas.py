@@ -11,6 +11,61 @@ BIN_KEY = ("site", "source_entity", "target_entity", "source", "name", "bin")
 AGAIN = "repeat of "
 """How the status of a line begins that says again what another says."""
 
+SAID = table(
+    "said",
+    "what an alert says, as its row has it: what is the same in two rows means the same",
+    ("name", "string", "what the product calls the alert"),
+    ("tactics", "array<string>", "names or ids of tactics, in any spelling"),
+    ("techniques", "array<string>", "ids of techniques"),
+    ("source_zone", "string", "zone of the source, by the product"),
+    ("target_zone", "string", "zone of the target, by the product"),
+    ("source_level", "double", "Purdue level of the source, by the product"),
+    ("target_level", "double", "Purdue level of the target, by the product"),
+    (
+        "names",
+        "array<struct<end:string,kind:string,text:string>>",
+        "what the row calls its ends and all other entities",
+    ),
+    ("acts", "boolean", "the source acts even where there is no target"),
+    ("unknown", "array<string>", "a severity that the format does not know, and the format's own doubts"),
+)
+
+MEANT = table(
+    "meant",
+    "what an alert means: in place of what it says",
+    ("name", "string", "what the product calls the alert"),
+    ("tactics", "array<string>", "ATT&CK tactics, canonical short names", False),
+    ("techniques", "array<string>", "ATT&CK technique ids", False),
+    *ALERT_ENDS,
+    (
+        "entities",
+        "array<struct<kind:string,key:string,role:string>>",
+        "all entities; role is source, target or other",
+        False,
+    ),
+    ("named", "array<struct<address:string,host:string>>", "addresses, and the host that the row says has each", False),
+    ("unknown", "array<string>", "words that no table knows, each with what it is", False),
+    ("n_left_out", "bigint", "entities beyond those that an alert keeps", False),
+)
+
+SPANS = table(
+    "spans",
+    "alerts that say the same within one hour and a span of the episode gap",
+    ("span", "string", "hash of what they say, where and when", False),
+    ("status", "string", "alert, or history: from before the window", False),
+    ("site", "string", "workspace", False),
+    ("source", "string", "format", False),
+    ("bin", "bigint", "number of the span since 1970", False),
+    ("hour", "bigint", "its hour since 1970", False),
+    *[(column.name, column.type, column.meaning) for column in SAID.columns],
+    ("started_at", "timestamp", "first alert", False),
+    ("ended_at", "timestamp", "last alert", False),
+    ("received_at", "timestamp", "latest receipt of one of its alerts", False),
+    ("known_at", "timestamp", "when the first row of one of its alerts was received", False),
+    ("n_alerts", "bigint", "alerts in it, repeats left out", False),
+    ("severity", "double", "highest severity"),
+)
+
 BINS = table(
     "bins",
     "alerts of one type between the same ends within a span of the episode gap, that also agree in every fact",

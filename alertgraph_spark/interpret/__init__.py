@@ -1,0 +1,7 @@
+"""Interpret: what alerts say becomes what it means, in this process: entity keys, zones, ATT&CK's words. No Spark."""
+
+from alertgraph_spark.interpret.asset_list import AssetList
+from alertgraph_spark.interpret.maintenance import calendar_of
+from alertgraph_spark.interpret.rows import interpret
+
+__all__ = ["AssetList", "calendar_of", "interpret"]

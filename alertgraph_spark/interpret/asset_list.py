@@ -1,0 +1,75 @@
+"""What the asset list knows of the ends of an alert: which host an address is, its zone, Purdue level and role."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any, NamedTuple
+
+from alertgraph_spark.config.source_format import Asset
+from alertgraph_spark.interpret.entities import key_of
+
+_IPV4 = re.compile(r"^ip:([0-9]{1,3}(?:\.[0-9]{1,3}){3})$")
+_FIELDS = ("zone", "purdue_level", "role")
+
+
+class End(NamedTuple):
+    """One end of an alert: its entity, the addresses that the row gives it beside a name, and what is known of it."""
+
+    entity: str | None
+    addresses: Sequence[str] = ()
+    zone: str | None = None
+    level: float | None = None
+    role: str | None = None
+
+
+class AssetList:
+    """The asset list by entity key; of two rows with one key the first counts, and the narrowest block that holds an address.
+
+    Parameters
+    ----------
+    assets
+        Its rows: host names, addresses and IPv4 blocks.
+    """
+
+    def __init__(self, assets: Sequence[Asset] = ()) -> None:
+        """Look up the keys of all rows."""
+        self._hosts: dict[str, str | None] = {}
+        self._facts: dict[str, Asset] = {}
+        self._blocks = sorted(
+            ((IPv4Network(a.asset, strict=False), a) for a in assets if "/" in a.asset),
+            key=lambda one: -one[0].prefixlen,
+        )
+        for asset in (a for a in assets if "/" not in a.asset):
+            key = key_of("host", asset.asset)
+            if key and key not in self._facts:
+                self._facts[key], self._hosts[key] = asset, key_of("host", asset.name or asset.asset)
+
+    def resolved(self, end: End) -> End:
+        """An end as the list knows it. What the list says comes before what the row says.
+
+        A name with an address that the list gives a machine of another name has no role: whoever raises an alert writes the
+        name, and a scanner's may speak from anywhere.
+        """
+        if end.entity is None or not (self._facts or self._blocks):
+            return end
+        said = {"zone": end.zone, "purdue_level": end.level, "role": None}
+        zone, level, role = (self._fact(end.entity, field, said[field]) for field in _FIELDS)
+        host = self._hosts.get(end.entity) or end.entity
+        owners = [self._hosts.get(address) for address in end.addresses]
+        if any(owner and owner.startswith("host:") and owner != host for owner in owners):
+            role = None
+        return End(host, end.addresses, zone, level, role)
+
+    def _fact(self, entity: str, field: str, said: Any) -> Any:
+        listed = getattr(self._facts[entity], field) if entity in self._facts else None
+        if listed is not None:
+            return listed
+        found = _IPV4.match(entity) if self._blocks else None
+        if found:
+            address = IPv4Address(found.group(1))
+            for block, asset in self._blocks:
+                if address in block and (value := getattr(asset, field)) is not None:
+                    return value
+        return said

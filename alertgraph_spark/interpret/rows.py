@@ -1,0 +1,89 @@
+"""What rows say becomes what they mean: texts are clean, names are entity keys, labels are ATT&CK's, ends have zone and role.
+
+Rows of Arrow in, rows of Arrow out, each by itself: a run asks it of what its alerts say, which is far less than its alerts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from alertgraph_spark.clean_text import NAME_LIMIT, VALUE_LIMIT, clean
+from alertgraph_spark.interpret.asset_list import AssetList, End
+from alertgraph_spark.interpret.ends import done_to, ends_of
+from alertgraph_spark.interpret.entities import keys_of
+from alertgraph_spark.interpret.vocabulary import tactics_of, techniques_of
+from alertgraph_spark.tables.embedded import arrow_type
+from alertgraph_spark.tables.interim_schemas import MEANT, SAID
+
+_TYPES = {column.name: arrow_type(column.type) for column in (*SAID.columns, *MEANT.columns)}
+_LIMITS = {"name": NAME_LIMIT, "product": VALUE_LIMIT, "rule_id": VALUE_LIMIT}
+
+
+def interpret(rows: pa.Table, assets: AssetList) -> pa.Table:
+    """Say what rows mean.
+
+    Parameters
+    ----------
+    rows
+        One row is what an alert says, or several that say the same (`interim_schemas.SAID`, null where a line is none), and
+        any other column; of these `product` and `rule_id` are cleaned, and `done` has also what was done to names.
+
+    Returns
+    -------
+    pa.Table
+        The same rows with the columns of `interim_schemas.MEANT` in place of `SAID`; all other columns stay.
+    """
+    said = rows.select([name for name in rows.column_names if name in _TYPES or name in ("product", "rule_id", "done")])
+    meant = [_meaning(row, assets) for row in said.to_pylist()]
+    found = {name: pa.array([row[name] for row in meant], _TYPES[name]) for name in MEANT.names}
+    found |= {
+        name: pa.array([row[name] for row in meant], rows.schema.field(name).type)
+        for name in ("product", "rule_id", "done")
+        if name in rows.column_names
+    }
+    kept = [name for name in rows.column_names if name not in found and name not in SAID.names]
+    return pa.table({**{name: rows.column(name) for name in kept}, **found})
+
+
+def _meaning(row: Mapping[str, Any], assets: AssetList) -> dict[str, Any]:
+    """The columns of a row that change."""
+    keys = keys_of((n["end"], n["kind"], _name(n["text"])) for n in row["names"] or ())
+    said = End(None, (), _cleaned(row["source_zone"]), _level(row["source_level"]))
+    about = End(None, (), _cleaned(row["target_zone"]), _level(row["target_level"]))
+    ends = ends_of(keys, (said, about), assets, acts=bool(row["acts"]))
+    tactics, strange_tactics = tactics_of(row["tactics"])
+    techniques, strange_techniques = techniques_of(row["techniques"])
+    return {
+        **{name: _cleaned(row[name], limit) for name, limit in _LIMITS.items() if name in row},
+        "tactics": tactics,
+        "techniques": techniques,
+        **_columns("source", ends.source),
+        **_columns("target", ends.target),
+        "entities": [{"kind": kind, "key": key, "role": role} for kind, key, role in ends.entities],
+        "named": [{"address": address, "host": host} for address, host in ends.named],
+        "unknown": [*(row["unknown"] or ()), *strange_tactics, *strange_techniques],
+        "n_left_out": ends.n_left_out,
+        "done": [*(row.get("done") or ()), *done_to(keys)],
+    }
+
+
+def _columns(end: str, found: End) -> dict[str, Any]:
+    values = {"entity": found.entity, "zone": found.zone, "level": found.level, "role": found.role}
+    return {f"{end}_{what}": value for what, value in values.items()}
+
+
+def _cleaned(text: str | None, limit: int = VALUE_LIMIT) -> str | None:
+    return None if text is None else clean(text, limit)
+
+
+def _name(text: str | None) -> str | None:
+    found = _cleaned(text)
+    return None if found is None else found.strip(" ").lower()
+
+
+def _level(number: float | None) -> float | None:
+    """A Purdue level; what is none, such as the number NaN that a text may spell, would be above every other score."""
+    return number if number is not None and 0 <= number <= 5 else None
