@@ -32,8 +32,8 @@ def with_bin(lines: DataFrame, gap_seconds: int) -> DataFrame:
     """Put each alert in an hour and in a bin, a span of `gap_seconds`.
 
     One row is one line with `is_repeat`, whether another stands for it, which is dropped. Row grain is unchanged; adds
-    `hour`, `bin` and `is_seen`, whether the line is an alert that no other stands for. Two alerts of one bin are less than the gap
-    apart, so what one type does between the same two ends in one bin lies in one episode whole.
+    `hour`, `bin` and `is_seen`, whether the line is an alert that no other stands for. Two alerts of one bin are less than
+    the gap apart, so what one type does between two ends in one bin lies in one episode whole.
     """
     is_repeat = F.col("is_repeat")
     return lines.withColumns(
