@@ -82,17 +82,23 @@ def normalise_alerts(
     return _interpreted(parse_lines(raw_alerts, formats), assets, NORMALISED)
 
 
-def _interpreted(lines: DataFrame, assets: Sequence[Asset], wanted: Table) -> DataFrame:
-    """Interpret parsed lines, each by itself; the result has the columns of `wanted`."""
+def _interpreted(lines: DataFrame, assets: Sequence[Asset], wanted: Table, is_wanted: str = "true") -> DataFrame:
+    """Interpret parsed lines, each by itself; the result has the columns of `wanted`, of the lines that SQL says are wanted.
+
+    Notes
+    -----
+    The wanted lines are told apart behind Spark's plan: Spark would write the expressions of the parse into a filter.
+    """
     asset_list, schema = AssetList(assets), arrow_schema(wanted)
 
     def meant(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            rows = interpret(pa.Table.from_batches([batch]), asset_list)
+            rows = pa.Table.from_batches([batch])
+            rows = interpret(rows.filter(rows["is_wanted"]), asset_list)
             yield from rows.select(wanted.names).cast(schema).to_batches()
 
-    asked = [name for name in lines.columns if name in {*wanted.names, *SAID.names}]
-    return lines.select(asked).mapInArrow(meant, wanted.ddl)
+    asked = [f"`{name}`" for name in lines.columns if name in {*wanted.names, *SAID.names}]
+    return lines.selectExpr(*asked, f"{is_wanted} as is_wanted").mapInArrow(meant, wanted.ddl)
 
 
 @dataclass
@@ -122,10 +128,10 @@ class Lines:
 
         Of `only`, rows of `alert_id` and `site`, those alone are interpreted.
         """
-        alerts = mark_repeats(self.parsed.filter("status = 'alert'"), self.repeats).filter("not is_repeat")
+        lines = mark_repeats(self.parsed, self.repeats)
         if only is not None:
-            alerts = alerts.join(only, on=["alert_id", "site"], how="left_semi")
-        return _interpreted(alerts, assets, ALERTS)
+            lines = lines.join(F.broadcast(only), on=["alert_id", "site"], how="left_semi")
+        return _interpreted(lines, assets, ALERTS, "status = 'alert' and not is_repeat")
 
     @property
     def rejected(self) -> DataFrame:

@@ -19,6 +19,22 @@ __all__ = ["pytest_terminal_summary"]  # for pytest to find it
 REPO = Path(__file__).parent.parent
 SHARED = REPO.parent / "shared"
 
+LONGEST = (
+    "test_submit",
+    "test_format_cost",
+    "test_notebook",
+    "test_cluster",
+    "test_faults",
+    "test_formats",
+    "test_job",
+)
+"""Files that take longest, by what `--durations` prints: they begin first, so that two workers end together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
+
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
