@@ -146,15 +146,15 @@ class Lines:
         return conform(self._of(spans, _OF_SUBGRAPH), MEMBERS)
 
     def first_alerts(self, spans: pa.Table, most: int) -> pa.Table:
-        """The first alerts by id of some episodes; one row is one `episode` with its `alert_ids`, at most `most`.
+        """The first alerts of some episodes in some spans; one row is one `episode` with its `alert_ids`, at most `most`.
 
         `spans` has `span` and the number of the `episode`.
         """
         if not spans.num_rows:  # nothing is shown: no job for nothing
             return _FIRST_ALERTS.empty_table()
         alerts = self._of(spans, "span string, episode bigint")
-        by_id = Window.partitionBy("episode").orderBy("alert_id", "row")
-        first = alerts.withColumn("place", F.row_number().over(by_id)).filter(F.col("place") <= most)
+        in_order = Window.partitionBy("episode").orderBy("observed_at", "alert_id", "row")
+        first = alerts.withColumn("place", F.row_number().over(in_order)).filter(F.col("place") <= most)
         return collect_arrow(first.groupBy("episode").agg(F.sort_array(F.collect_list("alert_id")).alias("alert_ids")))
 
     def _of(self, spans: pa.Table, ddl: str) -> DataFrame:

@@ -197,9 +197,11 @@ def _explain(engine: Engine, found: Found, p: RankingParameters, lines: Lines) -
     """The subgraphs of all sites by rank, those that are shown with their story and counterfactual."""
     subgraphs = rank_over_sites(engine, found.subgraphs)
     shown = engine.query(
-        """
-        SELECT spans.* FROM spans JOIN episodes USING (episode)
+        # As many spans of an episode as have the alerts that its story names.
+        f"""
+        SELECT span, episode FROM spans JOIN episodes USING (episode)
             SEMI JOIN (SELECT subgraph_id FROM subgraphs WHERE is_shown) shown USING (subgraph_id)
+        QUALIFY sum(spans.n_alerts) OVER (PARTITION BY episode ORDER BY spans.started_at, span) - spans.n_alerts < {MAX_IDS}
         """,
         {"spans": found.spans, "episodes": found.episodes, "subgraphs": subgraphs},
     )

@@ -19,8 +19,9 @@ _SHARED = ", ".join(name for name in BINS.names if name not in _MEASURES)
 class FoldedSpans(NamedTuple):
     """What the fold makes of spans.
 
-    `spans`, each span with its episode; `episodes` (`interim_schemas.EPISODES_FOLDED`); `unknown`, each word that no table
-    knows with `n_alerts`, the alerts that say it; and how many entities of the window's alerts were left out.
+    `spans`, each span with its episode, `started_at` and `n_alerts`; `episodes` (`interim_schemas.EPISODES_FOLDED`);
+    `unknown`, each word that no table knows with `n_alerts`, the alerts that say it; and how many entities of the window's
+    alerts were left out.
     """
 
     spans: pa.Table
@@ -42,7 +43,9 @@ def fold_spans(engine: Engine, spans: pa.Table, calendar: pa.Table, p: RankingPa
     of_bins, episodes = fold_episodes(engine, fold_bins(engine, spans), calendar, p)
     same = " AND ".join(f"s.{name} IS NOT DISTINCT FROM b.{name}" for name in BIN_KEY)
     tables = {"spans": spans, "of_bins": of_bins}
-    of_spans = engine.query(f"SELECT s.span, b.episode FROM spans s JOIN of_bins b ON {same}", tables)
+    of_spans = engine.query(
+        f"SELECT s.span, b.episode, s.started_at, s.n_alerts FROM spans s JOIN of_bins b ON {same}", tables
+    )
     unknown = engine.query(
         """
         SELECT word, sum(n_alerts)::BIGINT AS n_alerts FROM (SELECT unnest(unknown) AS word, n_alerts FROM spans)

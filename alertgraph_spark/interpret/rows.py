@@ -18,7 +18,12 @@ from alertgraph_spark.interpret.vocabulary import tactics_of, techniques_of
 from alertgraph_spark.tables.embedded import arrow_type
 from alertgraph_spark.tables.interim_schemas import MEANT, SAID
 
+Row = Mapping[str, Any]
+
 _TYPES = {column.name: arrow_type(column.type) for column in (*SAID.columns, *MEANT.columns)}
+_MOST_KNOWN = 1 << 14
+"""Different rows that are remembered: a site says the same few thousand things, a flood says others."""
+
 _LIMITS = {"name": NAME_LIMIT, "product": VALUE_LIMIT, "rule_id": VALUE_LIMIT}
 
 
@@ -37,7 +42,7 @@ def interpret(rows: pa.Table, assets: AssetList) -> pa.Table:
         The same rows with the columns of `interim_schemas.MEANT` in place of `SAID`; all other columns stay.
     """
     said = rows.select([name for name in rows.column_names if name in _TYPES or name in ("product", "rule_id", "done")])
-    meant = [_meaning(row, assets) for row in said.to_pylist()]
+    meant = _meanings(said.to_pylist(), assets)
     found = {name: pa.array([row[name] for row in meant], _TYPES[name]) for name in MEANT.names}
     found |= {
         name: pa.array([row[name] for row in meant], rows.schema.field(name).type)
@@ -48,7 +53,21 @@ def interpret(rows: pa.Table, assets: AssetList) -> pa.Table:
     return pa.table({**{name: rows.column(name) for name in kept}, **found})
 
 
-def _meaning(row: Mapping[str, Any], assets: AssetList) -> dict[str, Any]:
+def _meanings(rows: list[Row], assets: AssetList) -> list[Row]:
+    """The columns of rows that change; rows that say the same are interpreted once."""
+    known: dict[str, Row] = {}
+    found = []
+    for row in rows:
+        said = repr(row)
+        if said not in known:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[said] = _meaning(row, assets)
+        found.append(known[said])
+    return found
+
+
+def _meaning(row: Row, assets: AssetList) -> Row:
     """The columns of a row that change."""
     keys = keys_of((n["end"], n["kind"], _name(n["text"])) for n in row["names"] or ())
     said = End(None, (), _cleaned(row["source_zone"]), _level(row["source_level"]))
@@ -70,7 +89,7 @@ def _meaning(row: Mapping[str, Any], assets: AssetList) -> dict[str, Any]:
     }
 
 
-def _columns(end: str, found: End) -> dict[str, Any]:
+def _columns(end: str, found: End) -> Row:
     values = {"entity": found.entity, "zone": found.zone, "level": found.level, "role": found.role}
     return {f"{end}_{what}": value for what, value in values.items()}
 

@@ -55,12 +55,17 @@ def out_of_envelope(text: str, keys: Sequence[str]) -> str:
 
     may_hold = f"rlike r'{_MAY_BE_ENVELOPE}'"
     # Without a second brace there is nothing inside; the pattern alone costs more than the parse of the line.
-    may_be = f"locate('{{', {text}, 2) > 0 and {text} {may_hold}"
+    may_be = f"{_holds_a_brace(text)} and {text} {may_hold}"
     inner = ", ".join(f"get_json_object({text}, '$.{name}')" for name in ENVELOPES)
     is_held = f"startswith(v, '{{') and (v {may_hold} or {is_alert('v')})"
     held = f"try_element_at(filter(transform(array({inner}), v -> {object_in('v')}), v -> {is_held}), 1)"
     is_envelope = f"{may_be} and not coalesce({is_alert(text)}, true)"
     return f"if({is_envelope}, coalesce({held}, {text}), {text})"
+
+
+def _holds_a_brace(text: str) -> str:
+    """SQL for whether a brace stands behind those with which a text begins; the cheapest look at a whole text."""
+    return f"contains(trim(leading '{{' from {text}), '{{')"
 
 
 SECOND = "a second JSON object on the line, which is not read"
@@ -73,7 +78,7 @@ def is_followed(text: str) -> str:
     Braces inside a string are none: what stands before the last pair of braces must begin with an object that is whole.
     """
     first = f"regexp_extract({text}, r'{_JOINED}', 1)"
-    brace = f"locate('{{', {text}, 2) > 0"
+    brace = f"{_holds_a_brace(text)}"
     joined = f"{brace} and {text} rlike r'\\}}[,\\s]*+\\{{' and json_object_keys({first}) is not null"
     return f"coalesce(if(startswith({text}, '['), json_array_length({text}) > 1, {joined}), false)"
 
