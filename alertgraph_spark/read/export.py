@@ -214,7 +214,7 @@ def _read_table(spark: SparkSession, table: str, paths: list[str], columns: Sequ
 
 
 def _workspace_of(file: Column) -> Column:
-    """The folder behind `/workspaces/` in a path; a pattern that ignores case is a tenth of reading, and hardly ever needed."""
+    """The folder behind `/workspaces/` in a path; a pattern that ignores case is dear, and hardly ever needed."""
     inner = F.substring_index(F.substring_index(file, "/workspaces/", -1), "/", 1)
     return F.when(file.contains("/workspaces/"), inner).otherwise(F.regexp_extract(file, "(?i)/workspaces/([^/]+)/", 1))
 
