@@ -64,7 +64,7 @@ def test_a_bin_that_names_a_host_is_of_one_hour_and_any_other_of_all() -> None:
 
 def test_each_span_has_the_episode_of_what_it_means() -> None:
     found = folded(span(0, "FS01"), span(1, "fs01.corp.example"), span(2, "fs02"), span(600, "fs01"))
-    episode = dict(zip(*found.spans.to_pydict().values(), strict=True))
+    episode = dict(zip(*found.spans.select(["span", "episode"]).to_pydict().values(), strict=True))
     assert episode["0 FS01"] == episode["1 fs01.corp.example"]
     assert len(set(episode.values())) == 3 == found.episodes.num_rows
     started: dict[int, datetime] = dict(
