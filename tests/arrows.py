@@ -91,6 +91,9 @@ def span_table(rows: Iterable[Row]) -> pa.Table:
         names = [{"end": end, "kind": kind, "text": text} for end, (kind, text) in ends.items()]
         hour = int(row["started_at"].timestamp()) // 3600
         said.append(
-            {**row, "span": f"{number}", "status": "alert", "hour": hour, "names": names, "acts": False, "unknown": []}
+            {
+                **{**row, "span": f"{number}", "says": f"{number}", "status": "alert", "hour": hour},
+                **{"names": names, "acts": False, "unknown": []},
+            }
         )
     return table_of(SPANS, said)

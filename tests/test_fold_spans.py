@@ -29,7 +29,14 @@ def span(minutes: float, host: str, n_alerts: int = 1, accounts: Sequence[str] =
     row |= {"site": "plant", "source": "edr", "name": "usb", "status": "alert", "names": names, "acts": False}
     row |= {"bin": int(at.timestamp()) // P.episode_gap_seconds, "hour": int(at.timestamp()) // 3600, "severity": 0.5}
     row |= dict.fromkeys(("started_at", "ended_at", "received_at", "known_at"), at)
-    return {**row, "n_alerts": n_alerts, "unknown": [], "span": f"{minutes} {host}", **columns}
+    return {
+        **row,
+        "n_alerts": n_alerts,
+        "unknown": [],
+        "span": f"{minutes} {host}",
+        "says": f"{minutes} {host} {columns}",
+        **columns,
+    }
 
 
 def meant(rows: Sequence[Row]) -> pa.Table:

@@ -52,7 +52,8 @@ def fold_lines(lines: DataFrame) -> DataFrame:
     One input row is one line, as `with_bin` gives it. One output row is the alerts of one `table`, `site`, `source` and
     `status` that say the same (`said`) in one `bin` and `hour`, with times, `n_alerts` and the highest `severity`; or, for
     lines that are no alerts or say again what another says, those of one `table`, `status` and `reason`. `status` of a
-    repeat is `repeat of` what it would be; `span` tells one span from another.
+    repeat is `repeat of` what it would be; `span` tells one span from another, and `says`
+    what one says from what another does.
 
     Notes
     -----
@@ -73,8 +74,10 @@ def fold_lines(lines: DataFrame) -> DataFrame:
         F.count(F.lit(1)).alias("n_alerts"),
         F.max("severity").alias("severity"),
     )
-    # No two spans share it: JSON tells all values apart, and nobody finds two texts of one SHA-256.
-    return folded.withColumn("span", F.sha2(F.to_json(F.struct(*_SPAN)), 256))
+    # JSON tells all values apart, and nobody finds two texts of one SHA-256.
+    folded = folded.withColumn("says", F.sha2(F.to_json("said"), 256))
+    where = F.struct(*[name for name in _SPAN if name != "said"], "says")
+    return folded.withColumn("span", F.sha2(F.to_json(where), 256))
 
 
 def seen_spans(folded: DataFrame) -> DataFrame:

@@ -120,7 +120,7 @@ def _keep_episodes(engine: Engine, gap_seconds: int) -> None:
         SELECT *, {_NUMBER.format(text=" || ".join(said))} AS episode FROM opened
         """,
     )
-    first = ", ".join(f"first({fact} ORDER BY {_IN_ORDER}) AS {fact}" for fact in _FACTS)
+    facts = "{" + ", ".join(f"'{fact}': {fact}" for fact in _FACTS) + "}"
     # Accounts by the bin in which they are named: those of later alerts put none out.
     engine.keep(
         "accounts",
@@ -138,10 +138,14 @@ def _keep_episodes(engine: Engine, gap_seconds: int) -> None:
     engine.keep(
         "folded",
         f"""
-        SELECT {_KEY}, episode, {first}, min(t0) AS t0, max(t1) AS t1,
-            min(t0 + delay) AS known, max(received_at) AS received_at,
-            sum(n_alerts)::BIGINT AS n_alerts, max(severity) AS severity
-        FROM numbered GROUP BY {_KEY}, episode
+        WITH grouped AS (
+            -- All facts in one: each aggregate with an order sorts by itself.
+            SELECT {_KEY}, episode, first({facts} ORDER BY {_IN_ORDER}) AS facts, min(t0) AS t0, max(t1) AS t1,
+                min(t0 + delay) AS known, max(received_at) AS received_at,
+                sum(n_alerts)::BIGINT AS n_alerts, max(severity) AS severity
+            FROM numbered GROUP BY {_KEY}, episode
+        )
+        SELECT * EXCLUDE (facts), unnest(facts) FROM grouped
         """,
     )
 

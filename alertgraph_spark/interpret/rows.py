@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from alertgraph_spark.clean_text import NAME_LIMIT, VALUE_LIMIT, clean
@@ -21,6 +22,7 @@ from alertgraph_spark.tables.interim_schemas import MEANT, SAID
 Row = Mapping[str, Any]
 
 _TYPES = {column.name: arrow_type(column.type) for column in (*SAID.columns, *MEANT.columns)}
+_OF_A_LINE = ("product", "rule_id", "done")
 _MOST_KNOWN = 1 << 14
 """Different rows that are remembered: a site says the same few thousand things, a flood says others."""
 
@@ -34,23 +36,37 @@ def interpret(rows: pa.Table, assets: AssetList) -> pa.Table:
     ----------
     rows
         One row is what an alert says, or several that say the same (`interim_schemas.SAID`, null where a line is none), and
-        any other column; of these `product` and `rule_id` are cleaned, and `done` has also what was done to names.
+        any other column; of these `product` and `rule_id` are cleaned, and `done` has also what was done to names. Rows of
+        one `says`, a hash of what they say, are interpreted once.
 
     Returns
     -------
     pa.Table
         The same rows with the columns of `interim_schemas.MEANT` in place of `SAID`; all other columns stay.
     """
-    said = rows.select([name for name in rows.column_names if name in _TYPES or name in ("product", "rule_id", "done")])
+    if "says" in rows.column_names and rows.num_rows:
+        of_row = rows["says"].combine_chunks().dictionary_encode().indices
+        _, first = np.unique(of_row, return_index=True)
+        meant = _meant(rows.take(first), assets).take(of_row)
+    else:
+        meant = _meant(rows, assets)
+    kept = [name for name in rows.column_names if name not in meant.column_names and name not in SAID.names]
+    return pa.table(
+        {name: table.column(name) for table, names in ((rows, kept), (meant, meant.column_names)) for name in names}
+    )
+
+
+def _meant(rows: pa.Table, assets: AssetList) -> pa.Table:
+    """The columns of rows that change."""
+    said = rows.select([name for name in rows.column_names if name in _TYPES or name in _OF_A_LINE])
     meant = _meanings(said.to_pylist(), assets)
     found = {name: pa.array([row[name] for row in meant], _TYPES[name]) for name in MEANT.names}
     found |= {
         name: pa.array([row[name] for row in meant], rows.schema.field(name).type)
-        for name in ("product", "rule_id", "done")
+        for name in _OF_A_LINE
         if name in rows.column_names
     }
-    kept = [name for name in rows.column_names if name not in found and name not in SAID.names]
-    return pa.table({**{name: rows.column(name) for name in kept}, **found})
+    return pa.table(found)
 
 
 def _meanings(rows: list[Row], assets: AssetList) -> list[Row]:

@@ -52,6 +52,7 @@ SPANS = table(
     "spans",
     "alerts that say the same within one hour and a span of the episode gap",
     ("span", "string", "hash of what they say, where and when", False),
+    ("says", "string", "hash of what they say", False),
     ("status", "string", "alert, or history: from before the window", False),
     ("site", "string", "workspace", False),
     ("source", "string", "format", False),
