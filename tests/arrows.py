@@ -93,7 +93,7 @@ def span_table(rows: Iterable[Row]) -> pa.Table:
         said.append(
             {
                 **{**row, "span": f"{number}", "says": f"{number}", "status": "alert", "hour": hour},
-                **{"names": names, "acts": False, "unknown": []},
+                **{"names": names, "n_more": 0, "acts": False, "unknown": []},
             }
         )
     return table_of(SPANS, said)

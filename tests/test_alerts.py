@@ -19,7 +19,14 @@ from pyspark.sql import functions as F
 from alertgraph_spark.clean_text import NAME_LIMIT, clean
 from alertgraph_spark.config.source_format import Asset, Format, JsonColumn
 from alertgraph_spark.lines import normalise_alerts
-from alertgraph_spark.normalise.alerts import LINE_LIMIT, find_unfinished, rejected_lines, with_status
+from alertgraph_spark.normalise.alerts import (
+    LINE_LIMIT,
+    MOST_NAMES,
+    find_unfinished,
+    parse_lines,
+    rejected_lines,
+    with_status,
+)
 from alertgraph_spark.normalise.json_text import SECOND
 from alertgraph_spark.normalise.repeats import find_repeats, mark_repeats
 from alertgraph_spark.tables.schemas import REJECTED, TORN, UNFINISHED
@@ -509,6 +516,28 @@ def test_an_alert_keeps_its_first_entities_and_says_how_many_it_does_not(spark: 
     assert kept("too many", "account") == kept("just enough", "account") == [f"account:u{i}" for i in range(50)]
     assert kept("too many", "host") == ["host:fs01", *[f"host:h{i}" for i in range(50)]]
     assert {site: row["n_left_out"] for site, row in found.items()} == {"few": 0, "just enough": 0, "too many": 15}
+
+
+def test_what_a_row_says_is_bounded_before_it_leaves_spark(spark: SparkSession) -> None:
+    """One line of 64 KB is a few names more; what is cut there is what would be cut later."""
+    users, long = " ".join(f"u{n}" for n in range(7_000)), "x\u200b" * 5_000
+    rows = [
+        {"site": "many", "Title": "Alert", "To": "fs01", "User": users},
+        {"site": "long", "Title": long, "To": long, "Tactics": f"Discovery,{long}"},
+        {"site": "usual", "Title": "Ale\u200brt", "To": "fs01", "User": "u0 u1"},
+    ]
+    several = replace(PLAIN, other={"account": "split(User, ' ')"})
+    raw, formats = raw_tables(spark, rows, PLAIN.reads), {"Alerts_CL": several}
+    said = {row["site"]: row for row in parse_lines(raw, formats).collect()}
+    meant = {row["site"]: row for row in normalise_alerts(raw, formats).collect()}
+
+    assert (len(said["many"]["names"]), said["many"]["n_more"]) == (MOST_NAMES, 7_000 + 4 - MOST_NAMES)
+    assert meant["many"]["n_left_out"] == 7_000 - 50
+    assert (said["usual"]["name"], said["usual"]["n_more"]) == ("Ale\u200brt", 0)
+    assert said["long"]["name"] == meant["long"]["name"] == clean(long, NAME_LIMIT)
+    assert meant["long"]["target_entity"] == f"host:{clean(long)}"
+    assert meant["long"]["unknown"] == [f"tactic: {clean(long)}"]
+    assert max(len(name["text"] or "") for name in said["long"]["names"]) == 256
 
 
 def numbered(spark: SparkSession, rows: list[dict[str, Any]]) -> DataFrame:

@@ -100,7 +100,7 @@ def _meaning(row: Row, assets: AssetList) -> Row:
         "entities": [{"kind": kind, "key": key, "role": role} for kind, key, role in ends.entities],
         "named": [{"address": address, "host": host} for address, host in ends.named],
         "unknown": [*(row["unknown"] or ()), *strange_tactics, *strange_techniques],
-        "n_left_out": ends.n_left_out,
+        "n_left_out": ends.n_left_out + (row["n_more"] or 0),
         "done": [*(row.get("done") or ()), *done_to(keys)],
     }
 

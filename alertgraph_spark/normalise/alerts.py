@@ -9,7 +9,7 @@ from functools import reduce
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.clean_text import clean_sql
+from alertgraph_spark.clean_text import NAME_LIMIT, clean_sql
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.normalise.columns import NO_TEXTS, sql_text
 from alertgraph_spark.normalise.format_expressions import JSON_TEXT, UNWRAPPED, as_exported, with_expressions
@@ -89,6 +89,9 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         severity = f"coalesce({severity}, {severity_of(clean_sql(degree), scale)})"
     alert_id = f"{clean_sql(column('alert_id'))}, " if "alert_id" in format_.columns else ""
     name = column("name")
+    wide = (
+        " or ".join(f"coalesce(octet_length(`{as_exported(one)}`) > {WIDE}, false)" for one in format_.reads) or "false"
+    )
     lines = given.selectExpr(
         f"coalesce({alert_id}_ItemId, sha2(concat_ws('|', {content}), 256)) as alert_id",
         "_ItemId as item_id",
@@ -113,6 +116,7 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         f"transform(concat(coalesce(doubts, {NO_TEXTS}), too_long), d -> concat('doubt: ', d)) as doubts",
         *[f"`{end}_{what}`" for end in ends for what in ("zone", "level")],
         f"{_names_of(format_)} as names",
+        f"{wide} as is_wide",
     )
     word = clean_sql("degree")
     strange = f"if(severity is null and {word} != '', array(concat('severity: ', {word})), {NO_TEXTS})"
@@ -128,10 +132,32 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         *("alert_id", "item_id", "site", "table", "source", "product", "rule_id", "severity", "received_at"),
         f"if({behind} or {ahead}, received_at, coalesce(own_time, received_at)) as observed_at",
         f"concat(done, {clock}) as done",
-        *[one for one in SAID.names if one != "unknown"],
+        *[f"{_BOUNDED[one]} as {one}" if one in _BOUNDED else one for one in SAID.names if one != "unknown"],
         f"concat({strange}, doubts) as unknown" if scale else "doubts as unknown",
         *_EVIDENCE,
     )
+
+
+WIDE = 2000
+"""Bytes of a text above which what a row says is bounded here, before it leaves Spark; below, it cannot be much."""
+
+MOST_NAMES = 500
+"""Names of a row that are looked at: an alert of Sentinel has no more entities, of all kinds together
+(learn.microsoft.com/azure/sentinel/map-data-fields-to-entities)."""
+
+
+def _first(values: str, each: str) -> str:
+    return f"if(is_wide, slice(transform({values}, v -> {each}), 1, {MOST_NAMES}), {values})"
+
+
+_BOUNDED = {
+    "name": f"if(is_wide, {clean_sql('name', NAME_LIMIT)}, name)",
+    **{f"{end}_zone": f"if(is_wide, {clean_sql(f'`{end}_zone`')}, `{end}_zone`)" for end in ("source", "target")},
+    **{words: _first(words, clean_sql("v")) for words in ("tactics", "techniques")},
+    "names": _first("names", f"struct(v.end, v.kind, {clean_sql('v.text')} as text)"),
+    "n_more": f"if(is_wide, greatest(size(names) - {MOST_NAMES}, 0), 0)",
+}
+"""What a wide row says, as much of it as is looked at. To clean it again changes nothing."""
 
 
 def _received_at(spark: SparkSession) -> str:

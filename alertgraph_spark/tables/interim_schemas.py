@@ -26,6 +26,7 @@ SAID = table(
         "array<struct<end:string,kind:string,text:string>>",
         "what the row calls its ends and all other entities",
     ),
+    ("n_more", "int", "names beyond those that are looked at"),
     ("acts", "boolean", "the source acts even where there is no target"),
     ("unknown", "array<string>", "a severity that the format does not know, and the format's own doubts"),
 )
