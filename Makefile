@@ -73,6 +73,7 @@ bench-quality: $(STAMP) ## judge the ranking on labelled lakes, beside simple or
 
 bench-speed: $(STAMP) ## the whole run against a bare Spark scan of the same lake, as a ratio
 	@$(BIN)/python benchmarks/speed.py
+	@$(BIN)/python benchmarks/episodes.py
 
 bench-delivery: $(STAMP) ## rows a second to the emulator, against azure-monitor-ingestion
 	@$(BIN)/python benchmarks/delivery.py

@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.config.source_format import Asset, Format
-from alertgraph_spark.fold.bins import fold_lines, members_of, seen_spans, slim, with_bin
+from alertgraph_spark.fold.on_spark import fold_lines, members_of, seen_spans, slim, with_bin
 from alertgraph_spark.interpret import AssetList, interpret
 from alertgraph_spark.normalise.alerts import find_unfinished, parse_lines, rejected_lines, with_status
 from alertgraph_spark.normalise.balance import Balance, count_lines
@@ -26,6 +26,9 @@ from alertgraph_spark.tables.frames import as_held, collect_arrow, conform, fram
 from alertgraph_spark.tables.interim_schemas import SAID
 from alertgraph_spark.tables.schemas import ALERTS, MEMBERS, TORN
 from alertgraph_spark.tables.table import Table, table
+
+BROADCAST_SPANS = 100_000
+"""Spans below which what they say is broadcast: some 50 MB."""
 
 _OF_SUBGRAPH = "span string, subgraph_id string, episode_id string, role string"
 _FIRST_ALERTS = pa.schema([("episode", pa.int64()), ("alert_ids", pa.list_(pa.string()))])
@@ -103,11 +106,11 @@ def _interpreted(lines: DataFrame, assets: Sequence[Asset], wanted: Table, is_wa
 
 @dataclass
 class Lines:
-    """The lines of a run: `parsed` as they were read, lazy; `binned` as `fold.bins.with_bin` gives them.
+    """The lines of a run: `parsed` as they were read, lazy; `binned` as `fold.on_spark.with_bin` gives them.
 
-    `repeats` are the rows of alerts that are told more than once, `folded` what `fold.bins.fold_lines` makes of all lines,
-    `unfinished` the torn last lines of files; None where there are none. `held` is what is persisted until all has been
-    asked.
+    `repeats` are the rows of alerts that are told more than once, `folded` what `fold.on_spark.fold_lines` makes of all
+    lines, `unfinished` the torn last lines of files; None where there are none. `held` is what is persisted until all has
+    been asked.
     """
 
     parsed: DataFrame
@@ -159,7 +162,8 @@ class Lines:
 
     def _of(self, spans: pa.Table, ddl: str) -> DataFrame:
         wanted = spans.select([field.split()[0] for field in ddl.split(", ")])
-        return members_of(self.binned, self.folded, frame_of(self.binned.sparkSession, wanted, ddl))
+        frame = frame_of(self.binned.sparkSession, wanted, ddl)
+        return members_of(self.binned, self.folded, frame, few=wanted.num_rows < BROADCAST_SPANS)
 
 
 def read_lines(

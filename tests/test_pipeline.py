@@ -18,7 +18,7 @@ from exported import raw_tables
 from incident import DAY, at
 from pyspark.sql import DataFrame, SparkSession
 
-from alertgraph_spark import pipeline
+from alertgraph_spark import lines, pipeline
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.lines import read_lines
@@ -416,6 +416,7 @@ def test_the_workers_give_the_rows_of_this_process(
     spark: SparkSession, usual: Found, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "WORKER_SPANS", 1)
+    monkeypatch.setattr(lines, "BROADCAST_SPANS", 1)
     stages: list[tuple[str, int]] = []
     found = run(spark, [row for site in SITES for row in plant(site)], on_stage=lambda *done: stages.append(done[:2]))
 

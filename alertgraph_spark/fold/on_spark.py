@@ -52,8 +52,7 @@ def fold_lines(lines: DataFrame) -> DataFrame:
     One input row is one line, as `with_bin` gives it. One output row is the alerts of one `table`, `site`, `source` and
     `status` that say the same (`said`) in one `bin` and `hour`, with times, `n_alerts` and the highest `severity`; or, for
     lines that are no alerts or say again what another says, those of one `table`, `status` and `reason`. `status` of a
-    repeat is `repeat of` what it would be; `span` tells one span from another, and `says`
-    what one says from what another does.
+    repeat is `repeat of` what it would be; `span` tells one span from another, `says` what one says from what another does.
 
     Notes
     -----
@@ -86,15 +85,16 @@ def seen_spans(folded: DataFrame) -> DataFrame:
     return conform(seen.select(*[c for c in seen.columns if c != "said"], "said.*"), SPANS)
 
 
-def members_of(lines: DataFrame, folded: DataFrame, wanted: DataFrame) -> DataFrame:
+def members_of(lines: DataFrame, folded: DataFrame, wanted: DataFrame, *, few: bool) -> DataFrame:
     """The alerts of some spans; one row is one alert, with the columns that `wanted` has beside `span`.
 
     `lines` is what `with_bin` gives, and `folded` what `fold_lines` makes of them.
 
     Notes
     -----
-    What the wanted spans say is broadcast.
+    What the wanted spans say is broadcast where they are few, else Spark joins as it sees fit: half a kilobyte each would
+    fill a driver.
     """
     more = [name for name in wanted.columns if name != "span"]
-    said = folded.join(F.broadcast(wanted), on="span", how="inner").select(*_SPAN, *more)
-    return lines.filter("is_seen").join(F.broadcast(said), on=list(_SPAN), how="inner")
+    said = folded.join(F.broadcast(wanted) if few else wanted, on="span", how="inner").select(*_SPAN, *more)
+    return lines.filter("is_seen").join(F.broadcast(said) if few else said, on=list(_SPAN), how="inner")
