@@ -23,40 +23,15 @@ from alertgraph_spark.normalise.balance import Balance, count_lines
 from alertgraph_spark.normalise.repeats import find_repeats, mark_repeats
 from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.tables.frames import as_held, collect_arrow, conform, frame_of
-from alertgraph_spark.tables.interim_schemas import SAID
+from alertgraph_spark.tables.interim_schemas import NORMALISED, SAID
 from alertgraph_spark.tables.schemas import ALERTS, MEMBERS, TORN
-from alertgraph_spark.tables.table import Table, table
+from alertgraph_spark.tables.table import Table
 
 BROADCAST_SPANS = 100_000
 """Spans below which what they say is broadcast: some 50 MB."""
 
 _OF_SUBGRAPH = "span string, subgraph_id string, episode_id string, role string"
 _FIRST_ALERTS = pa.schema([("episode", pa.int64()), ("alert_ids", pa.list_(pa.string()))])
-
-NORMALISED = Table(
-    "normalised",
-    "one exported line, an alert or refused with a reason",
-    (
-        *ALERTS.columns,
-        *table(
-            "",
-            "",
-            (
-                "named",
-                "array<struct<address:string,host:string>>",
-                "addresses, and the host that the line says has each",
-            ),
-            ("file", "string", "file of a refused line"),
-            ("table", "string", "exported table"),
-            ("line", "string", "text of a refused line"),
-            ("reason", "string", "why it is no alert"),
-            ("file_id", "bigint", "hash of its file"),
-            ("unknown", "array<string>", "words that no table knows, each with what it is"),
-            ("n_left_out", "bigint", "entities beyond those that an alert keeps"),
-            ("done", "array<string>", "what was done to the row, in words: its provenance"),
-        ).columns,
-    ),
-)
 
 
 def normalise_alerts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alertgraph_spark.tables.schemas import ALERT_ENDS, EPISODES
+from alertgraph_spark.tables.schemas import ALERT_ENDS, ALERTS, EPISODES
 from alertgraph_spark.tables.table import Table, table
 
 BIN_KEY = ("site", "source_entity", "target_entity", "source", "name", "bin")
@@ -10,6 +10,16 @@ BIN_KEY = ("site", "source_entity", "target_entity", "source", "name", "bin")
 
 AGAIN = "repeat of "
 """How the status of a line begins that says again what another says."""
+
+_MEASURES = (
+    ("started_at", "timestamp", "first alert", False),
+    ("ended_at", "timestamp", "last alert", False),
+    ("received_at", "timestamp", "latest receipt of one of its alerts", False),
+    ("known_at", "timestamp", "when the first row of one of its alerts was received", False),
+    ("n_alerts", "bigint", "alerts in it, repeats left out", False),
+    ("severity", "double", "highest severity"),
+)
+"""What is counted of some alerts together."""
 
 SAID = table(
     "said",
@@ -49,6 +59,31 @@ MEANT = table(
     ("n_left_out", "bigint", "entities beyond those that an alert keeps", False),
 )
 
+NORMALISED = Table(
+    "normalised",
+    "one exported line, an alert or refused with a reason",
+    (
+        *ALERTS.columns,
+        *table(
+            "",
+            "",
+            (
+                "named",
+                "array<struct<address:string,host:string>>",
+                "addresses, and the host that the line says has each",
+            ),
+            ("file", "string", "file of a refused line"),
+            ("table", "string", "exported table"),
+            ("line", "string", "text of a refused line"),
+            ("reason", "string", "why it is no alert"),
+            ("file_id", "bigint", "hash of its file"),
+            ("unknown", "array<string>", "words that no table knows, each with what it is"),
+            ("n_left_out", "bigint", "entities beyond those that an alert keeps"),
+            ("done", "array<string>", "what was done to the row, in words: its provenance"),
+        ).columns,
+    ),
+)
+
 SPANS = table(
     "spans",
     "alerts that say the same within one hour and a span of the episode gap",
@@ -60,12 +95,7 @@ SPANS = table(
     ("bin", "bigint", "number of the span since 1970", False),
     ("hour", "bigint", "its hour since 1970", False),
     *[(column.name, column.type, column.meaning) for column in SAID.columns],
-    ("started_at", "timestamp", "first alert", False),
-    ("ended_at", "timestamp", "last alert", False),
-    ("received_at", "timestamp", "latest receipt of one of its alerts", False),
-    ("known_at", "timestamp", "when the first row of one of its alerts was received", False),
-    ("n_alerts", "bigint", "alerts in it, repeats left out", False),
-    ("severity", "double", "highest severity"),
+    *_MEASURES,
 )
 
 BINS = table(
@@ -80,12 +110,7 @@ BINS = table(
     ("techniques", "array<string>", "techniques of its alerts", False),
     ("named", "array<struct<address:string,host:string>>", "addresses, and the host that its rows say has each", False),
     ("accounts", "array<string>", "account entities of its alerts", False),
-    ("started_at", "timestamp", "first alert", False),
-    ("ended_at", "timestamp", "last alert", False),
-    ("received_at", "timestamp", "latest receipt of one of its alerts", False),
-    ("known_at", "timestamp", "when the first row of one of its alerts was received", False),
-    ("n_alerts", "bigint", "alerts in it, repeats left out", False),
-    ("severity", "double", "highest severity"),
+    *_MEASURES,
 )
 
 EPISODES_FOLDED = Table(
