@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import pyarrow as pa
 from pyspark import StorageLevel
@@ -79,6 +80,32 @@ def _interpreted(lines: DataFrame, assets: Sequence[Asset], wanted: Table, is_wa
     return lines.selectExpr(*asked, f"{is_wanted} as is_wanted").mapInArrow(meant, wanted.ddl)
 
 
+class AnyLines(Protocol):
+    """What the pipeline asks of lines, those that were just read (`Lines`) or those of the history."""
+
+    balance: Balance
+
+    @property
+    def spans(self) -> DataFrame | pa.Table:
+        """What alerts say, those of the window and of the past; one row is one span (`interim_schemas.SPANS`)."""
+
+    @property
+    def rejected(self) -> DataFrame | pa.Table:
+        """The lines that were refused (`schemas.REJECTED`)."""
+
+    def alerts(self, assets: Sequence[Asset] = (), only: DataFrame | None = None) -> DataFrame:
+        """The window's alerts (`schemas.ALERTS`), those of `only` alone where it is given."""
+
+    def members(self, spans: pa.Table) -> DataFrame | pa.Table:
+        """The alerts of some spans; one row is one alert (`schemas.MEMBERS`)."""
+
+    def first_alerts(self, spans: pa.Table, most: int) -> pa.Table:
+        """The first alerts of some episodes; one row is one `episode` with its `alert_ids`, at most `most`."""
+
+    def release(self) -> None:
+        """Give back what is held; called when the tables have been saved."""
+
+
 @dataclass
 class Lines:
     """The lines of a run: `parsed` as they were read, lazy; `binned` as `fold.on_spark.with_bin` gives them.
@@ -131,9 +158,14 @@ class Lines:
         if not spans.num_rows:  # nothing is shown: no job for nothing
             return _FIRST_ALERTS.empty_table()
         alerts = self._of(spans, "span string, episode bigint")
-        in_order = Window.partitionBy("episode").orderBy("observed_at", "alert_id", "row")
+        in_order = Window.partitionBy("episode").orderBy("observed_at", "alert_id")
         first = alerts.withColumn("place", F.row_number().over(in_order)).filter(F.col("place") <= most)
         return collect_arrow(first.groupBy("episode").agg(F.sort_array(F.collect_list("alert_id")).alias("alert_ids")))
+
+    def release(self) -> None:
+        """Give back what is persisted."""
+        while self.held:
+            self.held.pop().unpersist()
 
     def _of(self, spans: pa.Table, ddl: str) -> DataFrame:
         wanted = spans.select([field.split()[0] for field in ddl.split(", ")])

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
+from typing import TypedDict
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.config.source_format import Asset, Format, MaintenanceWindow
@@ -25,42 +25,17 @@ from alertgraph_spark.fold import fold_spans
 from alertgraph_spark.graph.choice import Answers, GraphOptions
 from alertgraph_spark.graph.limit import links_of_sites
 from alertgraph_spark.interpret import AssetList, calendar_of, interpret
-from alertgraph_spark.lines import Lines, read_lines
+from alertgraph_spark.lines import AnyLines, read_lines
 from alertgraph_spark.link import link_episodes
 from alertgraph_spark.match import find_paths, match_motifs
 from alertgraph_spark.match.records import CHAINS, MOTIFS
-from alertgraph_spark.ranking import OnStage, Ranking, Stages
+from alertgraph_spark.ranking import Found, OnStage, Ranking, Stages
 from alertgraph_spark.score import count_crowded, score_subgraphs, with_score
 from alertgraph_spark.score import rank_subgraphs as rank_over_sites
 from alertgraph_spark.sites import WORKER_SPANS, rank_on_workers
 from alertgraph_spark.tables.embedded import Engine, conform_arrow, episode_id
 from alertgraph_spark.tables.frames import collect_arrow
 from alertgraph_spark.tables.interim_schemas import SPANS
-
-
-class Found(NamedTuple):
-    """What is found of some sites before it is explained.
-
-    Each span with its episode (`spans`); episodes with their subgraph, the past that is not told again among them; the links
-    that were kept, motif hits, features, subgraphs, cuts; words that no table knows (`unknown`) with the number of alerts
-    that say each; the `stages` that ran, and the graph's engine.
-    """
-
-    spans: pa.Table
-    episodes: pa.Table
-    links: pa.Table
-    motif_hits: pa.Table
-    features: pa.Table
-    subgraphs: pa.Table
-    cuts: pa.Table
-    unknown: pa.Table
-    stages: pa.Table
-    engine: str = "driver"
-
-    @property
-    def tables(self) -> dict[str, pa.Table]:
-        """The tables alone, by name."""
-        return {name: found for name, found in self._asdict().items() if name != "engine"}
 
 
 def rank_subgraphs(
@@ -103,23 +78,60 @@ def rank_subgraphs(
     Spark sees the lines; a million alerts are a few thousand spans, and these come to this process. From
     `sites.WORKER_SPANS` on whole sites are ranked on the workers, and the seconds of a stage are summed over them.
     """
+    p = parameters or RankingParameters()
+    read = partial(read_lines, raw_alerts, formats, start, end, gap_seconds=p.episode_gap_seconds)
+    method: Method = {"assets": assets, "windows": windows, "parameters": p, "graph": graph}
+    return rank_lines(read, raw_alerts[next(iter(formats))].sparkSession, told_since or start, on_stage, **method)
+
+
+class Method(TypedDict, total=False):
+    """What of the configuration decides what is found; as `rank_subgraphs` takes it."""
+
+    assets: Sequence[Asset]
+    windows: Sequence[MaintenanceWindow]
+    parameters: RankingParameters
+    graph: GraphOptions | None
+
+
+def rank_lines(
+    read: Callable[[], AnyLines],
+    spark: SparkSession,
+    since: datetime,
+    on_stage: OnStage = lambda stage, rows, seconds: None,
+    *,
+    assets: Sequence[Asset] = (),
+    windows: Sequence[MaintenanceWindow] = (),
+    parameters: RankingParameters | None = None,
+    graph: GraphOptions | None = None,
+) -> Ranking:
+    """Rank the subgraphs of lines, wherever they come from.
+
+    Parameters
+    ----------
+    read
+        Gives the lines: as they were just read (`lines.read_lines`), or from the history (`history.KeptLines`).
+    spark
+        For a graph that is to be connected by GraphFrames.
+    since
+        Subgraphs without an alert received since then are not told again.
+    """
     p, graph, stages = parameters or RankingParameters(), graph or GraphOptions(), Stages(on_stage)
-    since = told_since or start
     with stages("normalise") as stage:
-        lines = read_lines(raw_alerts, formats, start, end, gap_seconds=p.episode_gap_seconds)
+        lines = read()
         stage.rows = lines.balance.counts["alerts"]
-    spark = lines.folded.sparkSession
     calendar = calendar_of(windows, assets)
     asset_list = AssetList(assets)
-    if lines.balance.n_spans < WORKER_SPANS or graph.engine == "graphframes":
+    spans = lines.spans
+    if isinstance(spans, pa.Table) or lines.balance.n_spans < WORKER_SPANS or graph.engine == "graphframes":
         ask = partial(graph.answers, spark)
-        found = rank_sites(collect_arrow(lines.spans), asset_list, calendar, p, since=since, stages=stages, ask=ask)
+        held = spans if isinstance(spans, pa.Table) else collect_arrow(spans)
+        found = rank_sites(held, asset_list, calendar, p, since=since, stages=stages, ask=ask)
     else:
         in_process = graph.in_process
         alone = partial(
             rank_sites, assets=asset_list, calendar=calendar, p=p, since=since, ask=lambda n_links: in_process
         )
-        found = Found(**rank_on_workers(lines.spans, lambda spans: alone(spans, stages=Stages()).tables))
+        found = Found(**rank_on_workers(spans, lambda spans: alone(spans, stages=Stages()).tables))
         stages.add(found.stages)
     with Engine() as engine:
         with stages("explain") as stage:
@@ -136,7 +148,7 @@ def rank_subgraphs(
         subgraphs=subgraphs.num_rows,
         crowded=n_crowded,
     )
-    return Ranking(lines.balance, found.engine, stages.seconds, tables, partial(lines.alerts, assets), lines.held)
+    return Ranking(lines.balance, found.engine, stages.seconds, tables, partial(lines.alerts, assets), lines.release)
 
 
 def rank_sites(
@@ -193,7 +205,7 @@ def _describe(engine: Engine, p: RankingParameters, inputs: Inputs) -> pa.Table:
     return describe_subgraphs(engine, inputs.episodes, inputs.motif_hits, paths, p, chains=CHAINS)
 
 
-def _explain(engine: Engine, found: Found, p: RankingParameters, lines: Lines) -> pa.Table:
+def _explain(engine: Engine, found: Found, p: RankingParameters, lines: AnyLines) -> pa.Table:
     """The subgraphs of all sites by rank, those that are shown with their story and counterfactual."""
     subgraphs = rank_over_sites(engine, found.subgraphs)
     shown = engine.query(
@@ -201,7 +213,9 @@ def _explain(engine: Engine, found: Found, p: RankingParameters, lines: Lines) -
         f"""
         SELECT span, episode FROM spans JOIN episodes USING (episode)
             SEMI JOIN (SELECT subgraph_id FROM subgraphs WHERE is_shown) shown USING (subgraph_id)
-        QUALIFY sum(spans.n_alerts) OVER (PARTITION BY episode ORDER BY spans.started_at, span) - spans.n_alerts < {MAX_IDS}
+        QUALIFY coalesce(sum(spans.n_alerts) OVER (
+            PARTITION BY episode ORDER BY spans.started_at RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE GROUP
+        ), 0) < {MAX_IDS}
         """,
         {"spans": found.spans, "episodes": found.episodes, "subgraphs": subgraphs},
     )
@@ -213,7 +227,7 @@ def _explain(engine: Engine, found: Found, p: RankingParameters, lines: Lines) -
     return explain_subgraphs(engine, subgraphs, inputs, lines.first_alerts(shown, MAX_IDS), rescore, chains=CHAINS)
 
 
-def _tables(engine: Engine, found: Found, subgraphs: pa.Table, lines: Lines) -> dict[str, DataFrame | pa.Table]:
+def _tables(engine: Engine, found: Found, subgraphs: pa.Table, lines: AnyLines) -> dict[str, DataFrame | pa.Table]:
     """The tables of a run. What was known before the window has taught what is usual; it is not told again."""
     rows = found.tables | {"subgraphs": subgraphs}
     episodes, hits, features = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -76,12 +77,38 @@ class Stages:
         return sum(done.left_out for done in self.done if done.stage == stage)
 
 
+class Found(NamedTuple):
+    """What is found of some sites before it is explained.
+
+    Each span with its episode (`spans`); episodes with their subgraph, the past that is not told again among them; the links
+    that were kept, motif hits, features, subgraphs, cuts; words that no table knows (`unknown`) with the number of alerts
+    that say each; the `stages` that ran, and the graph's engine.
+    """
+
+    spans: pa.Table
+    episodes: pa.Table
+    links: pa.Table
+    motif_hits: pa.Table
+    features: pa.Table
+    subgraphs: pa.Table
+    cuts: pa.Table
+    unknown: pa.Table
+    stages: pa.Table
+    engine: str = "driver"
+
+    @property
+    def tables(self) -> dict[str, pa.Table]:
+        """The tables alone, by name."""
+        return {name: found for name, found in self._asdict().items() if name != "engine"}
+
+
 @dataclass
 class Ranking:
     """What a run found: tables by name, counts that balance, the engine that was taken, and seconds a stage.
 
-    Small tables are Arrow tables; those of alert size are frames over lines that are held until `release`. `alerts` gives
-    the window's alerts (`schemas.ALERTS`), all, or those of a frame of `alert_id` and `site`; their lines are read anew.
+    Small tables are Arrow tables; those of alert size may be frames over lines that are held until `release` is called.
+    `alerts` gives the window's alerts (`schemas.ALERTS`), all, or those of a frame of `alert_id` and `site`; their lines are
+    read anew.
     """
 
     balance: Balance
@@ -89,14 +116,9 @@ class Ranking:
     seconds: dict[str, float]
     tables: dict[str, DataFrame | pa.Table]
     alerts: Callable[..., DataFrame]
-    _held: list[DataFrame] = field(default_factory=list)
+    release: Callable[[], None]
 
     @property
     def counts(self) -> dict[str, int]:
         """What became of the lines, and how much was found in them."""
         return self.balance.counts
-
-    def release(self) -> None:
-        """Give back what was persisted; call it when the tables have been saved."""
-        while self._held:
-            self._held.pop().unpersist()

@@ -1,6 +1,7 @@
 """The main job: from exported alerts to ranked, explained, posted subgraphs.
 
-python jobs/rank_alerts.py --config FILE [--start ISO --end ISO | --last 24h | --post-only RUN_ID] [--set KEY=VALUE]...
+python jobs/rank_alerts.py --config FILE [--start ISO --end ISO | --last 24h [--every 5m] | --post-only RUN_ID]
+                           [--set KEY=VALUE]...
 """
 
 from __future__ import annotations
@@ -9,26 +10,30 @@ import argparse
 import secrets
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
+from alertgraph_spark import history
 from alertgraph_spark.access import principal, session
 from alertgraph_spark.access.secrets import resolve
 from alertgraph_spark.commands.cli import Console, arguments, check_posted, exit_code, posted_words, remarks
+from alertgraph_spark.commands.ticks import keep_ticking
 from alertgraph_spark.config import format_files
 from alertgraph_spark.config.loading import load_settings
 from alertgraph_spark.config.settings import Settings
-from alertgraph_spark.config.source_format import Format
+from alertgraph_spark.config.source_format import Asset, Format, MaintenanceWindow
 from alertgraph_spark.graph.choice import GraphOptions
-from alertgraph_spark.pipeline import rank_subgraphs
+from alertgraph_spark.lines import AnyLines, read_lines
+from alertgraph_spark.pipeline import Method, rank_lines
 from alertgraph_spark.publish import compiled, log_analytics, results, tracking
 from alertgraph_spark.publish.report import TABLES, write_or_say
-from alertgraph_spark.publish.run_record import first_subgraphs, run_record, run_table, tracked_run
+from alertgraph_spark.publish.run_record import first_subgraphs, is_delivered, run_record, run_table, tracked_run
 from alertgraph_spark.read import assets, blob_mirror, export
 from alertgraph_spark.read.export_layout import window_of
 
@@ -39,61 +44,164 @@ LOOKED_AT = (*TABLES, "features")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the straight line once; return 0, or 2 for what an operator can fix."""
-    begin = time.perf_counter()
+    """Run the straight line once, or again and again; return 0, or 2 for what an operator can fix."""
     args = arguments(__doc__ or "", argv)
     console = Console()
     settings = usable_settings(args)
     if args.post_only:
         return post_again(settings, args.post_only, console)
-    # Two backfills with one configuration may start in one second.
-    run_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{settings.digest[:8]}-{secrets.token_hex(2)}"
-    console.say(f"run {run_id}")
-    formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
-    known = assets.load_assets(settings.assets_file) if settings.assets_file else []
-    planned = assets.load_maintenance(settings.maintenance_file) if settings.maintenance_file else []
-    spark = signed_in_session(settings)
-    tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
-    with console.stage("read"):
-        raw, start, end = read_alerts(spark, settings, formats, args.start, args.end)
-    folder = results.make_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
-    if args.compile:
-        compiled.make_room(spark, args.compile)
-
-    def on_stage(stage: str, rows: int, seconds: float) -> None:
-        console.on_stage(stage, rows, seconds)
-        if stage == "normalise":
-            tracker.open()  # the stages after it are short and leave a core idle
-
-    told_since = start - timedelta(hours=settings.export.look_back_hours)
-    graph = GraphOptions(settings.graph.engine, settings.graph.driver_max_links, settings.graph.crossover_links)
-    method: dict[str, Any] = {"assets": known, "windows": planned, "parameters": settings.ranking, "graph": graph}
-    copies = {}
-    with session.tuned(spark, export.bytes_of(raw.values()), settings.spark.conf):
-        ranking = rank_subgraphs(raw, formats, start, end, **method, told_since=told_since, on_stage=on_stage)
-        with console.stage("save"):
-            results.save_tables(ranking.tables, folder)
-            saved = results.read_tables(folder, LOOKED_AT)
-        if args.compile:
-            with console.stage("compile"):
-                copies = {"compiled": compiled.write_compiled(ranking.alerts(), args.compile)}
-    top = first_subgraphs(saved["subgraphs"], console.ROWS)
-    record = run_record(run_id, settings.digest, (start, end), ranking, spark.version) | copies
-    results.save_run(folder, record)
-    with console.stage("log"):
-        run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), saved, top)))
-    with console.stage("post"):
-        posted = post_saved(spark, settings, folder, record)
-    with console.stage("report"):
-        page = write_or_say(saved, record, folder)
-    ranking.release()
-    target = settings.post.endpoint or settings.post.folder
-    places = {"results": folder.place, "MLflow": run.look if run else "not logged"}
-    places |= {"posted": posted_words(posted, target), "report": page}
-    places |= {name: compiled.words(told) for name, told in copies.items()}
-    console.end(top, record["counts"], remarks(record) | places, time.perf_counter() - begin)
-    check_posted(posted, run_id, folder.place)
+    job = Job.ready(settings, console)
+    if args.every:
+        keep_ticking(args.every, console, lambda: job.rank(*window(args), only_news=True))
+    else:
+        job.rank(*window(args), compile_to=args.compile, only_news=bool(args.last))
     return 0
+
+
+class Job(NamedTuple):
+    """What each run of one process has in common."""
+
+    settings: Settings
+    console: Console
+    spark: SparkSession
+    formats: Mapping[str, Format]
+    assets: Sequence[Asset]
+    maintenance: Sequence[MaintenanceWindow]
+    store: history.Store | None
+
+    @classmethod
+    def ready(cls, settings: Settings, console: Console) -> Job:
+        """Read what the configuration names, and start Spark."""
+        formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
+        known = assets.load_assets(settings.assets_file) if settings.assets_file else []
+        planned = assets.load_maintenance(settings.maintenance_file) if settings.maintenance_file else []
+        spark = signed_in_session(settings)
+        place = history.place_of(settings.history.path, settings.results.path)
+        store = None
+        if place:
+            key = history.history_key(settings.export.root, formats)
+            store = history.Store(results.make_folder(place, spark, "history.path"), key)
+        return cls(settings, console, spark, formats, known, planned, store)
+
+    def rank(
+        self, start: datetime | None, end: datetime | None, compile_to: str | None = None, only_news: bool = False
+    ) -> None:
+        """Rank, save, log and post the subgraphs of one window; with `only_news` not where the last run has seen all rows."""
+        begin = time.perf_counter()
+        settings, spark, console = self.settings, self.spark, self.console
+        # Two backfills with one configuration may start in one second.
+        run_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{settings.digest[:8]}-{secrets.token_hex(2)}"
+        console.say(f"run {run_id}")
+        with console.stage("read"):
+            given = self.read(start, end, anew=compile_to is not None)
+        if only_news and given.state and (last := self.seen(given.state)):
+            console.say(f"nothing new since run {last}; {time.perf_counter() - begin:.1f} s")
+            return
+        folder = results.make_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
+        if compile_to:
+            compiled.make_room(spark, compile_to)
+        tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
+
+        def on_stage(stage: str, rows: int, seconds: float) -> None:
+            console.on_stage(stage, rows, seconds)
+            if stage == "normalise":
+                tracker.open()  # the stages after it are short and leave a core idle
+
+        copies = {}
+        with session.tuned(spark, given.n_bytes, settings.spark.conf):
+            ranking = rank_lines(given.lines, spark, given.told_since, on_stage, **self.method)
+            with console.stage("save"):
+                results.save_tables(ranking.tables, folder)
+                saved = results.read_tables(folder, LOOKED_AT)
+            if compile_to:
+                with console.stage("compile"):
+                    copies = {"compiled": compiled.write_compiled(ranking.alerts(), compile_to)}
+        top = first_subgraphs(saved["subgraphs"], console.ROWS)
+        record = run_record(run_id, settings.digest, (given.start, given.end), ranking, spark.version) | copies
+        record |= {"history": given.told} if given.told else {}
+        results.save_run(folder, record)
+        with console.stage("log"):
+            run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), saved, top)))
+        with console.stage("post"):
+            posted = post_saved(spark, settings, folder, record)
+        with console.stage("report"):
+            page = write_or_say(saved, record, folder)
+        ranking.release()
+        target = settings.post.endpoint or settings.post.folder
+        places = {"results": folder.place, "MLflow": run.look if run else "not logged"}
+        places |= {"history": given.words} if given.words else {}
+        places |= {"posted": posted_words(posted, target), "report": page}
+        places |= {name: compiled.words(told) for name, told in copies.items()}
+        console.end(top, record["counts"], remarks(record) | places, time.perf_counter() - begin)
+        check_posted(posted, run_id, folder.place)
+
+    @property
+    def method(self) -> Method:
+        """What decides what is found."""
+        of = self.settings.graph
+        graph = GraphOptions(of.engine, of.driver_max_links, of.crossover_links)
+        return {"assets": self.assets, "windows": self.maintenance, "parameters": self.settings.ranking, "graph": graph}
+
+    def read(self, start: datetime | None, end: datetime | None, anew: bool) -> Given:
+        """Find the lines of the window and of the past that it needs: in the history, or `anew` in the export."""
+        exported, spark = self.settings.export, self.spark
+        look_back = timedelta(hours=exported.look_back_hours)
+        past = max(timedelta(hours=exported.history_hours), look_back)
+        containers = {source.table: source.container for source in self.settings.sources}
+        mirror = blob_mirror.Mirror(spark, exported.credential, exported.staging, resolve)
+        root = mirror.readable_root(exported.root, containers, exported.workspaces, start and start - past, end)
+        days = export.list_days(spark, root, containers, exported.workspaces)
+        start, end = window_of(days, start, end)
+        gap = self.settings.ranking.episode_gap_seconds
+        if self.store is None or anew:
+            columns = {table: format_.reads for table, format_ in self.formats.items()}
+            raw = export.read_export(spark, days, columns, start - past, end)
+            lines = partial(read_lines, raw, self.formats, start, end, gap_seconds=gap)
+            return Given(lines, start, end, start - look_back, n_bytes=export.bytes_of(raw.values()))
+        tune = partial(session.tuned, spark, conf=self.settings.spark.conf)
+        span, on_part = (start - past, end), self.console.on_part
+        kept = history.bring_up_to_date(
+            spark, self.store, days, self.formats, span, look_back=look_back, tune=tune, on_part=on_part
+        )
+        files = [str(self.store.file(part)) for part in kept.parts]
+        by_id = [format_.name for format_ in self.formats.values() if format_.kept_by == "platform"]
+        lines_kept = partial(
+            history.KeptLines, files, start, end, kept.hours, tables=self.formats, by_id=by_id, gap_seconds=gap
+        )
+        return Given(lines_kept, start, end, start - look_back, kept.n_bytes, kept.state, kept.words, kept.told)
+
+    def seen(self, state: str) -> str | None:
+        """The newest run, where it saw the export in this state, with these settings, and all of it was delivered."""
+        open_folder = partial(results.open_folder, spark=self.spark)
+        found = results.newest_run(open_folder(self.settings.results.path), open_folder)
+        if found is None or found.get("history", {}).get("state") != state:
+            return None
+        is_same = found["config_digest"] == self.settings.digest and is_delivered(found, self.settings.post.mode)
+        return str(found["run_id"]) if is_same else None
+
+
+class Given(NamedTuple):
+    """What a run is given: how its lines are had, its window, and since when subgraphs are told again.
+
+    `n_bytes` are read by Spark. `state` is a hash of what the export held, `words` and `told` say what the history gave.
+    """
+
+    lines: Callable[[], AnyLines]
+    start: datetime
+    end: datetime
+    told_since: datetime
+    n_bytes: int
+    state: str = ""
+    words: str = ""
+    told: Mapping[str, Any] = MappingProxyType({})
+
+
+def window(args: argparse.Namespace) -> tuple[datetime | None, datetime | None]:
+    """The window that is asked for; one that ends now is taken anew each time."""
+    if args.last:
+        now = datetime.now(timezone.utc)
+        return now - args.last, now
+    return args.start, args.end
 
 
 def post_again(settings: Settings, run_id: str, console: Console) -> int:
@@ -144,21 +252,6 @@ def post_saved(
     )
     results.save_run(folder, {**record, "posted": {name: asdict(counts) for name, counts in posted.items()}})
     return posted
-
-
-def read_alerts(
-    spark: SparkSession, settings: Settings, formats: Mapping[str, Format], start: datetime | None, end: datetime | None
-) -> tuple[dict[str, DataFrame], datetime, datetime]:
-    """Read the exported lines of the window and of the past that it needs; return them with the window's bounds."""
-    exported = settings.export
-    past = timedelta(hours=max(exported.history_hours, exported.look_back_hours))
-    containers = {source.table: source.container for source in settings.sources}
-    mirror = blob_mirror.Mirror(spark, exported.credential, exported.staging, resolve)
-    root = mirror.readable_root(exported.root, containers, exported.workspaces, start and start - past, end)
-    days = export.list_days(spark, root, containers, exported.workspaces)
-    start, end = window_of(days, start, end)
-    columns = {table: format_.reads for table, format_ in formats.items()}
-    return export.read_export(spark, days, columns, start - past, end), start, end
 
 
 def cli() -> None:

@@ -200,11 +200,10 @@ def _is_setup(call: ast.Call) -> bool:
 def test_the_job_is_a_table_of_contents() -> None:
     job = REPO / "jobs" / "rank_alerts.py"
 
-    functions = {node.name: node for node in parsed(job).body if isinstance(node, ast.FunctionDef)}
-    assert list(functions) == [
-        *("main", "post_again", "usable_settings", "signed_in_session", "post_saved", "read_alerts", "cli")
-    ]
-    for function in functions.values():
+    functions = [node for node in ast.walk(parsed(job)) if isinstance(node, ast.FunctionDef)]
+    top = [node.name for node in parsed(job).body if isinstance(node, ast.FunctionDef)]
+    assert top == ["main", "window", "post_again", "usable_settings", "signed_in_session", "post_saved", "cli"]
+    for function in functions:
         assert (function.end_lineno or 0) - function.lineno < 60
     assert {name for _, name in actions_in(parsed(job))} <= {"collect"}, "the few rows that are shown"
 

@@ -27,9 +27,10 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the job's command line into `config`, `start`, `end` (aware UTC or None), `compile`, `post_only` and `set`.
+    """Parse the job's command line into `config`, `start`, `end` (aware UTC or None), `last`, `every`, `compile`, `post_only`
+    and `set`.
 
-    Without a window the run takes all that the export holds; `--last` ends now.
+    Without a window the run takes all that the export holds; `last` ends when the run begins.
     """
     parser = argparse.ArgumentParser(
         prog="rank_alerts.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -40,6 +41,12 @@ def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespac
     )
     parser.add_argument("--end", type=_utc, metavar="ISO", help="first TimeGenerated that does not count any more")
     parser.add_argument("--last", type=_span, metavar="SPAN", help="window that ends now: 90m, 24h, 7d")
+    parser.add_argument(
+        "--every",
+        type=_span,
+        metavar="SPAN",
+        help="keep the session, and rank anew each time that so long has passed: 5m; until SIGTERM",
+    )
     parser.add_argument(
         "--compile",
         metavar="PATH",
@@ -53,6 +60,8 @@ def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespac
     args = parser.parse_args(argv)
     if args.last and (args.start or args.end):
         parser.error("--last goes without --start and --end")
+    if args.every and (args.compile or args.end or args.post_only):
+        parser.error("--every goes without --end, --compile and --post-only: its window moves")
     if args.post_only and (args.last or args.start or args.end or args.compile):
         parser.error("--post-only goes without a window and without --compile: the run has been computed")
     if args.last:
@@ -114,6 +123,11 @@ class Console:
         """Print one finished stage."""
         count = "" if rows is None else f"{rows:>12,} rows"
         self.say(f"  {stage:<10}{count:<18}{seconds:>7.1f} s")
+
+    def on_part(self, unit: Any) -> None:
+        """Say which day was folded; hours come too fast to be told."""
+        if unit.hour is None:
+            self.say(f"  folded    {unit.site} {unit.day}")
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -93,6 +93,17 @@ class Results:
 
 
 @dataclass(frozen=True)
+class History:
+    """Where exported lines are kept once they have been read."""
+
+    path: str = key(
+        "folder or URL that keeps what was read of closed days and unchanged hours, so that it is not read again; `default`: "
+        "`results.path` with `-history` behind it; `none`: each run reads all lines anew",
+        "default",
+    )
+
+
+@dataclass(frozen=True)
 class Graph:
     """Which engine connects the links."""
 
@@ -189,6 +200,7 @@ class Settings:
     sources: tuple[Source, ...] = key("what to read; at least one")
     assets: str | None = key("CSV of known assets, looked up like a format", None)
     maintenance: str | None = key("CSV of announced maintenance windows, looked up like a format", None)
+    history: History = field(default_factory=History)
     graph: Graph = field(default_factory=Graph)
     ranking: RankingParameters = field(default_factory=RankingParameters)
     tracking: Tracking = field(default_factory=Tracking)

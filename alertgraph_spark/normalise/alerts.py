@@ -39,8 +39,8 @@ def parse_lines(raw_alerts: Mapping[str, DataFrame], formats: Mapping[str, Forma
 
     One input and one output row is one exported line. The output has `alert_id`, `item_id`, `site`, `table`, `source`,
     `product`, `rule_id`, `severity`, `received_at`, `observed_at`, `file`, `line` (evidence for a refusal), `reason` (null
-    for an alert), `file_id` (a hash), `done` (what was done to the row, in words: its provenance), and the columns of
-    `interim_schemas.SAID`. No line is dropped.
+    for an alert), `path` (its file), `file_id` (a hash of that), `done` (what was done to the row, in words: its provenance),
+    and the columns of `interim_schemas.SAID`. No line is dropped.
 
     Parameters
     ----------
@@ -68,6 +68,7 @@ _EVIDENCE = (
     f"{_REASON} as reason",
     f"if({_REASON} is not null, file, null) as file",
     f"if({_REASON} is not null, substring(coalesce(_corrupt_record, item_id), 1, {LINE_LIMIT}), null) as line",
+    "file as path",
     "xxhash64(file) as file_id",
 )
 

@@ -29,10 +29,14 @@ def find_repeats(lines: DataFrame, by_id: Collection[str] = ()) -> DataFrame:
     is_by_id = F.col("source").isin(*by_id) if by_id else F.lit(False)
     valid = lines.filter(F.col("status").isin("alert", "history"))
     valid = valid.withColumn("told_name", F.when(~is_by_id, F.col("name")))
-    valid = valid.select("row", "received_at", "observed_at", *said, F.xxhash64(*said).alias("hash"))
+    content = ("item_id", "observed_at", "severity", "said")
+    valid = valid.select("row", "received_at", *content, *said, F.xxhash64(*said).alias("hash"))
     more_than_once = valid.groupBy("hash").agg(F.count(F.lit(1)).alias("n")).filter("n > 1").select("hash")
     repeated = valid.join(F.broadcast(more_than_once), on="hash", how="left_semi")
-    newest = Window.partitionBy(*said).orderBy(F.desc("received_at"), "row")
+    # Of two rows of one time what they hold decides, never where they were read: another split of the files is no other run.
+    newest = Window.partitionBy(*said).orderBy(
+        F.desc("received_at"), "item_id", "observed_at", "severity", F.xxhash64("said")
+    )
     together = Window.partitionBy(*said)
     marked = repeated.withColumns(
         {

@@ -56,6 +56,16 @@ def run_record(
     }
 
 
+def is_delivered(record: Mapping[str, Any], mode: str) -> bool:
+    """Whether all rows of a run were posted that were to be; `record` is its `run.json`, `mode` the `post.mode`."""
+    if mode == "none":
+        return True
+    posted = record.get("posted", {})
+    return bool(posted) and all(
+        not of["error"] and of["n_sent"] + of["n_before"] == of["n_rows"] for of in posted.values()
+    )
+
+
 def run_table(record: Mapping[str, Any]) -> pa.Table:
     """The table `schemas.RUNS` of one run, from its `run.json`: one row."""
     lists = {"versions": "version", "counts": "n", "rejected_by_reason": "n"}

@@ -156,7 +156,7 @@ def read_export(
     for table in columns:
         if not paths[table]:
             log.warning("table %s has no folder in the window", table)
-    return {table: _read_table(spark, table, paths[table], names) for table, names in columns.items()}
+    return {table: read_folders(spark, table, paths[table], names) for table, names in columns.items()}
 
 
 def bytes_of(frames: Iterable[DataFrame]) -> int:
@@ -185,8 +185,11 @@ def _paths(spark: SparkSession, days: Sequence[DayFolder], start: datetime, end:
     return paths
 
 
-def _read_table(spark: SparkSession, table: str, paths: list[str], columns: Sequence[str]) -> DataFrame:
-    """Lines of one table, parsed here: Spark's JSON reader loses a second object on a line, and an empty array."""
+def read_folders(spark: SparkSession, table: str, paths: Sequence[str], columns: Sequence[str]) -> DataFrame:
+    """Read the lines of one table in some folders, as `read_export` gives them; no rows where there is no folder.
+
+    Parsed here: Spark's JSON reader loses a second object on a line, and an empty array.
+    """
     names = dict.fromkeys(["TimeGenerated", "_ItemId", *columns, "_corrupt_record"])
     schema = ", ".join(f"`{name}` string" for name in names)
     if not paths:
@@ -195,7 +198,7 @@ def _read_table(spark: SparkSession, table: str, paths: list[str], columns: Sequ
         spark.read.option("recursiveFileLookup", "true")
         .option("pathGlobFilter", "*.json")
         .option("lineSep", "\n")  # else a carriage return would end a line too
-        .text(paths)
+        .text(list(paths))
     )
     line = _trimmed(F.col("value"))
     is_blank = ~line.startswith("{") & ~line.rlike(r"\S")  # the first is cheap, and true of nearly no line

@@ -110,6 +110,16 @@ def days_inside(days: Sequence[DayFolder], start: datetime, end: datetime) -> li
     return inside
 
 
+_DAYS = "unix_date(try_cast(concat_ws('-', left({path}, 4), substr({path}, 8, 2), substr({path}, 13, 2)) as date))"
+_HOURS = "if({path} rlike '^.{{14}}/h=([01][0-9]|2[0-3])/', try_cast(substr({path}, 18, 2) as int), 0)"
+
+
+def export_hour(file: str) -> str:
+    """Spark SQL for the hour since 1970 of the folder that holds a file; without one, the first hour of its day."""
+    path = f"substring_index({file}, '/y=', -1)"
+    return f"{_DAYS.format(path=path)} * 24L + {_HOURS.format(path=path)}"
+
+
 def midnight(day: date) -> datetime:
     """First instant of a day, in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=timezone.utc)

@@ -7,7 +7,7 @@ stands in it.
 from alertgraph_spark.publish.results.folder import RunFolder, is_local, make_folder, open_folder
 from alertgraph_spark.publish.results.hadoop import HadoopFolder
 from alertgraph_spark.publish.results.local import LocalFolder
-from alertgraph_spark.publish.results.tables import read_frame, read_run, read_tables, save_run, save_tables
+from alertgraph_spark.publish.results.tables import newest_run, read_frame, read_run, read_tables, save_run, save_tables
 
 __all__ = [
     "HadoopFolder",
@@ -15,6 +15,7 @@ __all__ = [
     "RunFolder",
     "is_local",
     "make_folder",
+    "newest_run",
     "open_folder",
     "read_frame",
     "read_run",

@@ -22,7 +22,7 @@ class RunFolder(Protocol):
     place: str
     """The folder as it was named: a path or a URL."""
 
-    def make(self) -> None:
+    def make(self, key: str = "results.path") -> None:
         """Make the folder, so that one that cannot be written is known before the work, not after it."""
 
     def names(self, folder: str = "") -> list[str]:
@@ -39,6 +39,15 @@ class RunFolder(Protocol):
 
     def put(self, name: str, fill: Callable[[Path], None]) -> None:
         """Write a folder of files whole, in place of an older one: `fill` makes the files in a new folder of this machine."""
+
+    def folders(self) -> list[str]:
+        """The names of the folders in it, in order."""
+
+    def clear(self, name: str) -> None:
+        """Remove a folder with what is in it, if it is there."""
+
+    def file(self, name: str) -> Path | None:
+        """A file of this machine that holds what `name` does, None where there is none; copied as `here` copies."""
 
     def here(self, name: str) -> Path | None:
         """A folder of this machine that holds the files of `name`, None where there is no such folder.
@@ -70,8 +79,8 @@ def open_folder(place: str, spark: SparkSession | None = None) -> RunFolder:
     return HadoopFolder(spark, place)
 
 
-def make_folder(place: str, spark: SparkSession) -> RunFolder:
-    """Open the folder of a new run and make it."""
+def make_folder(place: str, spark: SparkSession, key: str = "results.path") -> RunFolder:
+    """Open a folder and make it; `key` is the key of the configuration that an error names."""
     folder = open_folder(place, spark)
-    folder.make()
+    folder.make(key)
     return folder

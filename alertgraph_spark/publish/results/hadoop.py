@@ -34,12 +34,12 @@ class HadoopFolder:
         self._copies = Path(tempfile.mkdtemp(prefix="alertgraph-"))
         weakref.finalize(self, shutil.rmtree, self._copies, ignore_errors=True)
 
-    def make(self) -> None:
+    def make(self, key: str = "results.path") -> None:
         """Make the folder and those above it."""
         try:
             _done(self._system.mkdirs(self._root))
         except REFUSALS as error:
-            raise ResultsError(f"results.path: cannot make {self.place}: {reason_of(error)}") from error
+            raise ResultsError(f"{key}: cannot make {self.place}: {reason_of(error)}") from error
 
     def names(self, folder: str = "") -> list[str]:
         """The names of the files in `folder`."""
@@ -83,6 +83,28 @@ class HadoopFolder:
         """Remove a file."""
         with told("remove", f"{self.place}/{name}"):
             self._system.delete(self._path(name), False)
+
+    def folders(self) -> list[str]:
+        """The names of the folders in it."""
+        with told("list", self.place):
+            found = self._system.listStatus(self._root) if self._system.exists(self._root) else ()
+            return sorted(str(status.getPath().getName()) for status in found if status.isDirectory())
+
+    def clear(self, name: str) -> None:
+        """Remove a folder, and the copy of it."""
+        shutil.rmtree(self._copies / name, ignore_errors=True)
+        with told("remove", f"{self.place}/{name}"):
+            self._system.delete(self._path(name), True)
+
+    def file(self, name: str) -> Path | None:
+        """The copy."""
+        path, copy = self._path(name), self._copies / name
+        torn = copy.with_name(f".{copy.name}{_TORN}")
+        with told("read", f"{self.place}/{name}"):
+            if not copy.is_file() and self._system.exists(path):
+                self._system.copyToLocalFile(False, path, self._local(torn), True)  # without checksum files
+                torn.rename(copy)
+        return copy if copy.is_file() else None
 
     def put(self, name: str, fill: Callable[[Path], None]) -> None:
         """Fill a folder here, copy it beside the place, then move it there; the one here is kept to be read."""

@@ -21,12 +21,12 @@ class LocalFolder:
         self.place = place
         self._path = path or Path(place)
 
-    def make(self) -> None:
+    def make(self, key: str = "results.path") -> None:
         """Make the folder and those above it."""
         try:
             self._path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ResultsError(f"results.path: cannot make {self.place}: {reason_of(error)}") from error
+            raise ResultsError(f"{key}: cannot make {self.place}: {reason_of(error)}") from error
 
     def names(self, folder: str = "") -> list[str]:
         """The names of the files in `folder`; what begins with a dot is a file system's own, or not whole."""
@@ -58,6 +58,20 @@ class LocalFolder:
         with told("remove", f"{self.place}/{name}"):
             for file in (_checksum(path), path):
                 file.unlink(missing_ok=True)
+
+    def folders(self) -> list[str]:
+        """The names of the folders in it."""
+        found = self._path.iterdir() if self._path.is_dir() else ()
+        return sorted(path.name for path in found if path.is_dir())
+
+    def clear(self, name: str) -> None:
+        """Remove a folder."""
+        shutil.rmtree(self._path / name, ignore_errors=True)
+
+    def file(self, name: str) -> Path | None:
+        """The file itself."""
+        path = self._path / name
+        return path if path.is_file() else None
 
     def put(self, name: str, fill: Callable[[Path], None]) -> None:
         """Fill a folder beside the place, then move it there."""

@@ -1,0 +1,224 @@
+"""With the history or without it, a run says the same: lakes are replayed as they grew, and runs are killed on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from exported import put_lines, row_line
+from incident import DAY
+from pyspark.sql import DataFrame, SparkSession
+from replay import Written, arrivals, grown
+
+from alertgraph_spark import history
+from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.config.source_format import Format
+from alertgraph_spark.lines import AnyLines, read_lines
+from alertgraph_spark.pipeline import rank_lines
+from alertgraph_spark.publish import results
+from alertgraph_spark.ranking import Ranking
+from alertgraph_spark.read import export
+from alertgraph_spark.tables.frames import collect_arrow
+from alertgraph_spark.tables.schemas import RESULTS
+
+P = RankingParameters()
+LOOK_BACK = timedelta(hours=24)
+PAST = timedelta(hours=60)
+
+READS = ("Name", "Severity", "Source", "Target", "Id")
+EDR = Format(
+    name="edr",
+    path="test",
+    reads=READS,
+    columns={"name": "Name", "severity": "cast(Severity as double)", "alert_id": "Id"},
+    source={"host": "Source"},
+    target={"host": "Target"},
+    kept_by="platform",
+)
+FORMATS = {"Edr_CL": EDR, "Ids_CL": replace(EDR, name="ids", kept_by="sender", where="Severity is not null")}
+"""One product whose alerts the platform keeps and updates, and one whose rows stand for themselves."""
+
+Rows = dict[str, list[str]]
+
+
+class Replay:
+    """One lake, run by run, with a history and without it."""
+
+    def __init__(self, spark: SparkSession, tmp_path: Path, formats: Mapping[str, Format]) -> None:
+        self.spark = spark
+        self.lake = tmp_path / "lake"
+        self.formats = formats
+        key = history.history_key(str(self.lake), self.formats)
+        self.store = history.Store(results.make_folder(str(tmp_path / "history"), spark), key)
+        self.current: history.Current | None = None
+
+    def both(self, start: datetime, end: datetime) -> tuple[Rows, Rows]:
+        """The tables and counts of a run that reads the lake, and of one that reads the history."""
+        return self.ranked(partial(self.read, start, end), start), self.ranked(partial(self.kept, start, end), start)
+
+    def ranked(self, lines: Callable[[], AnyLines], start: datetime) -> Rows:
+        ranking = rank_lines(lines, self.spark, start - LOOK_BACK)
+        try:
+            return rows_of(ranking)
+        finally:
+            ranking.release()
+
+    def days(self) -> list[Any]:
+        return export.list_days(self.spark, str(self.lake), dict.fromkeys(self.formats))
+
+    def read(self, start: datetime, end: datetime) -> AnyLines:
+        columns = {table: format_.reads for table, format_ in self.formats.items()}
+        raw = export.read_export(self.spark, self.days(), columns, start - PAST, end)
+        return read_lines(raw, self.formats, start, end, gap_seconds=P.episode_gap_seconds)
+
+    def kept(self, start: datetime, end: datetime) -> AnyLines:
+        span = start - PAST, end
+        tune = contextlib.nullcontext
+        self.current = history.bring_up_to_date(
+            self.spark, self.store, self.days(), self.formats, span, look_back=LOOK_BACK, tune=tune
+        )
+        files = [str(self.store.file(part)) for part in self.current.parts]
+        by_id = [format_.name for format_ in self.formats.values() if format_.kept_by == "platform"]
+        gap = P.episode_gap_seconds
+        return history.KeptLines(
+            files, start, end, self.current.hours, tables=self.formats, by_id=by_id, gap_seconds=gap
+        )
+
+
+def rows_of(ranking: Ranking) -> Rows:
+    """Each table's rows as text, in an order of their own, with floats to nine digits; and what was counted."""
+    found: Rows = {}
+    for name in [table.name for table in RESULTS]:
+        table = ranking.tables[name]
+        rows = (collect_arrow(table) if isinstance(table, DataFrame) else table).to_pylist()
+        found[name] = sorted(json.dumps(row, default=str, sort_keys=True) for row in map(_rounded, rows))
+    balance = ranking.balance
+    said = [balance.rejected_by_reason, balance.unknown_words, balance.silent]
+    found["counts"] = [json.dumps([ranking.counts, *said], sort_keys=True)]
+    return found
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    if isinstance(value, dict):
+        return {key: _rounded(of) for key, of in value.items()}
+    return [_rounded(of) for of in value] if isinstance(value, list) else value
+
+
+def differences(raw: Rows, kept: Rows) -> dict[str, list[str]]:
+    return {name: sorted(set(raw[name]) ^ set(kept[name]))[:4] for name in raw if raw[name] != kept[name]}
+
+
+def a_lake(folder: Path, seed: int) -> Path:
+    """Five days of two sites: everyday alerts, and a walk from host to host on the fourth day."""
+    rng = random.Random(seed)
+    lines: dict[tuple[str, str, str], list[str]] = {}
+
+    def add(minute: float, table: str, name: str, ends: tuple[str, str], severity: float | None = 0.3) -> None:
+        time = f"{DAY + timedelta(minutes=minute):%Y-%m-%dT%H:%M}"
+        number = len(lines) * 1000 + rng.randrange(1000)
+        said = {"Name": name, "Severity": severity, "Source": ends[0], "Target": ends[1], "Id": f"{number:x}"}
+        line = row_line(time, _ItemId=f"item-{number}", **said)
+        lines.setdefault((table, time, rng.choice(["plant", "ward"])), []).append(line)
+
+    for _ in range(260):
+        kind = rng.randrange(6)
+        actor, target = f"ws{rng.randrange(8)}", f"srv{kind % 3}"
+        add(
+            rng.uniform(0, 7190),
+            rng.choice(list(FORMATS)),
+            f"type {kind}",
+            (actor, target),
+            rng.choice([0.2, 0.5, None]),
+        )
+    for step, ends in enumerate([("ws1", "jump"), ("jump", "hist"), ("hist", "plc1"), ("plc1", "plc2")]):
+        add(4800 + 25 * step, "Edr_CL", f"step {step}", ends, 0.8)
+    for (table, time, site), of in lines.items():
+        put_lines(folder, table, time, of, site=site)
+    return folder
+
+
+def moments_of(writes: Sequence[Written], seed: int, n: int) -> list[datetime]:
+    """Some moments at which a lake is looked at, an hour apart and a day apart among them; the last is the end of it all."""
+    rng = random.Random(seed)
+    first, last = writes[0].at, writes[-1].at
+    found = [first + (last - first) * rng.uniform(0.2, 1) for _ in range(n)]
+    return sorted([*found, found[0] + timedelta(hours=1), found[0] + timedelta(days=1), last])
+
+
+def test_a_lake_that_grows_is_ranked_alike_with_its_history_and_without(spark: SparkSession, tmp_path: Path) -> None:
+    replay = Replay(spark, tmp_path, FORMATS)
+    writes = arrivals(a_lake(tmp_path / "source", 1), 1)
+    n = Counter[str]()
+    for now in grown(replay.lake, writes, moments_of(writes, 1, 3)):
+        raw, kept = replay.both(now - timedelta(hours=24), now)
+        assert differences(raw, kept) == {}
+        assert replay.current
+        counts, refused, *_ = json.loads(raw["counts"][0])
+        n += Counter(counts) + Counter(torn=sum(refused.values()))
+        n += Counter(folded=replay.current.n_folded, merged=replay.current.n_merged, parts=len(replay.current.parts))
+    assert n["folded"] < n["parts"], "what is there is not folded again"
+    assert all(n[of] for of in ("subgraphs", "links", "duplicates", "torn", "merged", "history")), n
+
+
+class Killed(BaseException):
+    """The process ends here; nothing that stands behind it is done."""
+
+
+class Killing:
+    """The store's folder, of a process that is killed at its n-th step there: before it, after it, or half way."""
+
+    def __init__(self, files: Any, at: int) -> None:
+        self._files, self._at, self._n = files, at, 0
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._files, name)
+        return self._step(name, found) if name in ("write", "clear", "remove") else found
+
+    def _step(self, name: str, do: Callable[..., object]) -> Callable[..., object]:
+        def step(*args: Any) -> object:
+            self._n += 1
+            if self._n < self._at:
+                return do(*args)
+            if self._n == self._at and name == "write":
+                how = self._at % 3
+                if how == 1:
+                    do(*args)
+                elif how == 2:  # what LocalFolder leaves when it is killed in the middle
+                    Path(self._files.place, f".{args[0]}.part").write_bytes(args[1][: len(args[1]) // 2])
+            raise Killed
+
+        return step
+
+
+def test_a_run_that_is_killed_anywhere_leaves_a_history_that_the_next_one_can_use(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    replay = Replay(spark, tmp_path, FORMATS)
+    writes = arrivals(a_lake(tmp_path / "source", 2), 2, until=DAY + timedelta(days=4, hours=4))
+    end = writes[-1].at + timedelta(minutes=5)
+    assert list(grown(replay.lake, writes, [end])) == [end]
+    raw = replay.ranked(partial(replay.read, end - timedelta(hours=24), end), end - timedelta(hours=24))
+    files, n_kept = replay.store.files, []
+    for at in (1, 2, 3, 10, 11, 15):
+        replay.store.files = Killing(files, at)
+        with pytest.raises(Killed):
+            replay.kept(end - timedelta(hours=24), end)
+        n_kept.append(len(replay.store.parts()))
+    replay.store.files = files
+    lines = partial(replay.kept, end - timedelta(hours=24), end)
+    assert differences(raw, replay.ranked(lines, end - timedelta(hours=24))) == {}
+    assert n_kept == sorted(n_kept)
+    assert n_kept[-1] > 20, "what was folded before a kill is of use"
+    assert replay.current
+    assert replay.current.n_kept == n_kept[-1]
