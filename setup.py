@@ -78,6 +78,7 @@ setup(
             "pyspark>=3.5.5,<4.4",
             "pandas>=2.0,<3",
             "pyarrow>=15",
+            "tqdm>=4.60",
             *GRAPHFRAMES,
         ],
         "azure": ["azure-identity>=1.17", "azure-keyvault-secrets>=4.8", "azure-storage-blob>=12.20"],

@@ -65,7 +65,19 @@ def fold_units(
     -----
     One Spark job for each `CHUNK_BYTES`; beside it this process holds the lines of one unit.
     """
-    return [part for chunk in _chunks(units) for part in _fold(spark, store, chunk, formats, on_part)]
+    found = []
+    for unit, content in packed_units(spark, store, units, formats):
+        found.append(store.keep(unit.site, unit.day, unit.hour, unit.fingerprint, content))
+        on_part(unit)
+    return found
+
+
+def packed_units(
+    spark: SparkSession, store: Store, units: Sequence[Unit], formats: Mapping[str, Format]
+) -> Iterator[tuple[Unit, bytes]]:
+    """Read the exported lines of some units, and yield each with the bytes of its part; nothing is kept."""
+    for chunk in _chunks(units):
+        yield from _packed(spark, store, chunk, formats)
 
 
 def _chunks(units: Iterable[Unit]) -> Iterator[list[Unit]]:
@@ -81,9 +93,9 @@ def _chunks(units: Iterable[Unit]) -> Iterator[list[Unit]]:
         yield chunk
 
 
-def _fold(
-    spark: SparkSession, store: Store, units: Sequence[Unit], formats: Mapping[str, Format], on_part: OnPart
-) -> Iterator[Part]:
+def _packed(
+    spark: SparkSession, store: Store, units: Sequence[Unit], formats: Mapping[str, Format]
+) -> Iterator[tuple[Unit, bytes]]:
     paths: dict[str, list[str]] = defaultdict(list)
     for unit in units:
         for hour in unit.hours:
@@ -99,9 +111,7 @@ def _fold(
         assert folder
         with Engine() as engine:
             for unit in units:
-                content = _written(pack(engine, _lines_of(folder, unit), unit.site, _hours_of(unit)))
-                yield store.keep(unit.site, unit.day, unit.hour, unit.fingerprint, content)
-                on_part(unit)
+                yield unit, _written(pack(engine, _lines_of(folder, unit), unit.site, _hours_of(unit)))
     finally:
         store.files.clear(name)
 

@@ -75,7 +75,7 @@ def plan_units(
         there = have[site, day]
         wanted: list[Unit]
         if midnight(day) + timedelta(days=1) + look_back <= newest[site]:
-            wanted = [_day_of(of_day)]
+            wanted = [day_unit(of_day)]
         else:
             inside = [hour for hour in of_day if _begin(hour) < span[1] and span[0] < _begin(hour) + _HOUR]
             wanted = [Unit(site, day, hour.hour, hour.fingerprint, (hour,)) for hour in inside]
@@ -89,7 +89,8 @@ def _begin(hour: ExportHour) -> datetime:
     return datetime(hour.day.year, hour.day.month, hour.day.day, hour.hour, tzinfo=timezone.utc)
 
 
-def _day_of(hours: Sequence[ExportHour]) -> Unit:
+def day_unit(hours: Sequence[ExportHour]) -> Unit:
+    """The unit of a whole day, of all its hours."""
     said = hashlib.sha256("".join(f"{hour.hour} {hour.fingerprint}\n" for hour in hours).encode())
     return Unit(hours[0].site, hours[0].day, None, said.hexdigest()[:16], tuple(hours))
 

@@ -88,7 +88,9 @@ class Store:
     def parts(self) -> list[Part]:
         """All parts that are there, of any key, in order of site, day and hour; other files are none."""
         found = (_part(name) for name in self.files.names())
-        return sorted((part for part in found if part), key=lambda p: (p.site, p.day, -1 if p.hour is None else p.hour, p.name))
+        return sorted(
+            (part for part in found if part), key=lambda p: (p.site, p.day, -1 if p.hour is None else p.hour, p.name)
+        )
 
     def file(self, part: Part) -> Path:
         """A part as a file of this machine.

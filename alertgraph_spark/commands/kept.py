@@ -1,0 +1,174 @@
+"""What is asked of the history beside the job: what it holds, days to be folded, whether it is right, what may go."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import random
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta, timezone
+from typing import Any, NamedTuple
+
+from pyspark.sql import SparkSession
+
+from alertgraph_spark import history
+from alertgraph_spark.access import session
+from alertgraph_spark.access.secrets import resolve
+from alertgraph_spark.clean_text import printed
+from alertgraph_spark.config import format_files
+from alertgraph_spark.config.settings import Settings
+from alertgraph_spark.config.source_format import Format
+from alertgraph_spark.errors import ConfigError, ResultsError
+from alertgraph_spark.history.pack import packed_units
+from alertgraph_spark.history.plan import Unit, day_unit, plan_units
+from alertgraph_spark.publish import results
+from alertgraph_spark.read import blob_mirror, export
+from alertgraph_spark.read.changes import ExportHour, list_hours
+from alertgraph_spark.read.export_layout import DayFolder, midnight
+
+Say = Callable[[str], None]
+
+EVER = datetime.min.replace(tzinfo=timezone.utc), datetime.max.replace(tzinfo=timezone.utc)
+
+_DAY = timedelta(days=1)
+
+
+class Kept(NamedTuple):
+    """The history of one configuration: its store, and what its parts are made of. Spark starts where it is asked for."""
+
+    settings: Settings
+    formats: dict[str, Format]
+    store: history.Store
+
+    @classmethod
+    def of(cls, settings: Settings) -> Kept:
+        """Open the history that a configuration names.
+
+        Raises
+        ------
+        ConfigError
+            If it keeps none.
+        """
+        formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
+        place = history.place_of(settings.history.path, settings.results.path)
+        if place is None:
+            raise ConfigError("history.path is none: each run reads all lines anew, and nothing is kept")
+        spark = None if results.is_local(place) and not session.is_platform() else _session(settings)
+        key = history.history_key(settings.export.root, formats)
+        return cls(settings, formats, history.Store(results.open_folder(place, spark), key))
+
+    def days(self, spark: SparkSession, first: date | None, last: date | None) -> list[DayFolder]:
+        """The day folders of the export in a span of days, both included."""
+        exported = self.settings.export
+        containers = {source.table: source.container for source in self.settings.sources}
+        mirror = blob_mirror.Mirror(spark, exported.credential, exported.staging, resolve)
+        since, until = midnight(first) if first else None, midnight(last) + _DAY if last else None
+        root = mirror.readable_root(exported.root, containers, exported.workspaces, since, until)
+        found = export.list_days(spark, root, containers, exported.workspaces)
+        return [day for day in found if (not first or first <= day.day) and (not last or day.day <= last)]
+
+
+def status(kept: Kept, say: Say) -> int:
+    """Say which days and hours of which site are there, and how large they are."""
+    sizes: dict[tuple[str, str], list[int]] = defaultdict(list)
+    days: dict[tuple[str, str], set[date]] = defaultdict(set)
+    say(f"history   {kept.store.files.place}")
+    for part in kept.store.parts():
+        kind = "other settings" if part.key != kept.store.key else "closed days" if part.hour is None else "open hours"
+        sizes[part.site, kind].append(kept.store.file(part).stat().st_size)
+        days[part.site, kind].add(part.day)
+    for (site, kind), of in sorted(sizes.items()):
+        first, last = min(days[site, kind]), max(days[site, kind])
+        say(f"{site:<24}{kind:<16}{len(of):>6,} parts {sum(of) / 1e6:>9,.1f} MB   {first} to {last}")
+    if not sizes:
+        say("          nothing yet: a run, or `alertgraph history fold`, makes it")
+    return 0
+
+
+def fold(kept: Kept, first: date | None, last: date | None, say: Say) -> int:
+    """Fold the days of the export that are closed and not there yet, day after day; what is done stays done."""
+    spark = _session(kept.settings)
+    look_back = timedelta(hours=kept.settings.export.look_back_hours)
+    # Which days are closed the days after them say.
+    listed = list_hours(spark, kept.days(spark, first, last and last + look_back + _DAY))
+    if not listed:
+        raise ResultsError("the export has no day in this span")
+    plan = plan_units(listed, kept.store.parts(), kept.store.key, EVER, look_back)
+    units = [unit for unit in plan.fold if unit.hour is None and (not last or unit.day <= last)]
+    units.sort(key=lambda unit: (unit.day, unit.site))
+    n_bytes = sum(unit.n_bytes for unit in units)
+    with _progress(n_bytes, say) as done, session.tuned(spark, n_bytes, kept.settings.spark.conf):
+        history.fold_units(spark, kept.store, units, kept.formats, done)
+    n_there = sum(part.hour is None and (not last or part.day <= last) for part in plan.use)
+    say(f"days folded: {len(units):,}, there before: {n_there:,}; the runs themselves fold the open days")
+    return 0
+
+
+def verify(kept: Kept, n_sampled: int, say: Say) -> int:
+    """Fold some days that are there from the export again, and compare; return 2 if one differs."""
+    there = {part[:2]: part for part in kept.store.parts() if part.key == kept.store.key and part.hour is None}
+    if not there:
+        raise ResultsError(f"{kept.store.files.place} holds no closed day that these settings have made")
+    sampled = sorted(random.Random().sample(sorted(there), min(n_sampled, len(there))))
+    spark = _session(kept.settings)
+    span = min(day for _, day in sampled), max(day for _, day in sampled)
+    hours: dict[tuple[str, date], list[ExportHour]] = defaultdict(list)
+    for hour in list_hours(spark, [one for one in kept.days(spark, *span) if (one.site, one.day) in sampled]):
+        hours[hour.site, hour.day].append(hour)
+    units = []
+    for key in sampled:
+        unit = day_unit(hours[key]) if key in hours else None
+        if unit is None:
+            say(f"{key[0]} {key[1]}  the export does not hold it any more")
+        elif unit.fingerprint != there[key].fingerprint:
+            say(f"{key[0]} {key[1]}  the export's files have changed since: the next run folds it anew")
+        else:
+            units.append(unit)
+    n_wrong = 0
+    for unit, content in packed_units(spark, kept.store, units, kept.formats):
+        part = there[unit.site, unit.day]
+        is_same = kept.store.file(part).read_bytes() == content
+        n_wrong += not is_same
+        say(f"{unit.site} {unit.day}  {'as the export has it' if is_same else f'DIFFERS: remove {part.name}'}")
+    return 2 if n_wrong else 0
+
+
+def prune(kept: Kept, before: date | None, say: Say) -> int:
+    """Remove parts of days before a date, and parts that other settings or an earlier version have made."""
+    gone = [part for part in kept.store.parts() if part.key != kept.store.key or (before and part.day < before)]
+    n_bytes = sum(kept.store.file(part).stat().st_size for part in gone)
+    n_gone = kept.store.clear_old(gone)
+    say(
+        f"parts removed: {n_gone:,} of {len(gone):,} ({n_bytes / 1e6:,.1f} MB in all); what is young stays: a run may read it"
+    )
+    return 0
+
+
+def _session(settings: Settings) -> SparkSession:
+    spark = settings.spark
+    return session.start_session("alertgraph", spark.master, spark.driver_memory, spark.conf, settings.graph.jars)
+
+
+@contextmanager
+def _progress(n_bytes: int, say: Say) -> Iterator[Callable[[Unit], None]]:
+    """A bar where somebody looks at a terminal, else a line a day."""
+    bar: Any = None
+    if sys.stderr.isatty() and importlib.util.find_spec("tqdm"):
+        # A cluster has no terminal, and need not have it.
+        bar = importlib.import_module("tqdm").tqdm(total=n_bytes, unit="B", unit_scale=True)
+
+    def done(unit: Unit) -> None:
+        if bar is None:
+            say(f"folded    {unit.site} {unit.day}")
+        else:
+            bar.set_description(f"{printed(unit.site)} {unit.day}")
+            bar.update(unit.n_bytes)
+
+    try:
+        yield done
+    finally:
+        if bar is not None:
+            bar.close()

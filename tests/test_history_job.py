@@ -1,0 +1,145 @@
+"""The history as its user meets it: ticks of one session, a schedule with nothing new, and `alertgraph history`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from exported import put_lines, row_line
+from pyspark.sql import SparkSession
+
+from alertgraph_spark.__main__ import main as alertgraph
+from alertgraph_spark.commands.cli import exit_code
+from alertgraph_spark.history import store as stores
+from jobs import rank_alerts
+
+FORMAT = """
+format: edr
+reads: [Name, Severity, Source, Target]
+columns: {name: Name, severity: cast(Severity as double)}
+source: {host: Source}
+target: {host: Target}
+samples:
+  - row: {TimeGenerated: "2026-03-02T10:00:00Z", Name: logon, Severity: "0.5", Source: ws1, Target: srv1}
+    gives: {name: logon, severity: 0.5, source_entity: "host:ws1", target_entity: "host:srv1"}
+"""
+
+
+def put(lake: Path, time: datetime, *ends: tuple[str, str], name: str = "PT05M.json") -> Path:
+    text = f"{time:%Y-%m-%dT%H:%M}"
+    rows = [
+        row_line(text, _ItemId=f"{text} {name} {n}", Name="logon", Severity="0.5", Source=a, Target=b)
+        for n, (a, b) in enumerate(ends)
+    ]
+    return put_lines(lake, "Edr_CL", text, rows, name=name)
+
+
+@pytest.fixture
+def config(spark: SparkSession, tmp_path: Path) -> Path:
+    """Four days of one site, the last one with a chain of three logons, and the configuration that ranks them."""
+    (tmp_path / "edr.yaml").write_text(FORMAT, encoding="utf-8")
+    begin = datetime(2026, 3, 2, 10, tzinfo=timezone.utc)
+    for day in range(4):
+        put(tmp_path / "lake", begin + timedelta(days=day), ("ws1", "srv1"), ("ws2", "srv1"))
+    put(tmp_path / "lake", begin + timedelta(days=3, hours=2), ("ws1", "jump"), ("jump", "hist"), ("hist", "plc"))
+    settings = {
+        "export": {"root": str(tmp_path / "lake"), "look_back_hours": 24},
+        "sources": [{"table": "Edr_CL", "format": "edr.yaml"}],
+        "results": {"path": str(tmp_path / "results")},
+        "tracking": {"uri": "none"},
+    }
+    file = tmp_path / "run.yaml"
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    return file
+
+
+def runs(config: Path) -> list[dict[str, object]]:
+    """What `run.json` holds of each run, in order."""
+    return [json.loads(file.read_text()) for file in sorted((config.parent / "results").glob("*/run.json"))]
+
+
+def told(config: Path, command: str, *more: str) -> list[str]:
+    return [command, "--config", str(config), *more]
+
+
+def test_ticks_rank_what_is_new_and_nothing_else(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = config.parent / "lake"
+    said: list[str] = []
+
+    def ticking(every: timedelta, console: object, tick: Callable[[], object]) -> int:
+        assert every == timedelta(minutes=5)
+        for news in (None, None, (datetime(2026, 3, 5, 12, 5, tzinfo=timezone.utc), ("plc", "plc2")), None):
+            if news:
+                put(lake, *news)
+            tick()
+            said.append(capsys.readouterr().out)
+        return 4
+
+    monkeypatch.setattr(rank_alerts, "keep_ticking", ticking)
+    assert exit_code(lambda: rank_alerts.main(["--config", str(config), "--every", "5m"])) == 0
+    first, last = runs(config)
+    assert ["nothing new since run" in text for text in said] == [False, True, False, True]
+    assert f"nothing new since run {last['run_id']}" in said[3]
+    assert [run["counts"]["alerts"] for run in (first, last)] == [11, 12]  # type: ignore[index]
+    # Two closed days and three hours of the open ones; then the last of these has grown.
+    assert [run["history"]["n_folded"] for run in (first, last)] == [5, 1]  # type: ignore[index]
+    assert last["history"]["n_kept"] == 4  # type: ignore[index]
+
+
+def test_a_window_that_is_asked_for_is_ranked_though_nothing_is_new(config: Path) -> None:
+    window = ["--start", "2026-03-05T00:00:00Z", "--end", "2026-03-06T00:00:00Z"]
+    assert [exit_code(lambda: rank_alerts.main(["--config", str(config), *window])) for _ in range(2)] == [0, 0]
+    assert len(runs(config)) == 2
+
+
+def test_a_run_that_was_not_delivered_is_no_reason_to_do_nothing(config: Path) -> None:
+    assert exit_code(lambda: rank_alerts.main(["--config", str(config)])) == 0
+    (done,) = runs(config)
+    assert rank_alerts.is_delivered(done, "none")
+    sent = {"n_rows": 3, "n_sent": 2, "n_before": 1, "error": ""}
+    assert [
+        rank_alerts.is_delivered({**done, "posted": posted}, "logs_ingestion")
+        for posted in ({}, {"runs": sent}, {"runs": {**sent, "n_before": 0}}, {"runs": {**sent, "error": "refused"}})
+    ] == [False, True, False, False]
+
+
+def test_the_history_is_made_shown_checked_and_forgotten(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(command: str, *more: str, code: int = 0) -> str:
+        assert alertgraph(["history", *told(config, command, *more)]) == code
+        out, err = capsys.readouterr()
+        return out + err
+
+    assert "nothing yet" in said("status")
+    assert "holds no closed day" in said("verify", code=2)
+    assert "days folded: 1, there before: 0" in said("fold", "--to", "2026-03-02")
+    assert "days folded: 1, there before: 1" in said("fold")  # the last two are open: rows of them may still come
+    assert "2 parts" in said("status")
+    assert said("verify", "--sample", "9").count("as the export has it") == 2
+
+    kept = stores.Store(rank_alerts.results.open_folder(str(config.parent / "results-history")), "")
+    first, second = kept.parts()
+    content = kept.file(second).read_bytes()
+    kept.file(second).write_bytes(kept.file(first).read_bytes())
+    assert f"2026-03-03  DIFFERS: remove {second.name}" in said("verify", "--sample", "9", code=2)
+    kept.file(second).write_bytes(content)
+    put(config.parent / "lake", datetime(2026, 3, 3, 11, tzinfo=timezone.utc), ("ws3", "srv1"))
+    assert "2026-03-03  the export's files have changed" in said("verify", "--sample", "9")
+
+    assert exit_code(lambda: rank_alerts.main(["--config", str(config)])) == 0
+    assert "folded anew, since their files have changed: plant 2026-03-03" in capsys.readouterr().out
+    assert "parts removed: 0 of 1" in said("prune", "--before", "2026-03-03"), "a run may be reading them"
+    monkeypatch.setattr(stores.Store.clear_old, "__defaults__", (timedelta(seconds=-1),))
+    assert "parts removed: 1 of 1" in said("prune", "--before", "2026-03-03")
+    assert "open hours" in said("status")
+    other = config.with_name("other.yaml")
+    other.write_text(config.read_text().replace("lake", "lake/../lake"), encoding="utf-8")
+    assert alertgraph(["history", "status", "--config", str(other)]) == 0
+    assert "other settings" in capsys.readouterr().out
+    assert "history.path is none" in said("status", "--set", "history.path=none", code=2)
