@@ -24,6 +24,7 @@ from alertgraph_spark.explain.sentences import MAX_IDS
 from alertgraph_spark.fold import fold_spans
 from alertgraph_spark.graph.choice import Answers, GraphOptions
 from alertgraph_spark.graph.limit import links_of_sites
+from alertgraph_spark.health import judge_health
 from alertgraph_spark.interpret import AssetList, calendar_of, interpret
 from alertgraph_spark.lines import Lines, read_lines
 from alertgraph_spark.link import link_episodes
@@ -126,7 +127,7 @@ def rank_subgraphs(
             subgraphs = _explain(engine, found, p, lines)
             stage.rows = subgraphs.num_rows
         n_crowded = count_crowded(engine, subgraphs, p)
-        tables = _tables(engine, found, subgraphs, lines)
+        tables = _tables(engine, found, subgraphs, lines) | {"health": judge_health(engine, lines.heard, start, end)}
     lines.balance.tell_unknown(found.unknown)
     lines.balance.counts.update(
         links=stages.rows("link"),

@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     places = {"results": folder.place, "MLflow": run.look if run else "not logged"}
     places |= {"posted": posted_words(posted, target), "report": page}
     places |= {name: compiled.words(told) for name, told in copies.items()}
-    console.end(top, record["counts"], remarks(record) | places, time.perf_counter() - begin)
+    console.end(top, record["counts"], [*remarks(record), *places.items()], time.perf_counter() - begin)
     check_posted(posted, run_id, folder.place)
     return 0
 

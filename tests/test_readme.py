@@ -213,7 +213,7 @@ RANKED = re.compile(r" *(\d+)  (0\.\d{3})  ([01]\.\d\d)  (yes)? *  (.{14}) (\d{4
 def printed(rows: list[dict[str, Any]]) -> list[str]:
     out = io.StringIO()
     counts = dict.fromkeys(("rows_read", "alerts", "duplicates", "out_of_window", "rejected", "subgraphs"), 0)
-    Console(out).end(rows, counts, {}, 0.0)
+    Console(out).end(rows, counts, [], 0.0)
     return out.getvalue().splitlines()
 
 

@@ -8,7 +8,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -123,7 +123,11 @@ class Console:
         self.on_stage(name, None, time.perf_counter() - begin)
 
     def end(
-        self, top: Sequence[Mapping[str, Any]], counts: Mapping[str, int], places: Mapping[str, str], seconds: float
+        self,
+        top: Sequence[Mapping[str, Any]],
+        counts: Mapping[str, int],
+        told: Iterable[tuple[str, str]],
+        seconds: float,
     ) -> None:
         """Print the ranked subgraphs with their sentences, the balance of rows, and where everything is.
 
@@ -131,8 +135,8 @@ class Console:
         ----------
         top
             Rows of `schemas.SUBGRAPHS`, best first; times are aware.
-        places
-            What to look at, and where it is.
+        told
+            A head and what is said under it: remarks, then what to look at and where it is.
         """
         self.say()
         sites = [short(row["site"], WORD) for row in top]
@@ -154,7 +158,7 @@ class Console:
             " + {out_of_window:,} out of window + {rejected:,} rejected"
         )
         self.say(f"{read.format(**counts)}; {counts['subgraphs']:,} subgraphs in {seconds:.1f} s")
-        for what, where in places.items():
+        for what, where in told:
             self.say(f"{what:<10}{where}")
 
 
@@ -192,28 +196,37 @@ def _missing(counts: Any) -> int:
     return int(counts.n_rows - counts.n_sent - counts.n_before)
 
 
-def remarks(record: Mapping[str, Any]) -> dict[str, str]:
+MOST_SOURCES = 5
+"""Sources that are told at the end of a run; the table `health` has all."""
+
+
+def remarks(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What an operator should know of the lines that were read, of what was too much, and of what the budget hides.
 
-    Why some were refused, which words no table knows, which tables have gone silent (they had rows before the window and have
-    none in it), and what was left out of alerts and of the graph since a flood had brought more than can be held.
+    Each is a head and what is said under it: why some were refused, which words no table knows, which sources are not as they
+    used to be, the worst first, and what was left out of alerts and of the graph since a flood had brought more than can be
+    held.
     """
     told = {"refused": record["rejected_by_reason"], "unknown": record["unknown_words"]}
-    said = {
-        name: "; ".join(f"{n:,} {short(word, CELL)}" for word, n in words.items())
+    said = [
+        (name, "; ".join(f"{n:,} {short(word, CELL)}" for word, n in words.items()))
         for name, words in told.items()
         if words
-    }
-    if gone := [f"{table} ({n:,} rows before the window)" for table, n in record["silent"].items() if n]:
-        said["SILENT"] = f"no row in the window of {', '.join(gone)}: is it still exported?"
+    ]
+    ill = record["health"]["unhealthy"]
+    for row in ill[:MOST_SOURCES]:
+        source = f"{short(row['table'], WORD)} of {short(row['site'], WORD)}"
+        said.append((row["status"].upper(), f"{source}: {row['detail']}"))
+    if (n_more := len(ill) - MOST_SOURCES) > 0:
+        said.append(("", f"and {n_more:,} more, in the table health"))
     limits = {
         "entities_left_out": "entities left out of alerts that name more than 50 accounts or 50 others",
         "links_left_out": "links left out, of the sites and entities with most: more than graph.driver_max_links",
     }
     if over := [f"{n:,} {what}" for name, what in limits.items() if (n := record.get("counts", {}).get(name))]:
-        said["WARNING"] = "; ".join(over)
+        said.append(("WARNING", "; ".join(over)))
     if n := record.get("counts", {}).get("crowded"):
-        said["CROWDED"] = f"{n:,} not shown that score like one of their site and day that is: look at them too"
+        said.append(("CROWDED", f"{n:,} not shown that score like one of their site and day that is: look at them too"))
     return said
 
 
