@@ -259,26 +259,42 @@ def test_a_source_whose_alerts_often_come_late_is_not_slow_when_they_do() -> Non
     assert one(past + hourly(steady, 1, delay_minutes=130.0))["status"] == "slow"
 
 
+@pytest.mark.parametrize(("n", "status"), [(2, "ok"), (3, "slow")])
+def test_two_late_alerts_are_no_slow_source(n: int, status: str) -> None:
+    past = hourly(lambda time: int(time.hour == 9), 30, until=MONDAY)
+
+    assert one([*past, lines(MONDAY + HOUR * 9, n, delay_minutes=600.0)])["status"] == status
+
+
 # --- refuses ---------------------------------------------------------------------------------------------------------
 
 
 def refused(n_past: int, n_now: int) -> list[Row]:
-    """Of 1,000 lines of the past day by day, and of 1,000 of the window, so many are refused."""
+    """Of 10,000 lines of the past day by day, and of 10,000 of the window, so many are refused."""
     days = [(MONDAY - timedelta(days=n), n_past) for n in range(1, 31)] + [(MONDAY, n_now)]
-    alerts = [lines(day + HOUR * h, (1000 - n) // 20) for day, n in days for h in range(20)]
+    alerts = [lines(day + HOUR * h, (10_000 - n) // 20) for day, n in days for h in range(20)]
     return alerts + [lines(day, n, status="rejected") for day, n in days if n]
 
 
 @pytest.mark.parametrize(
-    ("n_past", "n_now", "status"), [(0, 40, "ok"), (0, 60, "refuses"), (200, 240, "ok"), (200, 260, "refuses")]
+    ("n_past", "n_now", "status"), [(0, 400, "ok"), (0, 600, "refuses"), (2000, 2400, "ok"), (2000, 2600, "refuses")]
 )
 def test_a_source_refuses_five_points_above_its_past(n_past: int, n_now: int, status: str) -> None:
     row = one(refused(n_past, n_now))
 
-    assert (row["status"], row["n_rejected"], row["n_lines"]) == (status, n_now, 1000)
-    assert (row["rejected_share"], row["usual_rejected_share"]) == (n_now / 1000, n_past / 1000)
-    if (n_past, n_now) == (200, 260):
-        assert row["detail"] == "260 of 1,000 lines were refused, 26.0%; 20.0% are usual"
+    assert (row["status"], row["n_rejected"], row["n_lines"]) == (status, n_now, 10_000)
+    assert (row["rejected_share"], row["usual_rejected_share"]) == (n_now / 10_000, n_past / 10_000)
+    if (n_past, n_now) == (2000, 2600):
+        assert row["detail"] == "2,600 of 10,000 lines were refused, 26.0%; 20.0% are usual"
+
+
+@pytest.mark.parametrize(("n", "of", "status"), [(9, 20, "ok"), (10, 90, "ok"), (10, 40, "refuses")])
+def test_a_few_refused_lines_may_be_chance(n: int, of: int, status: str) -> None:
+    # Three in a hundred were refused. Ten of ninety are 6 nats, ten of forty 13; a chance of 0.0001 is 9.2.
+    past = [lines(MONDAY - timedelta(days=day), 97) for day in range(1, 31)]
+    past += [lines(MONDAY - timedelta(days=day), 3, status="rejected") for day in range(1, 31)]
+
+    assert one([*past, lines(MONDAY, of - n), lines(MONDAY, n, status="rejected")])["status"] == status
 
 
 def test_what_is_no_alert_or_our_own_is_not_refused() -> None:
