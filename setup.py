@@ -37,6 +37,7 @@ setup(
         "alertgraph_spark.explain",
         "alertgraph_spark.fold",
         "alertgraph_spark.graph",
+        "alertgraph_spark.health",
         "alertgraph_spark.history",
         "alertgraph_spark.interpret",
         "alertgraph_spark.link",

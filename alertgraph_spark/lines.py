@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from alertgraph_spark.config.source_format import Asset, Format
-from alertgraph_spark.fold.on_spark import fold_lines, members_of, seen_spans, slim, with_bin
+from alertgraph_spark.fold.on_spark import fold_lines, heard_in, members_of, seen_spans, slim, with_bin
 from alertgraph_spark.interpret import AssetList, interpret
 from alertgraph_spark.normalise.alerts import find_unfinished, parse_lines, rejected_lines, with_status
 from alertgraph_spark.normalise.balance import Balance, count_lines
@@ -84,6 +84,8 @@ class AnyLines(Protocol):
     """What the pipeline asks of lines, those that were just read (`Lines`) or those of the history."""
 
     balance: Balance
+    window: tuple[datetime, datetime]
+    heard: pa.Table
 
     @property
     def spans(self) -> DataFrame | pa.Table:
@@ -111,8 +113,8 @@ class Lines:
     """The lines of a run: `parsed` as they were read, lazy; `binned` as `fold.on_spark.with_bin` gives them.
 
     `repeats` are the rows of alerts that are told more than once, `folded` what `fold.on_spark.fold_lines` makes of all
-    lines, `unfinished` the torn last lines of files; None where there are none. `held` is what is persisted until all has
-    been asked.
+    lines, `unfinished` the torn last lines of files; None where there are none. `heard` tells who was heard when
+    (`interim_schemas.HEARD`). `held` is what is persisted until all has been asked.
     """
 
     parsed: DataFrame
@@ -121,6 +123,8 @@ class Lines:
     folded: DataFrame
     unfinished: DataFrame | None
     balance: Balance
+    heard: pa.Table
+    window: tuple[datetime, datetime]
     held: list[DataFrame]
 
     @property
@@ -209,18 +213,12 @@ def read_lines(
     repeats: DataFrame | None = hold(find_repeats(lines.select("*", "said.name"), by_id), StorageLevel.MEMORY_AND_DISK)
     binned = with_bin(mark_repeats(lines, repeats), gap_seconds)
     folded = hold(fold_lines(binned), StorageLevel.MEMORY_AND_DISK)
-    balance = count_lines(collect_arrow(_groups(folded)), formats)
+    heard = collect_arrow(heard_in(folded))
+    balance = count_lines(heard, formats)
     if not balance.n_repeats:
         repeats, binned = None, with_bin(mark_repeats(lines, None), gap_seconds)
     unfinished = None
     if balance.rejected_by_reason.get(TORN):
         unfinished = find_unfinished(lines)
         balance.tell_unfinished(unfinished.count())
-    return Lines(parsed, binned, repeats, folded, unfinished, balance, held)
-
-
-def _groups(folded: DataFrame) -> DataFrame:
-    """Lines by `table`, `status` and `reason`: their number, and that of their spans."""
-    return folded.groupBy("table", "status", "reason").agg(
-        F.sum("n_alerts").alias("n_alerts"), F.count(F.lit(1)).alias("n_spans")
-    )
+    return Lines(parsed, binned, repeats, folded, unfinished, balance, heard, (start, end), held)

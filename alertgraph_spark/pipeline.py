@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TypedDict
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -24,12 +23,13 @@ from alertgraph_spark.explain.sentences import MAX_IDS
 from alertgraph_spark.fold import fold_spans
 from alertgraph_spark.graph.choice import Answers, GraphOptions
 from alertgraph_spark.graph.limit import links_of_sites
+from alertgraph_spark.health import judge_health
 from alertgraph_spark.interpret import AssetList, calendar_of, interpret
 from alertgraph_spark.lines import AnyLines, read_lines
 from alertgraph_spark.link import link_episodes
 from alertgraph_spark.match import find_paths, match_motifs
 from alertgraph_spark.match.records import CHAINS, MOTIFS
-from alertgraph_spark.ranking import Found, OnStage, Ranking, Stages
+from alertgraph_spark.ranking import Found, Method, OnStage, Ranking, Stages
 from alertgraph_spark.score import count_crowded, score_subgraphs, with_score
 from alertgraph_spark.score import rank_subgraphs as rank_over_sites
 from alertgraph_spark.sites import WORKER_SPANS, rank_on_workers
@@ -84,15 +84,6 @@ def rank_subgraphs(
     return rank_lines(read, raw_alerts[next(iter(formats))].sparkSession, told_since or start, on_stage, **method)
 
 
-class Method(TypedDict, total=False):
-    """What of the configuration decides what is found; as `rank_subgraphs` takes it."""
-
-    assets: Sequence[Asset]
-    windows: Sequence[MaintenanceWindow]
-    parameters: RankingParameters
-    graph: GraphOptions | None
-
-
 def rank_lines(
     read: Callable[[], AnyLines],
     spark: SparkSession,
@@ -138,7 +129,7 @@ def rank_lines(
             subgraphs = _explain(engine, found, p, lines)
             stage.rows = subgraphs.num_rows
         n_crowded = count_crowded(engine, subgraphs, p)
-        tables = _tables(engine, found, subgraphs, lines)
+        tables = _tables(engine, found, subgraphs, lines) | {"health": judge_health(engine, lines.heard, *lines.window)}
     lines.balance.tell_unknown(found.unknown)
     lines.balance.counts.update(
         links=stages.rows("link"),

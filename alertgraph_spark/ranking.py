@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
+from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.normalise.balance import Balance
 
 OnStage = Callable[[str, int, float], None]
 """Told of each stage: name, rows, seconds."""
+
+
+class Method(TypedDict, total=False):
+    """What of the configuration decides what is found; as `rank_subgraphs` takes it."""
+
+    assets: Sequence[Asset]
+    windows: Sequence[MaintenanceWindow]
+    parameters: RankingParameters
+    graph: GraphOptions | None
 
 
 @dataclass

@@ -33,8 +33,9 @@ KEYS = {
     "edges": ("subgraph_id", "source", "target"),
     "motif_hits": ("subgraph_id", "motif", "episodes"),
     "cuts": ("site", "src", "dst", "kind"),
+    "health": ("site", "table"),
 }
-COUNTS = ("window", "counts", "rejected_by_reason", "unknown_words", "silent")
+COUNTS = ("window", "counts", "rejected_by_reason", "unknown_words", "health")
 """Parts of `run.json` that two runs over one lake have in common."""
 TOLERANCE = 1e-9
 SHOWN = 3

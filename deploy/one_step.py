@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from incident_rule import API as INCIDENT_API
-from incident_rule import CORRELATION, rule_description, rule_properties, rule_yaml
+from incident_rule import CORRELATION, FILE, HEALTH_FILE, rule_description, rule_properties, rule_yaml
 from posted_tables import (
     KEPT_FUNCTIONS,
     RULES_API,
@@ -68,7 +68,8 @@ def one_step_template() -> dict[str, Any]:
             _text_rule(),
             _export(),
             _if_content(_workbook()),
-            _if_content(_incident_rule()),
+            _if_content(_analytic_rule("incident")),
+            _if_content(_analytic_rule("health")),
             _role(),
         ],
         "outputs": rule_outputs("parameters('ruleName')")
@@ -142,17 +143,22 @@ def _parameters() -> dict[str, Any]:
         ),
         "content": _parameter(
             "bool",
-            "Whether functions, workbook and incident rule are deployed. False where the Sentinel solution brings them.",
+            "Whether functions, workbook and analytic rules are deployed. False where the Sentinel solution brings them.",
             True,
         ),
         "correlation": _parameter(
             "string",
-            "Tag at the start of the incident rule's description, by which the Defender portal leaves its incidents out of "
+            "Tag at the start of the rules' descriptions, by which the Defender portal leaves its incidents out of "
             "correlation or takes them in. Empty: as the tenant has it.",
             CORRELATION[0],
             allowedValues=list(CORRELATION),
         ),
         "incidentsEnabled": _parameter("bool", "Whether shown subgraphs become incidents from now on.", True),
+        "healthEnabled": _parameter(
+            "bool",
+            "Whether a source that falls silent, floods, slows down or refuses lines becomes an incident from now on.",
+            False,
+        ),
         "workbookName": _parameter("string", "What the workbook is called.", "AlertGraph"),
     }
 
@@ -163,6 +169,8 @@ def _variables() -> dict[str, Any]:
         "workbookId": "[guid(resourceGroup().id, parameters('workspaceName'), 'AlertGraph')]",
         "incidentRuleId": rule_yaml()["id"],
         "incidentDescription": rule_description(),
+        "healthRuleId": rule_yaml(HEALTH_FILE)["id"],
+        "healthDescription": rule_description(HEALTH_FILE),
         "publisherRole": f"[subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '{PUBLISHER}')]",
     }
 
@@ -277,7 +285,12 @@ def _workbook() -> Resource:
     }
 
 
-def _incident_rule() -> Resource:
+_RULES = {"incident": (FILE, "incidentsEnabled"), "health": (HEALTH_FILE, "healthEnabled")}
+"""A rule's YAML, and the parameter that says whether it runs."""
+
+
+def _analytic_rule(which: str) -> Resource:
+    file, enabled = _RULES[which]
     reads = [
         f"[resourceId('Microsoft.OperationalInsights/workspaces/savedSearches', parameters('workspaceName'), '{name}')]"
         for name in KEPT_FUNCTIONS
@@ -286,13 +299,13 @@ def _incident_rule() -> Resource:
         "type": "Microsoft.SecurityInsights/alertRules",
         "apiVersion": INCIDENT_API,
         "scope": "[format('Microsoft.OperationalInsights/workspaces/{0}', parameters('workspaceName'))]",
-        "name": "[variables('incidentRuleId')]",
+        "name": f"[variables('{which}RuleId')]",
         "kind": "Scheduled",
         "dependsOn": reads,
         "properties": {
-            "enabled": "[parameters('incidentsEnabled')]",
-            "description": "[trim(format('{0} {1}', parameters('correlation'), variables('incidentDescription')))]",
-            **rule_properties(),
+            "enabled": f"[parameters('{enabled}')]",
+            "description": f"[trim(format('{{0}} {{1}}', parameters('correlation'), variables('{which}Description')))]",
+            **rule_properties(file),
         },
     }
 

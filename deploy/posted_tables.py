@@ -58,7 +58,7 @@ def table_columns(stream: Stream) -> Iterator[dict[str, str]]:
 
 
 def table_resources() -> list[Resource]:
-    """The five tables of results."""
+    """The six tables of results."""
     return [table_resource(f"'/{s.table_name}'", s.table_name, list(table_columns(s))) for s in STREAMS]
 
 

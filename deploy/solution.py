@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 import yaml
-from incident_rule import rule_text
+from incident_rule import HEALTH_FILE, rule_text
 from posted_tables import functions
 from workbook import workbook
 
@@ -32,6 +32,7 @@ def solution_files() -> dict[str, Any]:
         "ReleaseNotes.md": RELEASE_NOTES,
         "Workbooks/AlertGraph.json": workbook(),
         "Analytic Rules/AlertGraphSubgraphShown.yaml": rule_text(),
+        "Analytic Rules/AlertGraphSourceUnhealthy.yaml": rule_text(HEALTH_FILE),
         "WorkbooksMetadata.json": [_workbook_entry()],
         **parsers,
     }
@@ -40,7 +41,7 @@ def solution_files() -> dict[str, Any]:
 RELEASE_NOTES = """\
 | **Version** | **Date Modified (DD-MM-YYYY)** | **Change History** |
 |-------------|--------------------------------|--------------------|
-| 3.0.0       | 24-11-2026                     | Initial release: workbook, analytic rule and functions. |
+| 3.0.0       | 24-11-2026                     | Initial release: workbook, analytic rules and functions. |
 """
 
 
@@ -51,10 +52,14 @@ def _data(parsers: list[str]) -> dict[str, Any]:
         "Logo": "",
         "Description": DESCRIPTION,
         "WorkbookBladeDescription": "This solution installs a workbook of the ranked subgraphs.",
-        "AnalyticalRuleBladeDescription": "This solution installs a rule that makes shown subgraphs incidents.",
+        "AnalyticalRuleBladeDescription": "This solution installs a rule that makes shown subgraphs incidents, and "
+        "one that tells of sources that are not well.",
         "Workbooks": ["Workbooks/AlertGraph.json"],
         "WorkbookDescription": _workbook_entry()["description"],  # a list would be fetched as if of files
-        "Analytic Rules": ["Analytic Rules/AlertGraphSubgraphShown.yaml"],
+        "Analytic Rules": [
+            "Analytic Rules/AlertGraphSubgraphShown.yaml",
+            "Analytic Rules/AlertGraphSourceUnhealthy.yaml",
+        ],
         "Parsers": parsers,
         "BasePath": "C:\\GitHub\\Azure-Sentinel\\Solutions\\AlertGraph",
         "Version": VERSION,

@@ -68,9 +68,10 @@ def _chosen() -> list[Item]:
 
 
 def _health() -> list[Item]:
-    """Whether the runs can be trusted."""
+    """Whether the sources and the runs can be trusted."""
     return [
-        _text("health title", "## The runs"),
+        _text("health title", "## The sources, and the runs"),
+        _query("sources", "Whether each source speaks as it used to", "table", gridSettings=_grid(_status())),
         _query("runs", "Runs", "table", gridSettings=_grid(_state())),
         _query("rejected", "Lines that were refused", "table", gridSettings=_grid()),
     ]
@@ -250,13 +251,21 @@ def _heat(column: str) -> Item:
 
 
 def _state() -> Item:
-    icons = [("complete", "success"), ("still posting, or broke off", "pending"), ("read nothing", "2")]
+    return _icons("State", [("complete", "success"), ("still posting, or broke off", "pending"), ("read nothing", "2")])
+
+
+def _status() -> Item:
+    return _icons("Status", [("ok", "success"), ("new", "pending"), ("slow", "2"), ("flood", "2")])
+
+
+def _icons(column: str, icons: list[tuple[str, str]]) -> Item:
+    """An icon beside each value of a column; one that is not listed is an error."""
     grid: list[Item] = [
         {"operator": "==", "thresholdValue": state, "representation": icon, "text": "{0}{1}"} for state, icon in icons
     ]
     grid.append({"operator": "Default", "thresholdValue": None, "representation": "error", "text": "{0}{1}"})
     return {
-        "columnMatch": "State",
+        "columnMatch": column,
         "formatter": 18,
         "formatOptions": {"thresholdsOptions": "icons", "thresholdsGrid": grid},
     }

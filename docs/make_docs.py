@@ -20,6 +20,7 @@ from pathlib import Path
 from alertgraph_spark import __main__ as command
 from alertgraph_spark.config import format_files
 from alertgraph_spark.config.format_files import find_format, load_format
+from alertgraph_spark.config.health import HealthParameters
 from alertgraph_spark.config.keys import keys_of
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.config.shipped import shipped_formats
@@ -317,20 +318,35 @@ PARAMETERS, END_OF_PARAMETERS = "<!-- parameters: docs/make_docs.py -->", "<!-- 
 
 def method_page(page: str) -> str:
     """The page on the method, which is written by hand, with the table of its parameters made anew."""
-    before, _, rest = page.partition(PARAMETERS)
-    after = rest.partition(END_OF_PARAMETERS)[2]
-    return f"{before}{PARAMETERS}\n{parameters_table()}\n{END_OF_PARAMETERS}{after}"
+    return _with_table(page, PARAMETERS, END_OF_PARAMETERS, parameters_table())
 
 
-def parameters_table() -> str:
-    """A row for each number of the method, in the order of the line."""
+HEALTH, END_OF_HEALTH = "<!-- health: docs/make_docs.py -->", "<!-- end of health -->"
+
+
+def operations_page(page: str) -> str:
+    """The page on operations, which is written by hand, with the numbers by which sources are judged made anew."""
+    return _with_table(page, HEALTH, END_OF_HEALTH, parameters_table(HealthParameters))
+
+
+def _with_table(page: str, begin: str, end: str, table: str) -> str:
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
+
+
+def parameters_table(of: type = RankingParameters) -> str:
+    """A row for each number of a method, in the order of the line."""
     lines = ["| parameter | default | meaning | range | source |", "|---|---|---|---|---|"]
-    keys = keys_of(RankingParameters)
-    for one in fields(RankingParameters):
+    keys = keys_of(of)
+    for one in fields(of):
         key, source = keys[one.name], one.metadata["source"].replace(" (docs/method.md)", "")
         default = str(key.default).lower() if isinstance(key.default, bool) else f"{key.default:g}"
         lines.append(f"| `{one.name}` | {default} | {key.rule.meaning} | {key.rule.within or key.allowed} | {source} |")
     return "\n".join(lines)
+
+
+def _operations() -> str:
+    return operations_page((DOCS / "operations.md").read_text(encoding="utf-8"))
 
 
 def _method() -> str:
@@ -341,6 +357,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "motifs.md": lambda: motifs_page(MOTIFS),
     "method.md": _method,
     "formats.md": _formats,
+    "operations.md": _operations,
 }
 """File in this folder to the text that it must hold."""
 

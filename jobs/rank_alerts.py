@@ -22,7 +22,8 @@ from pyspark.sql import SparkSession
 from alertgraph_spark import history
 from alertgraph_spark.access import principal, session
 from alertgraph_spark.access.secrets import resolve
-from alertgraph_spark.commands.cli import Console, arguments, check_posted, exit_code, posted_words, remarks
+from alertgraph_spark.commands.arguments import arguments
+from alertgraph_spark.commands.cli import Console, check_posted, exit_code, posted_words, remarks
 from alertgraph_spark.commands.ticks import keep_ticking
 from alertgraph_spark.config import format_files
 from alertgraph_spark.config.loading import load_settings
@@ -30,10 +31,11 @@ from alertgraph_spark.config.settings import Settings
 from alertgraph_spark.config.source_format import Asset, Format, MaintenanceWindow
 from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.lines import AnyLines, read_lines
-from alertgraph_spark.pipeline import Method, rank_lines
+from alertgraph_spark.pipeline import rank_lines
 from alertgraph_spark.publish import compiled, log_analytics, results, tracking
 from alertgraph_spark.publish.report import TABLES, write_or_say
 from alertgraph_spark.publish.run_record import first_subgraphs, is_delivered, run_record, run_table, tracked_run
+from alertgraph_spark.ranking import Method
 from alertgraph_spark.read import assets, blob_mirror, export
 from alertgraph_spark.read.export_layout import window_of
 
@@ -132,7 +134,7 @@ class Job(NamedTuple):
         places |= {"history": given.words} if given.words else {}
         places |= {"posted": posted_words(posted, target), "report": page}
         places |= {name: compiled.words(told) for name, told in copies.items()}
-        console.end(top, record["counts"], remarks(record) | places, time.perf_counter() - begin)
+        console.end(top, record["counts"], [*remarks(record), *places.items()], time.perf_counter() - begin)
         check_posted(posted, run_id, folder.place)
 
     @property

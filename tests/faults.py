@@ -51,7 +51,7 @@ from alertgraph_spark.publish.log_analytics.transport import ingestion_url  # no
 
 TOKEN_VARIABLE = "ALERTGRAPH_TEST_FAULTS_TOKEN"
 TOKEN = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_hex(16))
-MEMBERS, NODES, EDGES, SUBGRAPHS, _ = STREAMS
+MEMBERS, NODES, EDGES, SUBGRAPHS, *_ = STREAMS
 T0 = datetime(2026, 11, 24, 5, tzinfo=timezone.utc)
 
 FASTER = 300.0

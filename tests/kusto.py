@@ -28,7 +28,7 @@ from alertgraph_spark.publish.log_analytics.streams import RUN_COLUMNS, STREAMS
 REPO = Path(__file__).parent.parent
 sys.path.insert(0, str(REPO / "deploy"))  # a folder of scripts, no part of the wheel
 
-from incident_rule import rule_yaml  # noqa: E402 - needs the line above
+from incident_rule import HEALTH_FILE, rule_yaml  # noqa: E402 - needs the line above
 from one_step import TEXT_COLUMNS, TEXT_LOGS  # noqa: E402
 from posted_tables import functions  # noqa: E402
 from workbook import QUERIES, TEXT_TABLES, query_text  # noqa: E402
@@ -65,9 +65,9 @@ def with_choices(text: str, **choices: str) -> str:
 
 
 def texts() -> dict[str, str]:
-    """Every query that is deployed beside the functions: the workbook's parts and the rule."""
+    """Every query that is deployed beside the functions: the workbook's parts and the rules."""
     parts = {file.stem: with_choices(query_text(file.stem)) for file in sorted(QUERIES.glob("*.kql"))}
-    return parts | {"incident_rule": str(rule_yaml()["query"])}
+    return parts | {"incident_rule": str(rule_yaml()["query"]), "health_rule": str(rule_yaml(HEALTH_FILE)["query"])}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from arm import GROUP, Deployment, TemplateError
-from kusto import TABLES, rule_yaml, texts
+from kusto import HEALTH_FILE, TABLES, rule_yaml, texts
 from one_step import PUBLISHER, TEXT_LOGS
 from posted_tables import functions
 
@@ -111,7 +111,7 @@ def test_without_texts_there_is_no_endpoint_and_no_rule_for_them() -> None:
 def test_functions_workbook_and_incident_rule_are_those_that_are_checked(full: Deployment) -> None:
     searches = full.of_type("Microsoft.OperationalInsights/workspaces/savedSearches")
     (workbook,) = full.of_type("Microsoft.Insights/workbooks")
-    (rule,) = full.of_type("Microsoft.SecurityInsights/alertRules")
+    rule, health = full.of_type("Microsoft.SecurityInsights/alertRules")
 
     assert {s["properties"]["functionAlias"]: s["properties"]["query"] for s in searches} == functions()
     kept = json.loads((DEPLOY / "sentinel" / "workbook.json").read_text(encoding="utf-8"))
@@ -120,7 +120,10 @@ def test_functions_workbook_and_incident_rule_are_those_that_are_checked(full: D
     assert rule["scope"] == "Microsoft.OperationalInsights/workspaces/soc-ws"
     assert rule["properties"]["query"] == texts()["incident_rule"]
     assert rule["properties"]["enabled"] is True
-    assert deploy(incidentsEnabled=False).of_type(rule["type"])[0]["properties"]["enabled"] is False
+    assert (health["scope"], health["properties"]["query"]) == (rule["scope"], texts()["health_rule"])
+    assert health["properties"]["enabled"] is False, "until somebody wants to be told"
+    other = deploy(incidentsEnabled=False, healthEnabled=True).of_type(rule["type"])
+    assert [one["properties"]["enabled"] for one in other] == [False, True]
 
 
 def test_it_can_be_deployed_again() -> None:
@@ -151,12 +154,14 @@ def test_without_content_the_solution_brings_it_and_there_is_one_rule() -> None:
 
 @pytest.mark.parametrize("tag", ["#DONT_CORR#", "#INC_CORR#", ""])
 def test_a_subgraphs_incident_is_merged_into_no_other_unless_it_is_asked_for(tag: str) -> None:
-    (default,) = deploy().of_type("Microsoft.SecurityInsights/alertRules")
-    (rule,) = deploy(correlation=tag).of_type("Microsoft.SecurityInsights/alertRules")
+    defaults = deploy().of_type("Microsoft.SecurityInsights/alertRules")
+    rules = deploy(correlation=tag).of_type("Microsoft.SecurityInsights/alertRules")
 
-    assert default["properties"]["description"].strip() == rule_yaml()["description"].strip()
-    assert default["properties"]["description"].startswith("#DONT_CORR# Identifies")
-    assert rule["properties"]["description"].startswith(f"{tag} Identifies" if tag else "Identifies")
+    kept = [rule["description"].strip() for rule in (rule_yaml(), rule_yaml(HEALTH_FILE))]
+    assert [rule["properties"]["description"].strip() for rule in defaults] == kept
+    for default, rule in zip(defaults, rules, strict=True):
+        assert default["properties"]["description"].startswith("#DONT_CORR# Identifies")
+        assert rule["properties"]["description"].startswith(f"{tag} Identifies" if tag else "Identifies")
 
 
 def test_the_endpoint_of_the_agents_can_be_closed_to_the_internet() -> None:

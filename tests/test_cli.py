@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from alertgraph_spark.commands.cli import EDGES, Console, arguments, check_posted, exit_code, posted_words, remarks
+from alertgraph_spark.commands.arguments import arguments
+from alertgraph_spark.commands.cli import EDGES, Console, check_posted, exit_code, posted_words, remarks
 from alertgraph_spark.errors import (
     AlertGraphError,
     ConfigError,
@@ -174,7 +175,7 @@ SUBGRAPH = {
 
 def ended(top: list[dict[str, Any]]) -> list[str]:
     out = io.StringIO()
-    Console(out).end(top, COUNTS, {"results": "runs/r1", "posted": "nothing"}, 27.66)
+    Console(out).end(top, COUNTS, [("results", "runs/r1"), ("posted", "nothing")], 27.66)
     return out.getvalue().splitlines()
 
 
@@ -198,34 +199,58 @@ def test_times_are_utc_whatever_zone_they_come_in() -> None:
     assert "2026-03-03 09:40" in ended([row])[2]
 
 
+WELL: dict[str, Any] = {
+    **{"rejected_by_reason": {}, "unknown_words": {}},
+    "health": {"n_ok": 2, "n_new": 1, "unhealthy": []},
+}
+
+
 def test_refused_lines_and_unknown_words_are_remarked() -> None:
     reasons = {"not one JSON object": 1200, "torn line": 1}
 
-    assert remarks({"rejected_by_reason": reasons, "unknown_words": {"tactic: Theft": 3}, "silent": {}}) == {
-        "refused": "1,200 not one JSON object; 1 torn line",
-        "unknown": "3 tactic: Theft",
-    }
-    assert remarks({"rejected_by_reason": {}, "unknown_words": {}, "silent": {}}) == {}
+    assert remarks(WELL | {"rejected_by_reason": reasons, "unknown_words": {"tactic: Theft": 3}}) == [
+        ("refused", "1,200 not one JSON object; 1 torn line"),
+        ("unknown", "3 tactic: Theft"),
+    ]
+    assert remarks(WELL) == []
 
 
-def test_a_table_that_has_gone_silent_is_told_and_one_that_never_spoke_is_not() -> None:
-    silent = {"SuricataEve_CL": 1200, "SigmaAlerts_CL": 0}
+def unwell(n: int, **columns: Any) -> dict[str, Any]:
+    row = {"site": "plant", "table": "Ids_CL", "status": "silent", "detail": "silent for 7 h; 3 alerts a day are usual"}
+    return WELL | {"health": {"n_ok": 0, "n_new": 0, "unhealthy": [row | columns] * n}}
 
-    assert remarks({"rejected_by_reason": {}, "unknown_words": {}, "silent": silent}) == {
-        "SILENT": "no row in the window of SuricataEve_CL (1,200 rows before the window): is it still exported?"
-    }
+
+def test_each_source_that_is_not_well_is_a_line_and_five_are_told() -> None:
+    said = "Ids_CL of plant: silent for 7 h; 3 alerts a day are usual"
+
+    assert remarks(unwell(1)) == [("SILENT", said)]
+    assert remarks(unwell(5, status="slow")) == [("SLOW", said)] * 5
+    assert remarks(unwell(1207)) == [("SILENT", said)] * 5 + [("", "and 1,202 more, in the table health")]
+
+
+def test_a_site_or_table_that_is_somebodys_text_is_one_short_line() -> None:
+    told = remarks(unwell(1, site="a\nresults   elsewhere\x1b[2J", table="T" * 400))
+    out = io.StringIO()
+    Console(out).end([], COUNTS, told, 1.0)
+
+    (line,) = [line for line in out.getvalue().splitlines() if line.startswith("SILENT")]
+    assert "\x1b" not in line
+    assert len(line) < 300
+    assert not any(line.startswith("results") for line in out.getvalue().splitlines())
 
 
 def test_what_was_too_much_and_what_the_budget_hides_is_told() -> None:
-    told = {"rejected_by_reason": {}, "unknown_words": {}, "silent": {}}
     counts = {"entities_left_out": 1200, "links_left_out": 3, "crowded": 39}
 
-    assert remarks({**told, "counts": counts}) == {
-        "WARNING": "1,200 entities left out of alerts that name more than 50 accounts or 50 others;"
-        " 3 links left out, of the sites and entities with most: more than graph.driver_max_links",
-        "CROWDED": "39 not shown that score like one of their site and day that is: look at them too",
-    }
-    assert remarks({**told, "counts": dict.fromkeys(counts, 0)}) == {}
+    assert remarks({**WELL, "counts": counts}) == [
+        (
+            "WARNING",
+            "1,200 entities left out of alerts that name more than 50 accounts or 50 others;"
+            " 3 links left out, of the sites and entities with most: more than graph.driver_max_links",
+        ),
+        ("CROWDED", "39 not shown that score like one of their site and day that is: look at them too"),
+    ]
+    assert remarks({**WELL, "counts": dict.fromkeys(counts, 0)}) == []
 
 
 def test_nothing_found_is_said() -> None:

@@ -47,6 +47,7 @@ from pyspark.sql import SparkSession
 import alertgraph_spark
 from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.publish.log_analytics import post_results
+from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
 
 assert ".zip" in alertgraph_spark.__file__, alertgraph_spark.__file__
@@ -54,7 +55,7 @@ spark = SparkSession.builder.getOrCreate()
 saved = pickle.loads(Path("saved.pickle").read_bytes())
 now = datetime.now(timezone.utc)
 saved["runs"] = [dict(zip(RUNS.names, (now, now, "0", "driver", [], [], [])))]
-posted = {{t.name: t for t in (MEMBERS, NODES, EDGES, SUBGRAPHS, RUNS)}}
+posted = {{t.name: t for t in (MEMBERS, NODES, EDGES, SUBGRAPHS, HEALTH, RUNS)}}
 tables = {{
     name: pa.Table.from_pylist([{{n: r[n] for n in t.names}} for r in saved.get(name, [])], schema=arrow_schema(t))
     for name, t in posted.items()

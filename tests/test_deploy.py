@@ -17,7 +17,7 @@ sys.path.insert(0, str(DEPLOY))  # a folder of scripts, no part of the wheel
 import make_deploy as MAKER  # noqa: E402 - needs the line above
 import posted_tables as TABLES  # noqa: E402
 
-FIVE = [f"AlertGraph{name}_CL" for name in ("Members", "Nodes", "Edges", "Subgraphs", "Runs")]
+SIX = [f"AlertGraph{name}_CL" for name in ("Members", "Nodes", "Edges", "Subgraphs", "Health", "Runs")]
 
 
 @pytest.mark.parametrize("name", MAKER.files())
@@ -30,14 +30,17 @@ PLATFORMS = ("synapse", "databricks", "fabric", "azure_ml")
 
 
 def test_nothing_else_is_deployed() -> None:
-    """Besides what is made there are the queries and the rule, which are kept by hand, and what a person reads or runs."""
+    """Besides what is made there are the queries and the rules, which are kept by hand, and what a person reads or runs."""
     there = {p.relative_to(DEPLOY).as_posix() for p in DEPLOY.rglob("*") if p.is_file() and p.suffix != ".pyc"}
     there = {name for name in there if name.partition("/")[0] not in PLATFORMS}
     kept = {f"functions/{name}.kql" for name in TABLES.KEPT_FUNCTIONS}
     kept |= {
         name for name in there if re.fullmatch(r"sentinel/(queries/)?\w+\.kql|(sentinel/)?(README\.md|\w+\.py)", name)
     }
-    assert there - kept - set(MAKER.files()) == {"sentinel/incident_rule.yaml"}
+    assert there - kept - set(MAKER.files()) == {
+        "sentinel/incident_rule.yaml",
+        "sentinel/health_rule.yaml",
+    }
 
 
 def test_tables_and_rule_have_the_same_columns() -> None:
@@ -51,14 +54,14 @@ def test_tables_and_rule_have_the_same_columns() -> None:
     (rule,) = json.loads((DEPLOY / "data_collection_rule.json").read_text(encoding="utf-8"))["resources"]
     declared = rule["properties"]["streamDeclarations"]
 
-    assert list(tables) == FIVE
+    assert list(tables) == SIX
     assert declared == stream_declarations()
     assert {
         stream.removeprefix("Custom-"): [(c["name"], c["type"]) for c in declared[stream]["columns"]]
         for stream in declared
     } == tables
     assert [(f["streams"], f["outputStream"]) for f in rule["properties"]["dataFlows"]] == [
-        ([f"Custom-{table}"], f"Custom-{table}") for table in FIVE
+        ([f"Custom-{table}"], f"Custom-{table}") for table in SIX
     ]
     assert ("FirstSeen", "datetime") in tables["AlertGraphNodes_CL"], (
         "its own column: the service may replace TimeGenerated"
@@ -81,6 +84,6 @@ def test_each_table_has_a_function_that_folds_by_row_id() -> None:
 def test_the_page_names_every_table_and_function() -> None:
     page = (DEPLOY / "README.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^\| `(\w+_CL)` \| `(\w+)` ", page, re.M)) == sorted(
-        (t, t.removesuffix("_CL")) for t in FIVE
+        (t, t.removesuffix("_CL")) for t in SIX
     )
     assert [name for name in TABLES.KEPT_FUNCTIONS if f"`{name}`" not in page] == []

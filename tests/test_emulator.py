@@ -33,6 +33,7 @@ from alertgraph_spark.publish.log_analytics.streams import STREAMS, Stream
 from alertgraph_spark.publish.log_analytics.tasks import Delivery, Edges, send_batches
 from alertgraph_spark.publish.log_analytics.transport import Response, ingestion_url, post
 from alertgraph_spark.publish.results import LocalFolder
+from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
 from alertgraph_spark.tables.table import table as declared
 
@@ -242,6 +243,8 @@ def tables() -> dict[str, pa.Table]:
     members: list[tuple[Any, ...]] = [
         ("sg-1", f"a-{i}", None if i == 4 else f"i-{i}", "plant", "0" * 16, "core") for i in range(5)
     ]
+    silent = dict.fromkeys(HEALTH.names) | {"site": "plant", "table": "Ids_CL", "status": "silent", "age_hours": 7.5}
+    health: list[tuple[Any, ...]] = [tuple(silent.values())]
     counts = [{"name": "rows_read", "n": 9}, {"name": "alerts", "n": 8}]
     ran = [{"name": "spark", "version": "3.5.9"}], counts, [{"name": "torn line", "n": 1}]
     runs: list[tuple[Any, ...]] = [(T1, T2, "0123456789ab", "driver", *ran)]
@@ -249,7 +252,7 @@ def tables() -> dict[str, pa.Table]:
         table.name: table_of(table, [dict(zip(table.names, row, strict=True)) for row in rows])
         for table, rows in (
             *((MEMBERS, members), (NODES, nodes), (EDGES, edges)),
-            *((SUBGRAPHS, subgraphs), (RUNS, runs)),
+            *((SUBGRAPHS, subgraphs), (HEALTH, health), (RUNS, runs)),
         )
     }
 
@@ -284,6 +287,7 @@ def test_what_is_posted_is_what_the_tables_hold(
         "nodes": PostCounts(n_rows=2, n_sent=2, n_batches=1),
         "edges": PostCounts(n_rows=3, n_sent=3, n_batches=1),
         "subgraphs": PostCounts(n_rows=2, n_sent=2, n_batches=1),
+        "health": PostCounts(n_rows=1, n_sent=1, n_batches=1),
         "runs": PostCounts(n_rows=1, n_sent=1, n_batches=1),
     }
     assert all(done.is_complete for done in counts.values())
@@ -314,6 +318,10 @@ def test_what_is_posted_is_what_the_tables_hold(
     assert (second["IsShown"], second["Rank"], second["Motifs"], second["Summary"]) == (0, 2, "[]", None)
     members = stored(tmp_path, "AlertGraphMembers_CL")
     assert [(m["AlertId"], m["ItemId"]) for m in members] == [*((f"a-{i}", f"i-{i}") for i in range(4)), ("a-4", None)]
+    (source,) = stored(tmp_path, "AlertGraphHealth_CL")
+    assert [source[name] for name in ("Site", "Table", "Status", "AgeHours", "StoreLagHours")] == [
+        *("plant", "Ids_CL", "silent", 7.5, None),
+    ]
     (ran,) = stored(tmp_path, "AlertGraphRuns_CL")
     assert (ran["RunId"], ran["Engine"], ran["WindowStart"], ran["WindowEnd"]) == ("run-7", "driver", T1_TEXT, T2_TEXT)
     assert json.loads(ran["Counts"]) == [{"name": "rows_read", "n": 9}, {"name": "alerts", "n": 8}]
@@ -394,7 +402,7 @@ def test_a_refusal_ends_the_post_with_its_remedy_and_without_a_token(
     counts = post_to(emulator, tables, dcr_id="dcr-1")
     assert re.search(r"404.*post\.dcr_id", counts["members"].error)
     assert [(done.n_rows, done.n_sent, done.is_complete) for done in counts.values()] == [
-        *((5, 0, False), (2, 0, False), (3, 0, False), (2, 0, False), (1, 0, False)),
+        *((5, 0, False), (2, 0, False), (3, 0, False), (2, 0, False), (1, 0, False), (1, 0, False)),
     ]
     assert counts["nodes"].error == "not tried after the one before it"
     assert (

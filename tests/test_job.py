@@ -274,7 +274,7 @@ def test_the_run_itself_is_posted_last_and_its_record_says_what_arrived(done: Do
     assert row[:3] == (done.record["run_id"], "driver", done.record["config_digest"])
     assert row[3] == "2026-03-02T00:00:00.000000Z"
     assert {count["name"]: count["n"] for count in json.loads(row[4])} == done.record["counts"]
-    assert list(done.record["posted"]) == ["members", "nodes", "edges", "subgraphs", "runs"]
+    assert list(done.record["posted"]) == ["members", "nodes", "edges", "subgraphs", "health", "runs"]
     for name, counts in done.record["posted"].items():
         n_rows = 1 if name == "runs" else done.tables[name].count()
         assert (counts["n_rows"], counts["n_sent"], counts["n_refused"], counts["error"]) == (n_rows, n_rows, 0, "")
@@ -450,8 +450,12 @@ def test_tables_that_a_site_does_not_have_are_no_hindrance(
     }
     assert run.record["rejected_by_reason"] == {"no alert name": 1, "not one JSON object": 1}
     assert [counts[f"rows_{table}"] for table in ("SigmaAlerts_CL", "SecurityAlert")] == [4, 0]
-    assert run.record["silent"] == {"SecurityAlert": 0, "CommonSecurityLog": 0, "SuricataEve_CL": 0}
-    assert "SILENT" not in run.out, "they had nothing before either"
+    assert run.record["health"] == {"n_ok": 0, "n_new": 1, "unhealthy": []}
+    (source,) = run.tables["health"].collect()
+    assert [source[name] for name in ("site", "table", "status", "n_lines", "n_alerts", "n_rejected")] == [
+        *("plant", "SigmaAlerts_CL", "new", 4, 1, 2),
+    ]
+    assert "SILENT" not in run.out, "there is no past to judge by"
     assert [(row["line"], row["site"]) for row in run.tables["rejected"].orderBy("line").collect()] == [
         (None, "plant"),
         ("torn {", "plant"),
@@ -480,7 +484,7 @@ def test_what_could_not_be_posted_ends_with_2_and_is_posted_from_what_was_saved(
             rf"^PublishError: {sum(n_rows.values())} rows were not delivered: table members: .*403.*", err, re.M
         )
         assert f"--post-only {run_id} sends the rest" in err
-        assert n_rows["subgraphs"] == n_rows["members"] == n_rows["runs"] == 1
+        assert n_rows["subgraphs"] == n_rows["members"] == n_rows["health"] == n_rows["runs"] == 1
 
         emulator.service.token = TOKEN
         again = ["--config", str(config), "--post-only", run_id]
@@ -494,7 +498,10 @@ def test_what_could_not_be_posted_ends_with_2_and_is_posted_from_what_was_saved(
     out, err = capfd.readouterr()
     assert (codes, unknown) == ([0, 0], 2)
     assert "normalise" not in out
-    assert f"posted    1 members, {n_rows['nodes']} nodes, {n_rows['edges']} edges, 1 subgraphs, 1 runs to" in out
+    assert (
+        f"posted    1 members, {n_rows['nodes']} nodes, {n_rows['edges']} edges, 1 subgraphs, 1 health, 1 runs to"
+        in out
+    )
     assert f"; {sum(n_rows.values())} had been before" in out
     assert requests == 1 + sum(n > 0 for n in n_rows.values()), "the refused one, and one a table"
     assert "ResultsError" in err

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
-from kusto import TABLES, Judged, judge, rule_yaml, texts, walk
+from kusto import HEALTH_FILE, TABLES, Judged, judge, rule_yaml, texts, walk
 from posted_tables import functions
 from workbook import workbook
 
@@ -114,3 +115,13 @@ def test_the_rule_gives_every_column_that_it_maps(judged: dict[str, Judged]) -> 
     assert kinds["Score"] == "real"
     assert set(RULE["customDetails"].values()) <= set(kinds)
     assert "TimeGenerated" in kinds, "an alert is placed in time by it"
+
+
+def test_the_rule_of_the_sources_gives_every_column_that_it_maps(judged: dict[str, Judged]) -> None:
+    rule, kinds = rule_yaml(HEALTH_FILE), judged["health_rule"].columns
+    shown = re.findall(r"\{\{(\w+)\}\}", json.dumps(rule["alertDetailsOverride"]))
+    shown += [field["columnName"] for mapping in rule["entityMappings"] for field in mapping["fieldMappings"]]
+
+    assert {kinds.get(column) for column in shown} == {"string"}
+    assert set(rule["customDetails"].values()) <= set(kinds)
+    assert "TimeGenerated" in kinds

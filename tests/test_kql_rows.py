@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from kusto import Workspace, rule_yaml
+from kusto import HEALTH_FILE, Workspace, rule_yaml
 
 from alertgraph_spark.tables.attack import TACTICS
 
@@ -19,6 +19,7 @@ BEFORE, NEW = "2026-03-05 11:00:00", "2026-03-05 12:00:00"
 """Arrivals before and within the hour that the rule looks at, at NOW."""
 
 RULE = str(rule_yaml()["query"])
+HEALTH_RULE = str(rule_yaml(HEALTH_FILE)["query"])
 SENTINEL_TACTICS = {
     *(
         "Collection",
@@ -345,6 +346,76 @@ def test_no_run_at_all_is_said(workspace: Workspace) -> None:
     workspace.add("AlertGraphRuns_CL", [run("whole", 2)])
     (row,) = workspace.part("freshness")
     assert row["Told"] == "1 runs; alerts told until 2026-03-05 00:00 UTC"
+
+
+def source(table: str, status: str, run: str = "run-1", until: str = "2026-03-05 00:00:00", **columns: Any) -> Any:
+    row = {
+        **{"TimeGenerated": "2026-03-05 10:00:00", "RunId": run, "RowId": f"{run}/{table}/{columns.get('Site', '')}"},
+        **{"Site": "plant", "Table": table, "Status": status, "Detail": f"why {status}", "JudgedUntil": until},
+        **{"NAlerts": 980, "UsualAlerts": 1003.04, "RejectedShare": 0.0123, "AgeHours": 7.25},
+    }
+    return row | columns
+
+
+def test_the_sources_are_listed_the_worst_first_as_the_last_window_told_them(workspace: Workspace) -> None:
+    told = ["ok", "new", "slow", "flood", "refuses", "silent"]
+    rows = [source(f"T{n}_CL", status) for n, status in enumerate(told)]
+    rows += [source("T0_CL", "silent", "run-0", "2026-03-04 00:00:00", TimeGenerated="2026-03-05 11:00:00")]  # a replay
+    rows += [source("T1_CL", "ok", "run-0", TimeGenerated="2026-03-05 09:00:00")]  # the same window, ranked before
+    workspace.add("AlertGraphHealth_CL", [*rows, rows[0], source("T6_CL", "slow", Site="o'ther")])
+
+    listed = [(row["Site"], row["Table"], row["Status"]) for row in workspace.part("sources")]
+    assert listed == [
+        *(("plant", "T5_CL", "silent"), ("plant", "T4_CL", "refuses"), ("plant", "T3_CL", "flood")),
+        *(("o'ther", "T6_CL", "slow"), ("plant", "T2_CL", "slow"), ("plant", "T1_CL", "new"), ("plant", "T0_CL", "ok")),
+    ]
+    first, *_ = workspace.part("sources", Site="'plant'")
+    assert (first["Detail"], first["UsualAlerts"], first["Refused"], first["AgeHours"]) == (
+        *("why silent", 1003.0, 1.2, 7.3),
+    )
+    assert "o'ther" not in {row["Site"] for row in workspace.part("sources", Site="'plant'")}
+
+
+# --- sources as incidents --------------------------------------------------------------------------------------------
+
+
+def unwell(workspace: Workspace) -> dict[str, str]:
+    return {row["SourceTable"]: row["Status"] for row in workspace.ask(HEALTH_RULE, now=NOW)}
+
+
+def test_a_source_is_told_when_its_status_changes_for_the_worse(workspace: Workspace) -> None:
+    before = {"Same": "silent", "Fell": "ok", "Other": "silent", "Well": "slow", "First": None}
+    now = {"Same": "silent", "Fell": "silent", "Other": "flood", "Well": "ok", "First": "refuses", "New": "new"}
+    rows = [source(table, status, "run-0", "2026-03-04 00:00:00") for table, status in before.items() if status]
+    workspace.add("AlertGraphHealth_CL", rows, arrived=BEFORE)
+    workspace.add("AlertGraphHealth_CL", [source(table, status) for table, status in now.items()], arrived=NEW)
+
+    assert unwell(workspace) == {"Fell": "silent", "Other": "flood", "First": "refuses"}
+
+
+def test_a_replay_of_an_old_window_tells_of_no_source(workspace: Workspace) -> None:
+    late = source("Late", "silent", until="2026-03-03 00:00:00")
+    workspace.add("AlertGraphHealth_CL", [source("Old", "silent", until="2026-02-01 00:00:00"), late], arrived=NEW)
+
+    assert unwell(workspace) == {"Late": "silent"}
+
+
+def test_a_source_whose_row_arrives_twice_is_told_once(workspace: Workspace) -> None:
+    row = source("Ids_CL", "silent")
+    workspace.add("AlertGraphHealth_CL", [row], arrived=BEFORE)
+    workspace.add("AlertGraphHealth_CL", [row, source("Edr_CL", "slow"), source("Edr_CL", "slow")], arrived=NEW)
+
+    assert unwell(workspace) == {"Edr_CL": "slow"}
+    assert len(workspace.ask(HEALTH_RULE, now=NOW)) == 1
+
+
+def test_a_site_named_by_somebody_is_no_markup_in_an_incident(workspace: Workspace) -> None:
+    workspace.add("AlertGraphHealth_CL", [source("Ids_CL", "silent", Site=HOSTILE)], arrived=NEW)
+
+    (row,) = workspace.ask(HEALTH_RULE, now=NOW)
+    assert set(row["SourceSite"]) & set("<>[]{}`*|!#~\u202e\x1b\n") == set()
+    assert "https://" not in row["SourceSite"]
+    assert (row["Detail"], row["Alerts"], row["AgeHours"]) == ("why silent", 980, 7.25)
 
 
 # --- incidents -------------------------------------------------------------------------------------------------------

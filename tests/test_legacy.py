@@ -147,7 +147,7 @@ def test_rows_arrive_over_http_signed_as_the_service_works_it_out(tmp_path: Path
 
     assert {name: (c.n_rows, c.n_sent, c.is_complete) for name, c in done.items()} == {
         **{"members": (0, 0, True), "nodes": (60, 60, True), "edges": (30, 30, True)},
-        **{"subgraphs": (0, 0, True), "runs": (1, 1, True)},
+        **{"subgraphs": (0, 0, True), "health": (0, 0, True), "runs": (1, 1, True)},
     }
     assert done["nodes"].n_batches > 3
     assert n_requests == sum(c.n_batches for c in done.values()) + 2
@@ -178,7 +178,7 @@ def test_a_key_that_is_another_is_refused_with_what_to_do_and_nothing_is_stored(
 
     said = r"HTTP Data Collector API: 403 \(InvalidAuthorization\): the signature was refused: post\.credential must"
     assert re.match(said, done["nodes"].error)
-    assert [counts.n_sent for counts in done.values()] == [0] * 5
+    assert [counts.n_sent for counts in done.values()] == [0] * 6
     assert KEY not in f"{done!r} {caplog.text}"
     with closing(sqlite3.connect(tmp_path / "workspace.sqlite")) as connection:
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)

@@ -142,7 +142,7 @@ def test_the_terminals_table(name: str) -> None:
         "first_seen": at,
     }
     counts = dict.fromkeys(("rows_read", "alerts", "duplicates", "out_of_window", "rejected", "subgraphs"), 1)
-    Console(out).end([row], counts, {}, 1.0)
+    Console(out).end([row], counts, [], 1.0)
     _, head, line, *_ = out.getvalue().splitlines()
 
     assert unreadable(line, LINE + WORD + 50) == []

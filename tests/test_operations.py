@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from alertgraph_spark import errors
+from alertgraph_spark.config.health import HealthParameters
+from alertgraph_spark.config.keys import keys_of
 from alertgraph_spark.publish.log_analytics.streams import RUN_COLUMNS, STREAMS
+from alertgraph_spark.tables.health_schemas import UNHEALTHY
 
 REPO = Path(__file__).parent.parent
 PACKAGE = REPO / "alertgraph_spark"
@@ -104,16 +107,34 @@ def test_exit_codes_are_those_of_the_errors() -> None:
 
 def test_queries_name_columns_that_the_tables_have() -> None:
     queries = re.findall(r"```kusto\n(.+?)```", PAGE, re.S)
-    (runs,) = [stream for stream in STREAMS if stream.table_name == "AlertGraphRuns_CL"]
-    known = {name for name, _ in RUN_COLUMNS} | {name for _, name, _ in runs.columns}
+    functions = {stream.table_name.removesuffix("_CL"): stream for stream in STREAMS}
 
-    assert len(queries) == 4
+    assert [query.splitlines()[0].split()[0] for query in queries] == [
+        *("AlertGraphRuns", "AlertGraphHealth", "AlertGraphRuns"),
+    ]
     for query in queries:
-        assert query.startswith("AlertGraphRuns")
+        function = query.splitlines()[0].split()[0]
+        known = {name for name, _ in RUN_COLUMNS} | {name for _, name, _ in functions[function].columns}
         plain = re.sub(r'"[^"]*"', "", query)
-        own = set(re.findall(r"(\w+) =(?!=)", plain)) | {"AlertGraphRuns"}
+        own = set(re.findall(r"(\w+) =(?!=)", plain)) | {function}
         assert set(re.findall(r"\b[A-Z]\w+\b", plain)) - own <= known
         assert plain.count("(") == plain.count(")")
+
+
+def test_what_is_said_of_sources_is_what_the_code_knows() -> None:
+    told = re.findall(r"^\| `([a-z]+)` \| (.+?) \| .+? \|$", PAGE.split("## When something goes silent")[1], re.M)
+    p = HealthParameters()
+    words = dict(told)
+
+    assert list(words)[:6] == [*UNHEALTHY, "new", "ok"]
+    assert (p.usual_weeks, p.refused_points, p.flood_times, p.flood_alerts) == (2, 0.05, 3, 100)
+    assert (p.slow_share, p.slow_times, p.slow_minutes, p.least_past_hours, p.least_weeks) == (0.95, 2, 30, 24, 2)
+    assert (p.least_days, p.judged_hours) == (2, 24), "the page says all of these in words"
+
+
+def test_the_numbers_by_which_sources_are_judged_are_those_of_the_code() -> None:
+    for name, key in keys_of(HealthParameters).items():
+        assert f"| `{name}` | {key.default:g} | {key.rule.meaning} | {key.rule.within} |" in PAGE, "run `make docs`"
 
 
 def test_the_cost_of_a_million_alerts_follows_from_what_was_measured() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from exported import Row, raw_tables
-from kusto import rule_yaml
+from kusto import HEALTH_FILE, rule_yaml
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.config.format_files import find_format, load_format
@@ -73,6 +73,11 @@ RETURNS: dict[str, tuple[Row, bool]] = {
         raised(rule=ELSEWHERE, query="AlertGraphCurrent | take 1"),
         False,
     ),
+    "as the rule of the sources raises it": (
+        raised(rule=rule_yaml(HEALTH_FILE)["id"], query=rule_yaml(HEALTH_FILE)["query"]),
+        False,
+    ),
+    "the same, made from the solution": (raised(rule=ELSEWHERE, query=rule_yaml(HEALTH_FILE)["query"]), False),
     "another rule's alert": (raised(rule=ELSEWHERE, query=SILENT, AlertName="Password spray"), True),
     "another rule's, whose title is an attacker's": (
         raised(rule=ELSEWHERE, query=SILENT, AlertName="AlertGraphical-PC: credential dumping"),
@@ -118,4 +123,5 @@ def test_what_the_rule_raises_is_kept_for_whoever_doubts_it(
 
 
 def test_the_format_knows_the_id_that_is_deployed() -> None:
+    assert rule_yaml(HEALTH_FILE)["id"] in load_format(find_format("security_alert")).let["own_rules"]
     assert RULE_ID in load_format(find_format("security_alert")).let["own_rules"]

@@ -18,7 +18,7 @@ from arm import Deployment
 from alertgraph_spark import __version__
 from alertgraph_spark.access.principal import Principal
 from alertgraph_spark.access.secret import Reference, parse_reference
-from alertgraph_spark.commands.cli import arguments
+from alertgraph_spark.commands.arguments import arguments
 from alertgraph_spark.config.loading import load_settings
 
 REPO = Path(__file__).parent.parent

@@ -15,7 +15,8 @@ from exported import raw_tables
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from alertgraph_spark.commands.cli import Console, arguments
+from alertgraph_spark.commands.arguments import arguments
+from alertgraph_spark.commands.cli import Console
 from alertgraph_spark.config.format_files import load_format
 from alertgraph_spark.config.keys import keys_table
 from alertgraph_spark.config.loading import load_settings
@@ -213,7 +214,7 @@ RANKED = re.compile(r" *(\d+)  (0\.\d{3})  ([01]\.\d\d)  (yes)? *  (.{14}) (\d{4
 def printed(rows: list[dict[str, Any]]) -> list[str]:
     out = io.StringIO()
     counts = dict.fromkeys(("rows_read", "alerts", "duplicates", "out_of_window", "rejected", "subgraphs"), 0)
-    Console(out).end(rows, counts, {}, 0.0)
+    Console(out).end(rows, counts, [], 0.0)
     return out.getvalue().splitlines()
 
 

@@ -449,6 +449,20 @@ def test_a_run_without_a_subgraph_says_so(driver: Any, tmp_path: Path) -> None:
     network = {"hosts": [], "pairs": [], "n_hosts": 0}
     empty.write_text(render({"run": RECORD, "subgraphs": [], "network": network}), encoding="utf-8")
     load(driver, empty)
+    assert "sources" not in driver.find_element("id", "run").text, "an older run says nothing of its sources"
     assert driver.find_element("id", "none").is_displayed()
     assert not driver.find_element("id", "subgraph").is_displayed()
+    assert said(driver) == []
+
+
+@needs_chromium
+def test_sources_that_are_not_well_are_counted(driver: Any, tmp_path: Path) -> None:
+    page = tmp_path / NAME
+    network = {"hosts": [], "pairs": [], "n_hosts": 0}
+    ill = [{"site": HOSTILE, "table": "Ids_CL", "status": "silent", "detail": "silent for 7 h"}] * 2
+    run = {**RECORD, "health": {"n_ok": 1, "n_new": 0, "unhealthy": ill}}
+    page.write_text(render({"run": run, "subgraphs": [], "network": network}), encoding="utf-8")
+    load(driver, page)
+
+    assert driver.find_element("id", "run").text.endswith("2 sources not as usual: see the table health.")
     assert said(driver) == []

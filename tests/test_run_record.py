@@ -11,9 +11,12 @@ import pyarrow as pa
 import pytest
 from arrows import table_of
 
-from alertgraph_spark.publish.run_record import first_subgraphs, run_table, tracked_run
+from alertgraph_spark.normalise.balance import Balance
+from alertgraph_spark.publish.run_record import first_subgraphs, run_record, run_table, tracked_run
+from alertgraph_spark.ranking import Ranking
 from alertgraph_spark.score import TERMS
 from alertgraph_spark.tables.embedded import arrow_schema
+from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.schemas import FEATURES, RUNS, SUBGRAPHS
 
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)
@@ -83,6 +86,25 @@ def test_a_run_that_found_nothing(tables: dict[str, pa.Table]) -> None:
     assert first_subgraphs(none["subgraphs"], 10) == []
     tracked = tracked_run(RECORD, SETTINGS, none, [])
     assert (tracked["metrics"]["n_shown"], tracked["metrics"]["top_score"], tracked["examples"]) == (0.0, 0.0, [])
+
+
+def test_what_is_not_well_is_told_whole_and_the_rest_is_counted() -> None:
+    told = [("a", "silent"), ("b", "slow"), ("c", "new"), ("d", "ok"), ("e", "ok")]
+    sources = [
+        dict.fromkeys(HEALTH.names) | {"site": site, "table": "Ids_CL", "status": status, "detail": f"why {status}"}
+        for site, status in told
+    ]
+    ranking = Ranking(Balance({"rows_read": 9}), "driver", {}, {"health": table_of(HEALTH, sources)}, lambda: None)
+    record = run_record("run-1", "0123456789ab", (START, START + timedelta(days=1)), ranking, "3.5.9")
+
+    assert record["health"] == {
+        "n_ok": 2,
+        "n_new": 1,
+        "unhealthy": [
+            {"site": site, "table": "Ids_CL", "status": status, "detail": f"why {status}"} for site, status in told[:2]
+        ],
+    }
+    assert run_table(record).num_rows == 1
 
 
 def test_the_row_of_a_run_is_as_declared() -> None:

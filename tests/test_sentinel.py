@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 import yaml
-from kusto import QUERIES, functions, query_text, rule_yaml, walk
+from kusto import HEALTH_FILE, QUERIES, functions, query_text, rule_yaml, walk
 from workbook import MAX_ROWS, TEXT_TABLES, workbook
+
+from alertgraph_spark.tables.health_schemas import UNHEALTHY
 
 SENTINEL = Path(__file__).parent.parent / "deploy" / "sentinel"
 SOLUTION = SENTINEL / "Solutions" / "AlertGraph"
@@ -22,6 +24,7 @@ BOOK: dict[str, Any] = json.loads((SENTINEL / "workbook.json").read_text(encodin
 ITEMS = list(walk(BOOK["items"]))
 PARTS = {item["name"]: item["content"] for item in ITEMS if item["type"] == 3}
 RULE = rule_yaml()
+HEALTH_RULE = rule_yaml(HEALTH_FILE)
 
 
 # --- workbook --------------------------------------------------------------------------------------------------------
@@ -199,6 +202,37 @@ def test_the_rule_has_the_keys_that_the_repository_of_sentinel_asks_for() -> Non
     assert re.fullmatch(r"\d+\.\d+\.\d+", RULE["version"])
 
 
+# --- rule of the sources ---------------------------------------------------------------------------------------------
+
+
+def test_one_incident_a_source_that_is_told_when_its_status_changes() -> None:
+    grouping = HEALTH_RULE["incidentConfiguration"]["groupingConfiguration"]
+
+    assert HEALTH_RULE["eventGroupingSettings"] == {"aggregationKind": "AlertPerResult"}
+    assert (grouping["matchingMethod"], grouping["groupByCustomDetails"]) == ("Selected", ["Site", "Table"])
+    assert {"Site", "Table"} <= set(HEALTH_RULE["customDetails"])
+    assert HEALTH_RULE["id"] != RULE["id"]
+    assert set(re.findall(r"'(\w+)'", HEALTH_RULE["query"].split("Status in")[1].splitlines()[0])) == set(UNHEALTHY)
+
+
+@pytest.mark.parametrize("key", ["queryFrequency", "queryPeriod", "triggerOperator", "triggerThreshold", "kind"])
+def test_the_rule_of_the_sources_looks_at_the_same_hours_as_that_of_the_subgraphs(key: str) -> None:
+    assert HEALTH_RULE[key] == RULE[key]
+    assert [line for line in HEALTH_RULE["query"].splitlines() if line.startswith(("let frequency", "let delay"))] == [
+        line for line in RULE["query"].splitlines() if line.startswith(("let frequency", "let delay"))
+    ]
+
+
+def test_the_rule_of_the_sources_keeps_the_limits_too() -> None:
+    override = HEALTH_RULE["alertDetailsOverride"]
+
+    assert set(RULE) - set(HEALTH_RULE) == {"sentinelEntitiesMappings"}
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", HEALTH_RULE["id"])
+    assert HEALTH_RULE["description"].startswith("#DONT_CORR# Identifies")
+    assert len(HEALTH_RULE["customDetails"]) <= 20
+    assert [len(re.findall(r"\{\{\w+\}\}", override[key])) for key in sorted(override)] == [1, 3]
+
+
 # --- solution --------------------------------------------------------------------------------------------------------
 
 
@@ -226,10 +260,8 @@ def test_what_lies_in_it_is_what_is_deployed() -> None:
     (entry,) = json.loads((SOLUTION / "WorkbooksMetadata.json").read_text(encoding="utf-8"))
     parsers = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in (SOLUTION / "Parsers").iterdir()]
 
-    assert (
-        yaml.safe_load((SOLUTION / "Analytic Rules" / "AlertGraphSubgraphShown.yaml").read_text(encoding="utf-8"))
-        == RULE
-    )
+    for name, rule in (("AlertGraphSubgraphShown", RULE), ("AlertGraphSourceUnhealthy", HEALTH_RULE)):
+        assert yaml.safe_load((SOLUTION / "Analytic Rules" / f"{name}.yaml").read_text(encoding="utf-8")) == rule
     assert (
         json.loads((SOLUTION / "Workbooks" / entry["templateRelativePath"]).read_text(encoding="utf-8")) == workbook()
     )
@@ -294,7 +326,7 @@ def test_the_command_of_the_page_is_one_that_prints_four() -> None:
 def test_the_page_names_what_is_there() -> None:
     named = re.findall(r"^\| `([\w/.]+)` \| (?:the|prints)", PAGE, re.M)
 
-    assert len(named) == 6
+    assert len(named) == 7
     assert [name for name in named if not (SENTINEL / name).exists()] == []
 
 

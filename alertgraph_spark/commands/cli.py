@@ -1,17 +1,14 @@
-"""What a person types and sees: arguments, a line a stage, the ranked subgraphs as a table, and exit codes."""
+"""What a person sees: a line a stage, the ranked subgraphs as a table, remarks, and exit codes."""
 
 from __future__ import annotations
 
-import argparse
 import logging
-import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
-from pathlib import Path
+from datetime import timezone
 from typing import Any, TextIO
 
 from alertgraph_spark.clean_text import printed, printed_lines
@@ -20,75 +17,6 @@ from alertgraph_spark.short_text import CELL, LINE, WORD, short
 
 EDGES = ("alertgraph_spark.access", "alertgraph_spark.read", "alertgraph_spark.publish")
 """Where the storage, the network and the session are: their loggers."""
-
-_SPAN = re.compile(r"([1-9]\d{0,4})([mhd])")
-# Five digits: 99999d is 273 years, more would leave the calendar.
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the job's command line into `config`, `start`, `end` (aware UTC or None), `last`, `every`, `compile`, `post_only`
-    and `set`.
-
-    Without a window the run takes all that the export holds; `last` ends when the run begins.
-    """
-    parser = argparse.ArgumentParser(
-        prog="rank_alerts.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--config", required=True, type=Path, help="YAML file; its keys stand in conf/README.md")
-    parser.add_argument(
-        "--start", type=_utc, metavar="ISO", help="first TimeGenerated that counts, e.g. 2026-03-02T00:00:00Z"
-    )
-    parser.add_argument("--end", type=_utc, metavar="ISO", help="first TimeGenerated that does not count any more")
-    parser.add_argument("--last", type=_span, metavar="SPAN", help="window that ends now: 90m, 24h, 7d")
-    parser.add_argument(
-        "--every",
-        type=_span,
-        metavar="SPAN",
-        help="keep the session, and rank anew each time that so long has passed: 5m; until SIGTERM",
-    )
-    parser.add_argument(
-        "--compile",
-        metavar="PATH",
-        help="besides ranking, write the window's alerts as one file for work outside Spark: JSON lines at PATH and Parquet"
-        " beside it, or as alerts.jsonl and alerts.parquet in the folder PATH",
-    )
-    parser.add_argument(
-        "--post-only", metavar="RUN_ID", help="rank nothing: post what of a saved run has not been delivered yet"
-    )
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the config")
-    args = parser.parse_args(argv)
-    if args.last and (args.start or args.end):
-        parser.error("--last goes without --start and --end")
-    if args.every and (args.compile or args.end or args.post_only):
-        parser.error("--every goes without --end, --compile and --post-only: its window moves")
-    if args.post_only and (args.last or args.start or args.end or args.compile):
-        parser.error("--post-only goes without a window and without --compile: the run has been computed")
-    if args.last:
-        args.end = datetime.now(timezone.utc)
-        args.start = args.end - args.last
-    if args.start and args.end and args.start >= args.end:
-        parser.error(f"--start {args.start.isoformat()} is not before --end {args.end.isoformat()}")
-    return args
-
-
-def _utc(text: str) -> datetime:
-    try:
-        when = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time, e.g. 2026-03-02T00:00:00Z") from error
-    if when.tzinfo is None:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} has no time zone; folders are UTC, so write {when.isoformat()}Z or an offset"
-        )
-    return when.astimezone(timezone.utc)
-
-
-def _span(text: str) -> timedelta:
-    match = _SPAN.fullmatch(text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is no span; allowed are 90m, 24h, 7d and the like")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 class _OneLine(logging.Formatter):
@@ -137,7 +65,11 @@ class Console:
         self.on_stage(name, None, time.perf_counter() - begin)
 
     def end(
-        self, top: Sequence[Mapping[str, Any]], counts: Mapping[str, int], places: Mapping[str, str], seconds: float
+        self,
+        top: Sequence[Mapping[str, Any]],
+        counts: Mapping[str, int],
+        told: Iterable[tuple[str, str]],
+        seconds: float,
     ) -> None:
         """Print the ranked subgraphs with their sentences, the balance of rows, and where everything is.
 
@@ -145,8 +77,8 @@ class Console:
         ----------
         top
             Rows of `schemas.SUBGRAPHS`, best first; times are aware.
-        places
-            What to look at, and where it is.
+        told
+            A head and what is said under it: remarks, then what to look at and where it is.
         """
         self.say()
         sites = [short(row["site"], WORD) for row in top]
@@ -168,7 +100,7 @@ class Console:
             " + {out_of_window:,} out of window + {rejected:,} rejected"
         )
         self.say(f"{read.format(**counts)}; {counts['subgraphs']:,} subgraphs in {seconds:.1f} s")
-        for what, where in places.items():
+        for what, where in told:
             self.say(f"{what:<10}{where}")
 
 
@@ -206,28 +138,37 @@ def _missing(counts: Any) -> int:
     return int(counts.n_rows - counts.n_sent - counts.n_before)
 
 
-def remarks(record: Mapping[str, Any]) -> dict[str, str]:
+MOST_SOURCES = 5
+"""Sources that are told at the end of a run; the table `health` has all."""
+
+
+def remarks(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What an operator should know of the lines that were read, of what was too much, and of what the budget hides.
 
-    Why some were refused, which words no table knows, which tables have gone silent (they had rows before the window and have
-    none in it), and what was left out of alerts and of the graph since a flood had brought more than can be held.
+    Each is a head and what is said under it: why some were refused, which words no table knows, which sources are not as they
+    used to be, the worst first, and what was left out of alerts and of the graph since a flood had brought more than can be
+    held.
     """
     told = {"refused": record["rejected_by_reason"], "unknown": record["unknown_words"]}
-    said = {
-        name: "; ".join(f"{n:,} {short(word, CELL)}" for word, n in words.items())
+    said = [
+        (name, "; ".join(f"{n:,} {short(word, CELL)}" for word, n in words.items()))
         for name, words in told.items()
         if words
-    }
-    if gone := [f"{table} ({n:,} rows before the window)" for table, n in record["silent"].items() if n]:
-        said["SILENT"] = f"no row in the window of {', '.join(gone)}: is it still exported?"
+    ]
+    ill = record["health"]["unhealthy"]
+    for row in ill[:MOST_SOURCES]:
+        source = f"{short(row['table'], WORD)} of {short(row['site'], WORD)}"
+        said.append((row["status"].upper(), f"{source}: {row['detail']}"))
+    if (n_more := len(ill) - MOST_SOURCES) > 0:
+        said.append(("", f"and {n_more:,} more, in the table health"))
     limits = {
         "entities_left_out": "entities left out of alerts that name more than 50 accounts or 50 others",
         "links_left_out": "links left out, of the sites and entities with most: more than graph.driver_max_links",
     }
     if over := [f"{n:,} {what}" for name, what in limits.items() if (n := record.get("counts", {}).get(name))]:
-        said["WARNING"] = "; ".join(over)
+        said.append(("WARNING", "; ".join(over)))
     if n := record.get("counts", {}).get("crowded"):
-        said["CROWDED"] = f"{n:,} not shown that score like one of their site and day that is: look at them too"
+        said.append(("CROWDED", f"{n:,} not shown that score like one of their site and day that is: look at them too"))
     return said
 
 

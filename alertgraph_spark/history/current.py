@@ -12,6 +12,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.config.source_format import Format
+from alertgraph_spark.errors import SourceError
 from alertgraph_spark.history.pack import OnPart, fold_units, merge_parts
 from alertgraph_spark.history.plan import plan_units
 from alertgraph_spark.history.store import Part, Store
@@ -105,6 +106,10 @@ def bring_up_to_date(
     for unit, of in plan.merge:
         parts.append(merge_parts(store, unit, of))
         on_part(unit)
+    if not (plan.use or plan.merge or plan.fold):
+        raise SourceError(
+            f"no alerts between {span[0].isoformat()} and {span[1].isoformat()}: no hour folder lies there"
+        )
     n_bytes = sum(unit.n_bytes for unit in plan.fold)
     if plan.fold:
         with tune(n_bytes):

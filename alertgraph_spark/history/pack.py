@@ -23,14 +23,12 @@ from alertgraph_spark.read.export_layout import export_hour
 from alertgraph_spark.tables.embedded import Engine, arrow_schema, conform_arrow
 from alertgraph_spark.tables.frames import conform
 from alertgraph_spark.tables.history_schemas import FOLDED, KEPT
-from alertgraph_spark.tables.interim_schemas import SAID
+from alertgraph_spark.tables.interim_schemas import NO_ALERT, SAID
+from alertgraph_spark.tables.rates import HOUR
 from alertgraph_spark.tables.schemas import TORN, UNFINISHED
 
 CHUNK_BYTES = 1_000_000_000
 """Bytes of exported lines that are folded at a time: what is folded is kept, so a run that ends goes on from there."""
-
-NO_ALERT = "not an alert"
-"""The reason of rows that are counted, and not kept one by one."""
 
 OnPart = Callable[[Unit], None]
 
@@ -111,7 +109,7 @@ def _packed(
         assert folder
         with Engine() as engine:
             for unit in units:
-                yield unit, _written(pack(engine, _lines_of(folder, unit), unit.site, _hours_of(unit)))
+                yield unit, _written(pack(engine, _lines_of(folder, unit), unit.site, unit.span))
     finally:
         store.files.clear(name)
 
@@ -147,18 +145,7 @@ def folded_lines(raw: Mapping[str, DataFrame], formats: Mapping[str, Format]) ->
 
 
 def _lines_of(folder: Path, unit: Unit) -> list[str]:
-    first_hour, _ = _hours_of(unit)
-    return sorted(str(file) for file in (folder / f"day={first_hour // 24}").glob("*.parquet"))
-
-
-def _hours_of(unit: Unit) -> tuple[int, int]:
-    """First hour since 1970 of a unit, and the first after it."""
-    first = (unit.day.toordinal() - _EPOCH) * 24
-    return (first, first + 24) if unit.hour is None else (first + unit.hour, first + unit.hour + 1)
-
-
-_EPOCH = 719_163
-"""`date(1970, 1, 1).toordinal()`"""
+    return sorted(str(file) for file in (folder / f"day={unit.span[0] // 24}").glob("*.parquet"))
 
 
 def pack(engine: Engine, files: Sequence[str], site: str, hours: tuple[int, int]) -> pa.Table:
@@ -204,8 +191,9 @@ def pack(engine: Engine, files: Sequence[str], site: str, hours: tuple[int, int]
         )
         SELECT * FROM numbered
         UNION ALL BY NAME
-        SELECT "table", site, export_hour, reason, count(*) AS n_lines
-        FROM reasoned WHERE reason = '{NO_ALERT}' GROUP BY ALL
+        SELECT "table", site, export_hour, reason, max(received_at) AS received_at, count(*) AS n_lines
+        FROM reasoned WHERE reason = '{NO_ALERT}'
+        GROUP BY "table", site, export_hour, reason, floor(epoch_us(received_at) / {HOUR})
         ORDER BY says NULLS LAST, "table", reason, export_hour, received_at, alert_id, item_id, observed_at, severity, line
         """
     )

@@ -26,6 +26,12 @@ class Unit:
     hours: tuple[ExportHour, ...]
 
     @property
+    def span(self) -> tuple[int, int]:
+        """Its first hour since 1970, and the first after it."""
+        first = (self.day - date(1970, 1, 1)).days * 24 + (self.hour or 0)
+        return first, first + (24 if self.hour is None else 1)
+
+    @property
     def n_bytes(self) -> int:
         """Bytes of its files."""
         return sum(hour.n_bytes for hour in self.hours)

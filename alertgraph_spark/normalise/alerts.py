@@ -16,7 +16,7 @@ from alertgraph_spark.normalise.format_expressions import JSON_TEXT, UNWRAPPED, 
 from alertgraph_spark.normalise.json_text import SECOND, is_broken
 from alertgraph_spark.normalise.severity import severity_of
 from alertgraph_spark.tables.frames import conform
-from alertgraph_spark.tables.interim_schemas import SAID
+from alertgraph_spark.tables.interim_schemas import NO_ALERT, SAID
 from alertgraph_spark.tables.schemas import OWN, REJECTED, TORN, UNFINISHED
 
 LINE_LIMIT = 2000
@@ -61,7 +61,7 @@ _REASON = f"""case
 when startswith(_corrupt_record, '{{') and not endswith(rtrim(_corrupt_record), '}}') then '{TORN}'
 when _corrupt_record is not null then 'not one JSON object' when received_at is null then 'no TimeGenerated'
 when is_own then '{OWN}' when is_broken then '{BROKEN}'
-when not is_alert then if(is_second, '{SECOND}', 'not an alert') when not is_named then 'no alert name' end"""
+when not is_alert then if(is_second, '{SECOND}', '{NO_ALERT}') when not is_named then 'no alert name' end"""
 
 _EVIDENCE = (
     # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
@@ -235,7 +235,7 @@ def rejected_lines(lines: DataFrame, unfinished: DataFrame | None = None) -> Dat
 
     `unfinished` is what `find_unfinished` gives, None where no line is torn.
     """
-    refused = lines.filter(F.col("reason").isNotNull() & (F.col("reason") != "not an alert"))
+    refused = lines.filter(F.col("reason").isNotNull() & (F.col("reason") != NO_ALERT))
     if unfinished is None:
         return conform(refused, REJECTED)
     marked = refused.join(F.broadcast(unfinished.withColumn("is_last", F.lit(True))), on="row", how="left")

@@ -20,16 +20,14 @@ class Balance:
     """Counts with `rows_read = alerts + duplicates + out_of_window + rejected`.
 
     `counts["history"]` is the part of `out_of_window` before the window that teaches what is usual, `counts["rows_TABLE"]`
-    the lines of a table in the window, refused ones too. `silent` are the tables that say nothing in the window, with their
-    lines before it. `unknown_words` are severities, tactics and techniques that no table knows, with the number of alerts
-    that say them; `n_unknown` how often any was said. `n_spans` are the spans to which the alerts fold, `n_repeats` the rows
-    that say an alert again, those of the past too.
+    the lines of a table in the window, refused ones too. `unknown_words` are severities, tactics and techniques that no table
+    knows, with the number of alerts that say them; `n_unknown` how often any was said. `n_spans` are the spans to which the
+    alerts fold, `n_repeats` the rows that say an alert again, those of the past too.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     rejected_by_reason: dict[str, int] = field(default_factory=dict)
     unknown_words: dict[str, int] = field(default_factory=dict)
-    silent: dict[str, int] = field(default_factory=dict)
     n_unknown: int = 0
     n_spans: int = 0
     n_repeats: int = 0
@@ -48,32 +46,30 @@ class Balance:
         self.rejected_by_reason |= {reason: n for reason, n in ((TORN, n_torn), (UNFINISHED, n_unfinished)) if n}
 
 
-def count_lines(groups: pa.Table, tables: Iterable[str] = ()) -> Balance:
+def count_lines(heard: pa.Table, tables: Iterable[str] = ()) -> Balance:
     """Count lines by status and reason, and those of each table.
 
     Parameters
     ----------
-    groups
-        One row is the lines of one `table`, `status` and `reason`: their number `n_alerts`, and the `n_spans` to which they
-        fold. The status of a repeat is `repeat of` what it would be.
+    heard
+        `interim_schemas.HEARD`, of all lines.
     tables
         The tables that are to be read; one that has no line is counted too.
     """
-    by_status, by_reason, inside, before = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    again, n_spans = Counter[str](), 0
+    by_status, by_reason, inside, again = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    n_spans = 0
+    groups = heard.group_by(["table", "status", "reason"]).aggregate([("n_lines", "sum"), ("n_spans", "sum")])
     for row in groups.sort_by([("table", "ascending"), ("status", "ascending"), ("reason", "ascending")]).to_pylist():
-        status, n = row["status"].removeprefix(AGAIN), row["n_alerts"]
+        status, n = row["status"].removeprefix(AGAIN), row["n_lines_sum"]
         by_status[status] += n
         if row["status"] != status:
             again[status] += n
         elif status in ("alert", "history"):
-            n_spans += row["n_spans"]
+            n_spans += row["n_spans_sum"]
         if row["reason"]:
             by_reason[row["reason"]] += n
         if status in ("alert", "rejected"):
             inside[row["table"]] += n
-        elif status == "history":
-            before[row["table"]] += n
     return Balance(
         counts={
             "rows_read": by_status.total(),
@@ -85,7 +81,6 @@ def count_lines(groups: pa.Table, tables: Iterable[str] = ()) -> Balance:
             **{f"rows_{table}": inside[table] for table in tables},
         },
         rejected_by_reason=dict(by_reason),
-        silent={table: before[table] for table in tables if not inside[table]},
         n_spans=n_spans,
         n_repeats=again.total(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from alertgraph_spark.publish.safe_csv import csv_text
 from alertgraph_spark.ranking import Ranking
 from alertgraph_spark.score import TERMS, scorer_weights
 from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.health_schemas import UNHEALTHY
 from alertgraph_spark.tables.schemas import RUNS
 
 _CSV_COLUMNS = (
@@ -38,8 +40,8 @@ def run_record(
     """The contents of `run.json`: window, digest, versions, engine, seconds a stage, and counts that balance.
 
     `rows_read = alerts + duplicates + out_of_window + rejected`; `history` is the part of `out_of_window` that lies before
-    the window and taught what is usual. `unknown_words` are severities, tactics and techniques that no table knows, and
-    `silent` the tables without a row in the window, with their rows before it.
+    the window and taught what is usual. `unknown_words` are severities, tactics and techniques that no table knows. `health`
+    has the number of sources that are as they used to be, of those that are new, and each that is not well, the worst first.
     """
     start, end = window
     return {
@@ -52,7 +54,7 @@ def run_record(
         "counts": dict(ranking.counts),
         "rejected_by_reason": dict(ranking.balance.rejected_by_reason),
         "unknown_words": dict(ranking.balance.unknown_words),
-        "silent": dict(ranking.balance.silent),
+        "health": _health(ranking.tables["health"]),
     }
 
 
@@ -64,6 +66,13 @@ def is_delivered(record: Mapping[str, Any], mode: str) -> bool:
     return bool(posted) and all(
         not of["error"] and of["n_sent"] + of["n_before"] == of["n_rows"] for of in posted.values()
     )
+
+
+def _health(sources: pa.Table) -> dict[str, Any]:
+    """What of `schemas.HEALTH` stands in `run.json`."""
+    told = sources.select(["site", "table", "status", "detail"]).to_pylist()
+    of = Counter(row["status"] for row in told)
+    return {"n_ok": of["ok"], "n_new": of["new"], "unhealthy": [row for row in told if row["status"] in UNHEALTHY]}
 
 
 def run_table(record: Mapping[str, Any]) -> pa.Table:

@@ -11,6 +11,9 @@ BIN_KEY = ("site", "source_entity", "target_entity", "source", "name", "bin")
 AGAIN = "repeat of "
 """How the status of a line begins that says again what another says."""
 
+NO_ALERT = "not an alert"
+"""The reason of a row that its format takes for no alert: counted, and not refused."""
+
 _MEASURES = (
     ("started_at", "timestamp", "first alert", False),
     ("ended_at", "timestamp", "last alert", False),
@@ -171,4 +174,24 @@ PATHS = table(
     "the longest time-respecting path of one subgraph",
     ("subgraph_id", "string", "subgraph", False),
     ("path", "array<string>", "entities along it, in the order of time, none twice; null where there is none"),
+)
+
+HEARD = table(
+    "heard",
+    "the lines of one site and exported table with one status and reason, in one hour of their receipt",
+    ("site", "string", "workspace"),
+    ("table", "string", "exported table", False),
+    (
+        "status",
+        "string",
+        f"alert, history, rejected or out_of_window; of a repeat `{AGAIN}` and what it would be",
+        False,
+    ),
+    ("reason", "string", "why they are no alerts; null for alerts"),
+    ("hour", "bigint", "hour since 1970 in which the first row of each was received; null where nobody knows it"),
+    ("n_lines", "bigint", "lines", False),
+    ("n_spans", "bigint", "spans to which they fold", False),
+    ("n_unknown", "bigint", "alerts among them with a severity or a text that the format doubts", False),
+    ("delay_minutes", "double", "from an alert to its receipt, median over their spans; null where they are no alerts"),
+    ("received_at", "timestamp", "latest receipt; null where none has a time"),
 )

@@ -7,6 +7,7 @@ An entity key is `kind:value` in lower case (`host:web01`, `ip:10.0.0.5`, `accou
 
 from __future__ import annotations
 
+from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.table import table
 
 ZONES = ("it", "dmz", "ot", "external", "unknown")
@@ -246,4 +247,4 @@ RUNS = table(
     ("rejected_by_reason", "array<struct<name:string,n:bigint>>", "rows refused, by reason", False),
 )
 
-RESULTS = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, MOTIF_HITS, FEATURES, CUTS, REJECTED)
+RESULTS = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, MOTIF_HITS, FEATURES, CUTS, REJECTED, HEALTH)

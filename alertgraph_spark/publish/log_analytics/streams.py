@@ -1,4 +1,4 @@
-"""What is posted: one stream for each of five tables, made from `schemas` alone, as are the files in `deploy/`.
+"""What is posted: one stream for each of six tables, made from `schemas` alone, as are the files in `deploy/`.
 
 Names: the parts of a snake_case name are joined, the first letter of each in upper case (`subgraph_id` is `SubgraphId`,
 `n_alerts` is `NAlerts`). A name that Log Analytics keeps for itself gets the suffix `Value` (`type` is `TypeValue`).
@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from alertgraph_spark.errors import SchemaError
+from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
 from alertgraph_spark.tables.table import Table
 
@@ -107,12 +108,13 @@ class Stream:
 
 
 # What a rule or a workbook sees first, it can also follow: members, nodes and edges are there before their subgraph, and all
-# of them before the run.
+# that is of a run before the run.
 STREAMS = (
     Stream(MEMBERS, ("site", "subgraph_id", "alert_id")),
     Stream(NODES, ("site", "subgraph_id", "node_id")),
     Stream(EDGES, ("site", "subgraph_id", "source", "target")),
     Stream(SUBGRAPHS, ("site", "subgraph_id")),
+    Stream(HEALTH, ("site", "table")),
     Stream(RUNS, ()),
 )
 

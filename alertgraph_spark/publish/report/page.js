@@ -211,7 +211,9 @@
   // --- begin
   const run = report.run, counts = run.counts || {}, window_ = run.window || {};
   const read = counts.rows_read === undefined ? "" : `${count(counts.rows_read, "row")} read, ${count(counts.subgraphs ?? found.length, "subgraph")}, ${shown.length} shown. `;
-  $("run").textContent = `Run ${run.run_id || "?"}, ${String(window_.start || "").slice(0, 16)} to ${String(window_.end || "").slice(0, 16)} UTC. ${read}`;
+  const ill = (run.health || {}).unhealthy || [];
+  const sources = ill.length ? `${count(ill.length, "source")} not as usual: see the table health. ` : "";
+  $("run").textContent = `Run ${run.run_id || "?"}, ${String(window_.start || "").slice(0, 16)} to ${String(window_.end || "").slice(0, 16)} UTC. ${read}${sources}`;
   $("foot").textContent = `alertgraph-spark ${(run.versions || {}).alertgraph_spark || ""}. This file asks no network for anything.`;
   const known = report.network.n_hosts;
   legend(); tellTheme();
