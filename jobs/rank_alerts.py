@@ -26,9 +26,9 @@ from alertgraph_spark.config.settings import Settings
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.pipeline import rank_subgraphs
-from alertgraph_spark.publish import compiled, log_analytics, results, tracking
+from alertgraph_spark.publish import compiled, delivery, log_analytics, results, tracking
 from alertgraph_spark.publish.report import TABLES, write_or_say
-from alertgraph_spark.publish.run_record import first_subgraphs, run_record, run_table, tracked_run
+from alertgraph_spark.publish.run_record import first_subgraphs, run_record, tracked_run
 from alertgraph_spark.read import assets, blob_mirror, export
 from alertgraph_spark.read.export_layout import window_of
 
@@ -129,21 +129,9 @@ def signed_in_session(settings: Settings) -> SparkSession:
 def post_saved(
     spark: SparkSession, settings: Settings, folder: results.RunFolder, record: Mapping[str, Any]
 ) -> dict[str, log_analytics.PostCounts]:
-    """Post a run as it was saved, and add to its `run.json` what became of the rows."""
-    if settings.post.mode == "none":
-        return {}
-    posted = log_analytics.post_results(
-        results.read_tables(folder, log_analytics.POSTED) | {"runs": run_table(record)},
-        read_frame=partial(results.read_frame, spark, folder),
-        open_folder=partial(results.open_folder, spark=spark),
-        run_id=record["run_id"],
-        time_generated=datetime.now(timezone.utc),
-        resolve=resolve,
-        files=folder,
-        **asdict(settings.post),
-    )
-    results.save_run(folder, {**record, "posted": {name: asdict(counts) for name, counts in posted.items()}})
-    return posted
+    """Post of a run as it was saved what has changed, and add to its `run.json` what became of the rows."""
+    place, look_back = settings.results.path.rstrip("/"), settings.export.look_back_hours
+    return delivery.Delivery(spark, asdict(settings.post), place, look_back, resolve).post_run(folder, record)
 
 
 def read_alerts(
