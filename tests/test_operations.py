@@ -107,7 +107,7 @@ def test_queries_name_columns_that_the_tables_have() -> None:
     (runs,) = [stream for stream in STREAMS if stream.table_name == "AlertGraphRuns_CL"]
     known = {name for name, _ in RUN_COLUMNS} | {name for _, name, _ in runs.columns}
 
-    assert len(queries) == 4
+    assert len(queries) == 5
     for query in queries:
         assert query.startswith("AlertGraphRuns")
         plain = re.sub(r'"[^"]*"', "", query)
