@@ -23,9 +23,10 @@ from kusto import Workspace, rule_yaml
 from told import END, START, Subgraph, post_and_be_killed, post_saved, record_of, tables_of
 
 from alertgraph_spark.publish import results
-from alertgraph_spark.publish.log_analytics import PostCounts
+from alertgraph_spark.publish.log_analytics import POSTED, PostCounts, post_results
 from alertgraph_spark.publish.log_analytics.streams import STREAMS
 from alertgraph_spark.publish.results import LocalFolder
+from alertgraph_spark.publish.run_record import run_table
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))  # the examples are no part of the wheel
 
@@ -200,16 +201,21 @@ def test_rows_of_an_earlier_version_are_read_as_they_were(runs: Runs) -> None:
 
 
 def test_a_run_that_an_earlier_version_began_to_post_goes_on_with_all_rows(runs: Runs) -> None:
+    runs.run("run-0", TWO)
     runs.save("run-1", TWO)
-    runs.emulator.faults = FaultPlan([None, *[FORBIDDEN]])
-    assert runs.post("run-1")["nodes"].error
-    (ledger,) = (runs.home / "run-1" / "posted").iterdir()
-    (ledger / "changes.json").unlink()
+    folder = LocalFolder(str(runs.home / "run-1"))
+    runs.emulator.faults = FaultPlan([None, FORBIDDEN])
+    begun = post_results(  # as it did: with all rows, and no word of what has changed
+        results.read_tables(folder, POSTED) | {"runs": run_table(runs.record("run-1"))},
+        **{"run_id": "run-1", "time_generated": datetime.now(timezone.utc), "files": folder},
+        **settings(runs.emulator.url),
+    )
+    assert (begun["members"].n_sent, begun["nodes"].n_sent) == (3, 0)
 
     posted = runs.post("run-1")
 
     assert {name: counts.n_sent + counts.n_before for name, counts in posted.items()} == OF_TWO
-    assert "freshness" in runs.record("run-1")
+    assert runs.current == {"sg-1": "run-1", "sg-2": "run-1"}
     assert runs.run("run-2", TWO) == {"runs": 1}
 
 
