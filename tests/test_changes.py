@@ -26,6 +26,7 @@ from alertgraph_spark.publish.log_analytics.changes import (
 )
 from alertgraph_spark.publish.log_analytics.streams import STREAMS
 from alertgraph_spark.publish.run_record import run_table
+from alertgraph_spark.tables.schemas import NODES
 
 RECEIVED = (START - timedelta(hours=48), END)
 NOW = END + timedelta(minutes=5)
@@ -94,12 +95,12 @@ def test_every_number_of_a_posted_row_is_compared_as_it_is_shown() -> None:
     assert nested == set(module._NESTED)
 
 
-def test_two_texts_that_look_alike_when_they_are_put_together_are_two() -> None:
-    contents = {
-        told_of({"sg-1": Subgraph("ab", row=row)})[PLANT_1].content
-        for row in ({"title": 'x","path":"y', "path": []}, {"title": "x", "path": ["y"]}, {"title": "x", "path": []})
-    }
-    assert len(contents) == 3
+def test_values_that_look_alike_when_they_are_put_together_are_told_apart() -> None:
+    (one,) = tables_of({"sg-1": Subgraph("a", hosts=("ws1",))})["nodes"].to_pylist()
+    alike = [{"label": "ab", "kind": "c"}, {"label": "a", "kind": "bc"}, {"label": 'a","kind":"bc', "kind": ""}]
+    alike += [{"role": None}, {"role": ""}, {"role": "null"}]
+    contents = {told_of(ONE, nodes=table_of(NODES, [one | values]))[PLANT_1].content for values in alike}
+    assert len(contents) == 6
 
 
 def test_a_row_without_its_subgraph_is_told_and_a_run_without_features_has_no_receipt() -> None:
@@ -219,10 +220,11 @@ def test_afterwards_it_has_had_what_was_sent_and_not_what_was_refused() -> None:
     assert compared(told, after, "run-3").changed == refused
 
 
-def test_without_changes_all_has_been_sent() -> None:
-    told = {PLANT_1: row_of("now")}
-    after = delivered_after({PLANT_2: had("before")}, told, None, run_id="run-2", now=NOW)
-    assert (after[PLANT_1].content, after[PLANT_2].content) == ("now", "before")
+def test_without_changes_all_has_been_sent_and_what_a_later_run_has_sent_counts() -> None:
+    told = {PLANT_1: row_of("now"), ("plant", "sg-3"): row_of("now")}
+    delivered = {PLANT_2: had("before"), ("plant", "sg-3"): had("after", "run-3")}
+    after = delivered_after(delivered, told, None, run_id="run-2", now=NOW)
+    assert {name: row.content for (_, name), row in after.items()} == {"sg-1": "now", "sg-2": "before", "sg-3": "after"}
 
 
 def test_what_is_written_down_is_read_back_and_the_run_says_it() -> None:
