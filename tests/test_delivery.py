@@ -486,6 +486,7 @@ def killed(runs: Runs, kill: Callable[[Any], None], step: int = 0, moment: str =
     return process.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_post_that_is_killed_at_any_change_of_its_files_is_taken_up_by_the_next_run(
     tmp_path: Path, moment: str
