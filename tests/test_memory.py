@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from alertgraph_spark.publish.log_analytics.changes import Delivered, Key
 from alertgraph_spark.publish.log_analytics.ledger import MemoryFiles
 from alertgraph_spark.publish.log_analytics.memory import Memory
+from alertgraph_spark.publish.results import HadoopFolder, LocalFolder
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
 LOOK_BACK = timedelta(hours=48)
@@ -126,3 +129,16 @@ def test_what_has_begun_stands_there_until_it_ends() -> None:
     opened.end("run-1")
     opened.end("run-1")
     assert opened.begun() == ["run-2"]
+
+
+def test_on_a_lake_as_on_this_machine(spark: SparkSession, tmp_path: Path) -> None:
+    for folder in (HadoopFolder(spark, str(tmp_path / "lake")), LocalFolder(str(tmp_path / "here"))):
+        opened = Memory.open(folder, "https://x dcr-1", LOOK_BACK)
+        assert (opened.begun(), opened.delivered()) == ([], {})
+        opened.begin("run-1")
+        opened.keep({C: row("1", "run-1")}, "run-1", NOW)
+        again = Memory.open(folder, "https://x dcr-1", LOOK_BACK)
+        assert (again.begun(), again.delivered()) == (["run-1"], {C: row("1", "run-1")})
+        again.keep(again.delivered() | {A: row("2", "run-2")}, "run-2", NOW)
+        again.end("run-1")
+        assert folder.names(again.place) == ["delivered-run-2.json"]
