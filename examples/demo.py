@@ -24,6 +24,7 @@ def main() -> int:
     shutil.rmtree(DEMO / "plant", ignore_errors=True)
     DEMO.mkdir(exist_ok=True)
     (DEMO / "posted.sqlite").unlink(missing_ok=True)
+    shutil.rmtree(DEMO / "results" / "posted", ignore_errors=True)  # what that one has had
     subprocess.run(
         [sys.executable, "examples/plant/generate.py", str(DEMO / "plant")], check=True, stdout=subprocess.DEVNULL
     )

@@ -32,12 +32,12 @@ from alertgraph_spark.config.source_format import Asset, Format, MaintenanceWind
 from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.lines import AnyLines, read_lines
 from alertgraph_spark.pipeline import rank_lines
-from alertgraph_spark.publish import compiled, log_analytics, results, tracking
+from alertgraph_spark.publish import compiled, delivery, log_analytics, results, tracking
 from alertgraph_spark.publish.report import TABLES, write_or_say
-from alertgraph_spark.publish.run_record import first_subgraphs, is_delivered, run_record, run_table, tracked_run
+from alertgraph_spark.publish.run_record import first_subgraphs, is_delivered, run_record, tracked_run
 from alertgraph_spark.ranking import Method
 from alertgraph_spark.read import assets, blob_mirror, export
-from alertgraph_spark.read.export_layout import window_of
+from alertgraph_spark.read.export_layout import past_from, window_of
 
 APP = "alertgraph-spark"
 
@@ -148,20 +148,22 @@ class Job(NamedTuple):
         """Find the lines of the window and of the past that it needs: in the history, or `anew` in the export."""
         exported, spark = self.settings.export, self.spark
         look_back = timedelta(hours=exported.look_back_hours)
-        past = max(timedelta(hours=exported.history_hours), look_back)
+        past = timedelta(hours=max(exported.history_hours, exported.look_back_hours))
         containers = {source.table: source.container for source in self.settings.sources}
         mirror = blob_mirror.Mirror(spark, exported.credential, exported.staging, resolve)
-        root = mirror.readable_root(exported.root, containers, exported.workspaces, start and start - past, end)
+        root = mirror.readable_root(
+            exported.root, containers, exported.workspaces, start and past_from(start, past), end
+        )
         days = export.list_days(spark, root, containers, exported.workspaces)
         start, end = window_of(days, start, end)
         gap = self.settings.ranking.episode_gap_seconds
         if self.store is None or anew:
             columns = {table: format_.reads for table, format_ in self.formats.items()}
-            raw = export.read_export(spark, days, columns, start - past, end)
+            raw = export.read_export(spark, days, columns, past_from(start, past), end)
             lines = partial(read_lines, raw, self.formats, start, end, gap_seconds=gap)
             return Given(lines, start, end, start - look_back, n_bytes=export.bytes_of(raw.values()))
         tune = partial(session.tuned, spark, conf=self.settings.spark.conf)
-        span, on_part = (start - past, end), self.console.on_part
+        span, on_part = (past_from(start, past), end), self.console.on_part
         kept = history.bring_up_to_date(
             spark, self.store, days, self.formats, span, look_back=look_back, tune=tune, on_part=on_part
         )
@@ -239,21 +241,9 @@ def signed_in_session(settings: Settings) -> SparkSession:
 def post_saved(
     spark: SparkSession, settings: Settings, folder: results.RunFolder, record: Mapping[str, Any]
 ) -> dict[str, log_analytics.PostCounts]:
-    """Post a run as it was saved, and add to its `run.json` what became of the rows."""
-    if settings.post.mode == "none":
-        return {}
-    posted = log_analytics.post_results(
-        results.read_tables(folder, log_analytics.POSTED) | {"runs": run_table(record)},
-        read_frame=partial(results.read_frame, spark, folder),
-        open_folder=partial(results.open_folder, spark=spark),
-        run_id=record["run_id"],
-        time_generated=datetime.now(timezone.utc),
-        resolve=resolve,
-        files=folder,
-        **asdict(settings.post),
-    )
-    results.save_run(folder, {**record, "posted": {name: asdict(counts) for name, counts in posted.items()}})
-    return posted
+    """Post of a run as it was saved what has changed, and add to its `run.json` what became of the rows."""
+    place, look_back = settings.results.path.rstrip("/"), settings.export.look_back_hours
+    return delivery.Delivery(spark, asdict(settings.post), place, look_back, resolve).post_run(folder, record)
 
 
 def cli() -> None:

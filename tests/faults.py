@@ -343,7 +343,7 @@ def post_with_spark(place: Path, url: str) -> int:
 
     spark = spark_session()
     folder = results.open_folder(str(place), spark)
-    run = dict(zip(RUNS.names, (T0, T0, "0", "driver", [], [], []), strict=True))
+    run = dict(zip(RUNS.names, (T0, T0, "0", "driver", [], [], [], *[None] * 4), strict=True))
     done = post_results(
         results.read_tables(folder, POSTED) | {"runs": table_of(RUNS, [run])},
         read_frame=partial(results.read_frame, spark, folder),

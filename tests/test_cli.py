@@ -278,6 +278,11 @@ def test_what_was_posted_is_said_in_words_and_what_was_not_ends_the_run() -> Non
     assert posted_words({}, None) == "nothing (post.mode: none)"
     assert posted_words({"nodes": nodes}, "https://x") == "1,200 nodes to https://x"
     assert posted_words({"nodes": nodes, "edges": edges}, "x") == "1,200 nodes, 10 edges to x; 20 had been before"
+    same = PostCounts(0, n_unchanged=1700)
+    assert (
+        posted_words({"nodes": same, "edges": edges}, "x")
+        == "0 nodes, 10 edges to x; 1,700 unchanged; 20 had been before"
+    )
     check_posted({"nodes": nodes, "edges": edges}, "run-1", "results/run-1")
 
     refused, broken = PostCounts(9, n_sent=8, n_refused=1), PostCounts(5, n_sent=2, error="503 after 9 attempts")

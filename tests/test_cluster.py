@@ -54,7 +54,7 @@ assert ".zip" in alertgraph_spark.__file__, alertgraph_spark.__file__
 spark = SparkSession.builder.getOrCreate()
 saved = pickle.loads(Path("saved.pickle").read_bytes())
 now = datetime.now(timezone.utc)
-saved["runs"] = [dict(zip(RUNS.names, (now, now, "0", "driver", [], [], [])))]
+saved["runs"] = [dict(zip(RUNS.names, (now, now, "0", "driver", [], [], [], *[None] * 4)))]
 posted = {{t.name: t for t in (MEMBERS, NODES, EDGES, SUBGRAPHS, HEALTH, RUNS)}}
 tables = {{
     name: pa.Table.from_pylist([{{n: r[n] for n in t.names}} for r in saved.get(name, [])], schema=arrow_schema(t))

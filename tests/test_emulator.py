@@ -27,6 +27,7 @@ from alertgraph_spark.access.secret import Secret
 from alertgraph_spark.errors import ConfigError, PublishError, SchemaError
 from alertgraph_spark.publish.log_analytics import PostCounts, frames, here, post_results, posting
 from alertgraph_spark.publish.log_analytics.batches import MAX_BODY_BYTES, Receipt
+from alertgraph_spark.publish.log_analytics.changes import Changes, Freshness
 from alertgraph_spark.publish.log_analytics.ledger import Ledger, MemoryFiles, TablePlan
 from alertgraph_spark.publish.log_analytics.rows import RowEncoder, row_id
 from alertgraph_spark.publish.log_analytics.streams import STREAMS, Stream
@@ -247,7 +248,7 @@ def tables() -> dict[str, pa.Table]:
     health: list[tuple[Any, ...]] = [tuple(silent.values())]
     counts = [{"name": "rows_read", "n": 9}, {"name": "alerts", "n": 8}]
     ran = [{"name": "spark", "version": "3.5.9"}], counts, [{"name": "torn line", "n": 1}]
-    runs: list[tuple[Any, ...]] = [(T1, T2, "0123456789ab", "driver", *ran)]
+    runs: list[tuple[Any, ...]] = [(T1, T2, "0123456789ab", "driver", *ran, None, None, None, None)]
     return {
         table.name: table_of(table, [dict(zip(table.names, row, strict=True)) for row in rows])
         for table, rows in (
@@ -352,6 +353,36 @@ def test_what_executors_post_is_what_leaves_from_here(
         rows = stored(tmp_path, table)
         (of_here, of_spark) = rows[: len(rows) // 2], rows[len(rows) // 2 :]
         assert sorted(of_spark, key=lambda row: str(row["RowId"])) == sorted(of_here, key=lambda row: str(row["RowId"]))
+
+
+@pytest.mark.parametrize("is_large", [False, True], ids=["here", "executors"])
+def test_of_tables_with_subgraphs_rows_of_those_that_changed_leave_and_are_counted(
+    is_large: bool, emulator: LogsIngestionEmulator, tables: dict[str, pa.Table], spark: SparkSession, tmp_path: Path
+) -> None:
+    """The same from this process and from executors: a subgraph of the same id at another site has not changed."""
+    elsewhere = {**tables["nodes"].to_pylist()[1], "site": "mill"}
+    both = tables | {"nodes": table_of(NODES, [*tables["nodes"].to_pylist(), elsewhere])}
+
+    def read_frame(name: str) -> DataFrame:
+        return frame_of(spark, both[name], next(s.table.ddl for s in STREAMS if s.table.name == name))
+
+    changes = Changes(frozenset({("plant", "sg-1")}), (("plant", "sg-9"),), Freshness(1, 5.0, 5.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(posting, "SMALL_ROWS", 0 if is_large else 10_000)
+        patch.setattr(frames, "n_partitions", lambda frame, limit: 2)
+        counts = post_to(emulator, both, read_frame=read_frame, changes=changes, files=MemoryFiles())
+
+    assert {name: (done.n_sent, done.n_unchanged, done.is_complete) for name, done in counts.items()} == {
+        **{"members": (5, 0, True), "nodes": (1, 2, True), "edges": (3, 0, True), "subgraphs": (1, 1, True)},
+        "runs": (1, 0, True),
+    }
+    for table in ("Members", "Nodes", "Edges", "Subgraphs"):
+        assert {(row["Site"], row["SubgraphId"]) for row in stored(tmp_path, f"AlertGraph{table}_CL")} == {
+            ("plant", "sg-1")
+        }
+    (ran,) = stored(tmp_path, "AlertGraphRuns_CL")
+    assert (ran["NPosted"], ran["FreshnessMaxSeconds"]) == (1, 5.0)
+    assert json.loads(ran["Withdrawn"]) == [{"site": "plant", "subgraph_id": "sg-9"}]
 
 
 def test_a_second_post_of_a_run_repeats_rows_order_and_ids(

@@ -143,7 +143,7 @@ def ran(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
     assert code == 0, said_err.getvalue()
-    (folder,) = (home / "results").iterdir()
+    (folder,) = (path for path in (home / "results").iterdir() if path.name != "posted")
     yield Ran(home, folder, said_out.getvalue(), said_err.getvalue(), kept, spark)
 
 

@@ -89,7 +89,7 @@ class Done:
 
 
 def left_by(home: Path, code: int, out: str, spark: SparkSession) -> Done:
-    (folder,) = (home / "results").iterdir()
+    (folder,) = (path for path in (home / "results").iterdir() if path.name != "posted")
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     tables = {table.name: spark.read.parquet(str(folder / table.name)) for table in RESULTS}
     return Done(home, code, out, folder, record, tables)
@@ -508,12 +508,50 @@ def test_what_could_not_be_posted_ends_with_2_and_is_posted_from_what_was_saved(
     assert "no such run" in err
     record = json.loads((first.folder / "run.json").read_text(encoding="utf-8"))
     assert {name: counts["n_before"] for name, counts in record["posted"].items()} == n_rows
-    assert {k: v for k, v in record.items() if k != "posted"} == {
-        k: v for k, v in first.record.items() if k != "posted"
+    assert {k: v for k, v in record.items() if k not in ("posted", "freshness")} == {
+        k: v for k, v in first.record.items() if k not in ("posted", "freshness")
     }
     database = sqlite3.connect(tmp_path / "posted.sqlite")
     for table, n in n_rows.items():
         assert next(database.execute(f"SELECT count(*) FROM AlertGraph{table.capitalize()}_CL"))[0] == n
+
+
+def test_a_second_run_of_the_same_rows_posts_its_own_row_and_one_that_grew_is_posted(
+    spark: SparkSession, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def match(minute: int, title: str) -> str:
+        told = {"timestamp": f"2026-03-02T10:{minute:02}:00", "rule_title": title, "event": {"Hostname": "fs01"}}
+        return row_line(f"2026-03-02T10:{minute:02}", RawData=json.dumps(told), _ItemId=f"i-{minute}")
+
+    put_lines(tmp_path / "lake", "SigmaAlerts_CL", "2026-03-02T10:01", [match(1, "Admin Share")])
+    with LogsIngestionEmulator(tmp_path / "posted.sqlite", TOKEN) as emulator:
+        post = {"mode": "logs_ingestion", "endpoint": emulator.url, "dcr_id": emulator.dcr_id}
+        post["credential"] = f"env:{TOKEN_VARIABLE}"
+        config = write_config(tmp_path, tmp_path / "lake", [("SigmaAlerts_CL", "sigma")], post=post)
+        codes, sent = [], []
+        for more in ([], [], [match(6, "Service Installed")]):
+            if more:
+                put_lines(tmp_path / "lake", "SigmaAlerts_CL", "2026-03-02T10:06", more)
+            codes.append(run_job(config))
+            out = capfd.readouterr().out
+            (folder,) = re.findall(r"^results   (.*)$", out, re.M)
+            record = json.loads((Path(folder) / "run.json").read_text(encoding="utf-8"))
+            sent.append({name: counts["n_sent"] for name, counts in record["posted"].items()})
+            if record["freshness"]["subgraphs"] == 0:
+                assert re.search(
+                    r"^posted    0 members, 0 nodes, 0 edges, 0 subgraphs, 1 runs to .*; 4 unchanged$", out, re.M
+                )
+            else:
+                assert record["freshness"]["median_seconds"] > 0
+                assert "unchanged" not in out
+
+    assert codes == [0, 0, 0]
+    edges = sent[0]["edges"]
+    assert sent == [
+        {"members": 1, "nodes": 1, "edges": edges, "subgraphs": 1, "runs": 1},
+        {"members": 0, "nodes": 0, "edges": 0, "subgraphs": 0, "runs": 1},
+        {"members": 2, "nodes": 1, "edges": edges, "subgraphs": 1, "runs": 1},
+    ]
 
 
 @pytest.mark.lake

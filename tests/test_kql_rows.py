@@ -558,6 +558,7 @@ def test_what_is_markup_elsewhere_does_not_reach_an_incident(workspace: Workspac
 # --- the hours of the rule -------------------------------------------------------------------------------------------
 
 MINUTE = timedelta(minutes=1)
+PERIOD = timedelta(days=int(rule_yaml()["queryPeriod"].removesuffix("d")))
 START = datetime(2026, 3, 5, 12)
 
 
@@ -573,7 +574,7 @@ def told_by_the_rule(arrivals: dict[str, tuple[datetime, datetime]], hours: Iter
         begins = now + 5 * MINUTE + timedelta(seconds=(hour * 37) % 90)
         seen = Workspace()
         for name, (time, arrived) in arrivals.items():
-            if arrived <= begins and now - timedelta(days=3) < time <= now:
+            if arrived <= begins and now - PERIOD < time <= now:
                 row = subgraph(name, TimeGenerated=f"{time:%Y-%m-%d %H:%M:%S}")
                 seen.add("AlertGraphSubgraphs_CL", [row], arrived=f"{arrived:%Y-%m-%d %H:%M:%S}")
         told.update(row["SubgraphId"] for row in seen.ask(RULE, now=f"{now:%Y-%m-%d %H:%M:%S}"))

@@ -123,7 +123,7 @@ def test_a_field_is_cut_at_32_kb_with_a_mark() -> None:
 def resulting() -> dict[str, pa.Table]:
     """Tables with rows that are hard, in letters of more than one byte."""
     saved: dict[str, list[Any]] = dict(saved_rows(random.Random(7), 60))
-    saved["runs"] = [dict(zip(RUNS.names, (T0, T0, "0", "driver", [], [], []), strict=True))]
+    saved["runs"] = [dict(zip(RUNS.names, (T0, T0, "0", "driver", [], [], [], *[None] * 4), strict=True))]
     return {stream.table.name: table_of(stream.table, saved.get(stream.table.name, [])) for stream in STREAMS}
 
 

@@ -110,7 +110,7 @@ def test_queries_name_columns_that_the_tables_have() -> None:
     functions = {stream.table_name.removesuffix("_CL"): stream for stream in STREAMS}
 
     assert [query.splitlines()[0].split()[0] for query in queries] == [
-        *("AlertGraphRuns", "AlertGraphHealth", "AlertGraphRuns"),
+        *("AlertGraphRuns", "AlertGraphHealth", "AlertGraphRuns", "AlertGraphRuns"),
     ]
     for query in queries:
         function = query.splitlines()[0].split()[0]

@@ -94,7 +94,9 @@ def test_what_is_not_well_is_told_whole_and_the_rest_is_counted() -> None:
         dict.fromkeys(HEALTH.names) | {"site": site, "table": "Ids_CL", "status": status, "detail": f"why {status}"}
         for site, status in told
     ]
-    ranking = Ranking(Balance({"rows_read": 9}), "driver", {}, {"health": table_of(HEALTH, sources)}, lambda: None)
+    ranking = Ranking(
+        Balance({"rows_read": 9}), "driver", {}, {"health": table_of(HEALTH, sources)}, lambda: None, lambda: None
+    )
     record = run_record("run-1", "0123456789ab", (START, START + timedelta(days=1)), ranking, "3.5.9")
 
     assert record["health"] == {
@@ -116,5 +118,6 @@ def test_the_row_of_a_run_is_as_declared() -> None:
             **{"engine": "driver", "versions": [{"name": "spark", "version": "3.5.9"}]},
             "counts": [{"name": "rows_read", "n": 9}, {"name": "subgraphs", "n": 14}],
             "rejected_by_reason": [{"name": "torn line", "n": 2}],
+            **dict.fromkeys(("n_posted", "withdrawn", "freshness_median_seconds", "freshness_max_seconds")),
         }
     ]

@@ -215,7 +215,7 @@ def test_one_incident_a_source_that_is_told_when_its_status_changes() -> None:
     assert set(re.findall(r"'(\w+)'", HEALTH_RULE["query"].split("Status in")[1].splitlines()[0])) == set(UNHEALTHY)
 
 
-@pytest.mark.parametrize("key", ["queryFrequency", "queryPeriod", "triggerOperator", "triggerThreshold", "kind"])
+@pytest.mark.parametrize("key", ["queryFrequency", "triggerOperator", "triggerThreshold", "kind"])
 def test_the_rule_of_the_sources_looks_at_the_same_hours_as_that_of_the_subgraphs(key: str) -> None:
     assert HEALTH_RULE[key] == RULE[key]
     assert [line for line in HEALTH_RULE["query"].splitlines() if line.startswith(("let frequency", "let delay"))] == [

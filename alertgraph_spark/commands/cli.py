@@ -109,7 +109,9 @@ def posted_words(posted: Mapping[str, Any], target: str | None) -> str:
     if not posted:
         return "nothing (post.mode: none)"
     said = ", ".join(f"{counts.n_sent:,} {table}" for table, counts in posted.items()) + f" to {target}"
-    before, missing = (sum(n) for n in zip(*((c.n_before, _missing(c)) for c in posted.values()), strict=True))
+    told = ((c.n_unchanged, c.n_before, _missing(c)) for c in posted.values())
+    unchanged, before, missing = (sum(n) for n in zip(*told, strict=True))
+    said += f"; {unchanged:,} unchanged" if unchanged else ""
     said += f"; {before:,} had been before" if before else ""
     return said + (f"; {missing:,} NOT delivered" if missing else "")
 

@@ -43,7 +43,9 @@ class Export:
         within="[0, 720]",
     )
     history_hours: float = key(
-        "how far before the window alerts count as history for rarity", 720.0, within="[0, 8760]"
+        "how far before the window alerts count as history for rarity; from two days on whole days",
+        720.0,
+        within="[0, 8760]",
     )
     credential: str = key(
         "https root: reference to what opens the account, never the secret: azure-identity's default chain, or where a "

@@ -98,6 +98,20 @@ def window_of(days: Sequence[DayFolder], start: datetime | None, end: datetime |
     return window
 
 
+def past_from(start: datetime, past: timedelta) -> datetime:
+    """When the past of a window begins: so long before its start, and from two days on at a midnight.
+
+    What is told of a subgraph says how much past there is. Where that moved each hour, it would be told anew each hour.
+
+    Examples
+    --------
+    >>> noon = datetime(2026, 3, 20, 12, tzinfo=timezone.utc)
+    >>> past_from(noon, timedelta(days=2)).isoformat(), past_from(noon, timedelta(hours=6)).isoformat()
+    ('2026-03-18T00:00:00+00:00', '2026-03-20T06:00:00+00:00')
+    """
+    return midnight((start - past).date()) if past >= timedelta(days=2) else start - past
+
+
 def days_inside(days: Sequence[DayFolder], start: datetime, end: datetime) -> list[DayFolder]:
     """The folders of the days that the window touches, or an error that says which days there are."""
     first, last = start.date(), (end - timedelta(microseconds=1)).date()

@@ -11,12 +11,12 @@ from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.table import table
 
 ZONES = ("it", "dmz", "ot", "external", "unknown")
-
 _PAST = "struct<name:string,seen_hours:bigint,history_hours:double>"
 _STORY = "array<struct<sentence:string,alert_ids:array<string>>>"
 _RELATED = "array<struct<subgraph_id:string,fact:string>>"
 _KINDS = "same_pair, pivot, account, same_source, same_target, answer, or coincidence; meeting, absorbed: of groups"
 _LEFT_OUT = "array<struct<source:string,name:string,n_alerts:bigint,alert_ids:array<string>>>"
+_COUNTERFACTUAL = f"struct<cut:double,score:double,types:{_LEFT_OUT},fact:string>"
 
 ALERT_ENDS = (
     ("source_entity", "string", "entity that acts, or null where the alert names only the host it is about"),
@@ -189,11 +189,7 @@ SUBGRAPHS = table(
     ("ties", "array<string>", "if shown, what followed what, after how long, where, and how rarely by chance", False),
     ("related", _RELATED, "if shown, other subgraphs with a rare entity in common, and which; else empty", False),
     ("story", _STORY, "if shown, three to six sentences in time order with alerts behind each; else empty", False),
-    (
-        "counterfactual",
-        f"struct<cut:double,score:double,types:{_LEFT_OUT},fact:string>",
-        "if shown, the fewest alerts found without which it would not be: with score below cut; else null",
-    ),
+    ("counterfactual", _COUNTERFACTUAL, "if shown, fewest alerts without which its score is below cut; else null"),
 )
 
 EVIDENCE = table(
@@ -245,6 +241,10 @@ RUNS = table(
     ("versions", "array<struct<name:string,version:string>>", "what ran", False),
     ("counts", "array<struct<name:string,n:bigint>>", "what became of the rows read, and what was found", False),
     ("rejected_by_reason", "array<struct<name:string,n:bigint>>", "rows refused, by reason", False),
+    ("n_posted", "bigint", "subgraphs that it posted, since they are new or changed; null: all"),
+    ("withdrawn", "array<struct<site:string,subgraph_id:string>>", "subgraphs posted before that it did not find"),
+    ("freshness_median_seconds", "double", "receipt of a new row to the posting of its subgraph; null: no new row"),
+    ("freshness_max_seconds", "double", "the same, of the subgraph that waited longest"),
 )
 
 RESULTS = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, MOTIF_HITS, FEATURES, CUTS, REJECTED, HEALTH)

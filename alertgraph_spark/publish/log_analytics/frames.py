@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
+import pyarrow as pa
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
@@ -44,6 +45,13 @@ BATCHES_A_PARTITION = 4
 _PARTITIONS_AT_A_TIME = 2
 
 _ROWS_A_FILE = 50_000
+
+
+def of_keys(frame: DataFrame, keys: pa.Table) -> DataFrame:
+    """The rows of a table whose site and subgraph are among `keys`."""
+    rows = [tuple(row.values()) for row in keys.to_pylist()]
+    wanted = frame.sparkSession.createDataFrame(rows, "site string, subgraph_id string")
+    return frame.join(F.broadcast(wanted), ["site", "subgraph_id"], "left_semi").select(*frame.columns)
 
 
 def n_partitions(frame: DataFrame, max_body_bytes: int) -> int:

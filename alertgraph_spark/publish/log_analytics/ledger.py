@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from alertgraph_spark.publish.log_analytics.batches import Receipt
+from alertgraph_spark.publish.log_analytics.changes import Changes, Key
 from alertgraph_spark.publish.log_analytics.fields import iso_utc
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,8 @@ class PostCounts:
     """What became of one table of `n_rows` rows.
 
     `n_sent` were delivered now in `n_batches` with `n_bytes` before compression, `n_before` by an earlier attempt. The
-    `n_refused` cannot be delivered as they are and are dead letters. `error` says why the rest was not.
+    `n_refused` cannot be delivered as they are and are dead letters. `error` says why the rest was not. Beside them are
+    `n_unchanged` rows of subgraphs that the address has had as they are.
     """
 
     n_rows: int
@@ -77,6 +79,7 @@ class PostCounts:
     n_batches: int = 0
     n_bytes: int = 0
     n_fields_cut: int = 0
+    n_unchanged: int = 0
     error: str = ""
 
     @property
@@ -91,6 +94,12 @@ class TablePlan:
 
     n_rows: int
     n_partitions: int
+    n_unchanged: int = 0
+
+
+def place_of(address: str) -> str:
+    """The folder of what is known of an address: its name holds no more than a hash of it."""
+    return f"{PLACE}/{hashlib.sha256(address.encode()).hexdigest()[:12]}"
 
 
 @dataclass
@@ -105,9 +114,8 @@ class Ledger:
     @classmethod
     def open(cls, files: Files, address: str) -> Ledger:
         """Read which batches have been delivered to `address`."""
-        place = f"{PLACE}/{hashlib.sha256(address.encode()).hexdigest()[:12]}"
-        ledger = cls(files, place)
-        for name in files.names(place):
+        ledger = cls(files, place_of(address))
+        for name in files.names(ledger.place):
             kind, _, rest = name.partition("-")
             if kind in ("delivered", "split"):
                 (ledger.known if kind == "delivered" else ledger.split).add(rest.rpartition("-")[2].split(".")[0])
@@ -127,6 +135,24 @@ class Ledger:
         plan = {name: asdict(table) for name, table in tables.items()}
         text = json.dumps({**more, "time_generated": iso_utc(time_generated), "tables": plan}, indent=2)
         self.files.write(f"{self.place}/plan.json", text.encode())
+
+    def changes(self) -> Changes | None:
+        """Return what of the run is posted, None where all of it is."""
+        text = self.files.read(f"{self.place}/changes.json")
+        return None if text is None else Changes.from_json(json.loads(text))
+
+    def save_changes(self, changes: Changes) -> None:
+        """Write what of the run is posted, before the plan that follows from it."""
+        self.files.write(f"{self.place}/changes.json", json.dumps(changes.to_json(), ensure_ascii=False).encode())
+
+    def refused(self) -> frozenset[Key]:
+        """Return the subgraphs of which a row is a dead letter."""
+        names = [f"{DEAD_LETTERS}/{name}" for name in self.files.names(DEAD_LETTERS)]
+        letters = [json.loads(line) for name in names for line in (self.files.read(name) or b"").splitlines()]
+        rows = [letter["row"] for letter in letters if isinstance(letter["row"], dict)]
+        # A row that did not pass the check is kept with the names of the table, not of the stream.
+        keys = ((row.get("Site", row.get("site")), row.get("SubgraphId", row.get("subgraph_id"))) for row in rows)
+        return frozenset((str(site), str(subgraph_id)) for site, subgraph_id in keys if subgraph_id)
 
     def clear_letters(self) -> None:
         """Remove the dead letters of earlier attempts: what is still undeliverable will leave them anew."""

@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,16 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from alertgraph_spark.access.secret import Secret
-from alertgraph_spark.errors import ConfigError, SchemaError
+from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.publish.log_analytics import frames, here
 from alertgraph_spark.publish.log_analytics.batches import MAX_BODY_BYTES, Receipt
+from alertgraph_spark.publish.log_analytics.changes import Changes
 from alertgraph_spark.publish.log_analytics.ledger import Files, Ledger, MemoryFiles, PostCounts, TablePlan
 from alertgraph_spark.publish.log_analytics.rows import RowEncoder
-from alertgraph_spark.publish.log_analytics.streams import STREAMS, Stream, check_declared
+from alertgraph_spark.publish.log_analytics.streams import STREAMS, Stream, check_declared, check_shapes
 from alertgraph_spark.publish.log_analytics.target import NETWORK_MODES, Target
 from alertgraph_spark.publish.log_analytics.tasks import Delivery, Edges
-from alertgraph_spark.tables.embedded import arrow_differences
+from alertgraph_spark.tables.embedded import Engine, conform_arrow
 from alertgraph_spark.tables.frames import conform
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def post_results(
     from_driver: bool = False,
     resolve: Callable[[str], Secret] | None = None,
     files: Files | None = None,
+    changes: Changes | None = None,
     max_body_bytes: int = MAX_BODY_BYTES,
 ) -> dict[str, PostCounts]:
     """Post the tables of one run that are in `streams.STREAMS` and return what became of each.
@@ -96,6 +98,8 @@ def post_results(
         Send from the driver, for clusters where only the driver has an identity. One sender, rows streamed through it.
     files
         Folder of the run, which keeps the ledger and the dead letters; without it nothing is remembered.
+    changes
+        What is posted of the tables that have a subgraph; without it all rows are.
 
     Raises
     ------
@@ -115,24 +119,19 @@ def post_results(
         problems.append("post.folder is missing")
     elif mode == "file" and open_folder is None:
         problems.append("post.mode is file, and nothing opens post.folder")
+    place = {"endpoint": endpoint, "dcr_id": dcr_id, "folder": folder}
     ids = {"tenant_id": tenant_id, "client_id": client_id}
-    target = Target.of(resolve, mode=mode, endpoint=endpoint, dcr_id=dcr_id, credential=credential, **ids)
+    target = Target.of(resolve, mode=mode, credential=credential, **place, **ids)
     problems += target.problems()
     if problems:
         raise ConfigError("; ".join(problems))
     if mode == "none":
         return {}
     check_declared(_read_rule(rule) if rule else None)
-    _check_shapes(tables)
-    posts = {stream.table.name: _Table(stream, tables[stream.table.name], read_frame) for stream in STREAMS}
-    if mode == "file" and open_folder:
-        place = f"{str(folder).rstrip('/')}/{run_id}"
-        files = open_folder(place)
-        return {
-            name: post.written(RowEncoder(post.stream, run_id, time_generated), files, place)
-            for name, post in posts.items()
-        }
-    edges_of = target.edges(from_driver)
+    check_shapes(tables)
+    keys = changes.keys() if changes else None
+    told = {**tables, "runs": changes.told_in(tables["runs"])} if changes else tables
+    posts = {stream.table.name: _Table(stream, told[stream.table.name], read_frame, keys) for stream in STREAMS}
     ledger = Ledger.open(files or MemoryFiles(), target.name)
     ledger.clear_letters()
     planned = ledger.plan()
@@ -140,21 +139,34 @@ def post_results(
         planned = time_generated, {name: post.plan(max_body_bytes) for name, post in posts.items()}
         ledger.save_plan(*planned, run_id=run_id, endpoint=endpoint, dcr_id=dcr_id)
     time_generated, plans = planned
+    if mode == "file" and open_folder:
+        folder = f"{str(folder).rstrip('/')}/{run_id}"
+        files = open_folder(folder)
+        return {
+            name: replace(
+                post.written(RowEncoder(post.stream, run_id, time_generated), files, folder),
+                n_unchanged=plans[name].n_unchanged,
+            )
+            for name, post in posts.items()
+        }
+    edges_of = target.edges(from_driver)
     counts: dict[str, PostCounts] = {}
     for stream in STREAMS:
         name, plan = stream.table.name, plans[stream.table.name]
         if any(not done.is_complete and done.error for done in counts.values()):
-            counts[name] = PostCounts(plan.n_rows, error="not tried after the one before it")
+            counts[name] = PostCounts(
+                plan.n_rows, n_unchanged=plan.n_unchanged, error="not tried after the one before it"
+            )
             continue
         encoder = RowEncoder(stream, run_id, time_generated)
         delivery = target.delivery(encoder, frozenset(ledger.known), frozenset(ledger.split), max_body_bytes)
         started = time.monotonic()
         receipts = posts[name].sent(delivery, plan, edges_of(stream)) if plan.n_rows else ()
-        done = counts[name] = ledger.record_all(name, plan.n_rows, receipts)
+        done = counts[name] = replace(ledger.record_all(name, plan.n_rows, receipts), n_unchanged=plan.n_unchanged)
         logger.info(
-            "post %s: %d of %d rows in %d batches, %d before, %d refused, %d fields cut, %.1f s",
-            *(name, done.n_sent, done.n_rows, done.n_batches, done.n_before, done.n_refused, done.n_fields_cut),
-            time.monotonic() - started,
+            "post %s: %d of %d rows in %d batches, %d unchanged, %d before, %d refused, %d fields cut, %.1f s",
+            *(name, done.n_sent, done.n_rows, done.n_batches, done.n_unchanged, done.n_before, done.n_refused),
+            *(done.n_fields_cut, time.monotonic() - started),
         )
     return counts
 
@@ -166,50 +178,60 @@ def _read_rule(file: str) -> Any:
         raise ConfigError(f"post.rule: {file} cannot be read as JSON ({type(error).__name__})") from None
 
 
-def _check_shapes(tables: Mapping[str, pa.Table]) -> None:
-    """Raise with every difference of all posted tables."""
-    problems = []
-    for stream in STREAMS:
-        name = stream.table.name
-        if name not in tables:
-            problems.append(f"table {name} is missing; given: {', '.join(sorted(tables)) or 'none'}")
-        elif wrong := arrow_differences(tables[name].schema, stream.table):
-            problems.append(wrong)
-    if problems:
-        raise SchemaError(f"nothing was posted: {'; '.join(problems)}")
-
-
 @dataclass(frozen=True)
 class _Table:
-    """One table that is posted: by this process where it is small, else by Spark, which reads it anew."""
+    """One table that is posted: by this process where it is small, else by Spark, which reads it anew.
+
+    Of a table that has a subgraph only rows of those in `keys` are posted, where there are `keys`.
+    """
 
     stream: Stream
-    rows: pa.Table
+    saved: pa.Table
     read_frame: ReadFrame | None
+    keys: pa.Table | None = None
+
+    def rows(self) -> pa.Table:
+        """The rows that are posted."""
+        if self.keys is None or not self.stream.keys:
+            return self.saved
+        return conform_arrow(self._of_keys("saved.*"), self.stream.table)
 
     def frame(self, is_large: bool) -> DataFrame | None:
-        """The table for Spark, None where it leaves from here."""
-        if self.read_frame is None or not is_large:
+        """The rows that are posted for Spark, None where they leave from here, as that of the run does."""
+        if self.read_frame is None or not is_large or not self.stream.keys:
             return None
-        return conform(self.read_frame(self.stream.table.name), self.stream.table)
+        frame = conform(self.read_frame(self.stream.table.name), self.stream.table)
+        return frame if self.keys is None else frames.of_keys(frame, self.keys)
+
+    def count(self) -> int:
+        """How many rows are posted."""
+        if self.keys is None or not self.stream.keys:
+            return here.count(self.saved)
+        return int(self._of_keys("count(*) AS n")["n"][0].as_py())
 
     def plan(self, max_body_bytes: int) -> TablePlan:
         """How many rows it has, and into how many partitions it is cut; one leaves from here."""
-        n_rows = here.count(self.rows)
+        n_rows = self.count()
         frame = self.frame(n_rows > SMALL_ROWS * max_body_bytes / MAX_BODY_BYTES)
-        return TablePlan(n_rows, 1 if frame is None else frames.n_partitions(frame, max_body_bytes))
+        n_partitions = 1 if frame is None else frames.n_partitions(frame, max_body_bytes)
+        return TablePlan(n_rows, n_partitions, here.count(self.saved) - n_rows)
 
     def sent(self, delivery: Delivery, plan: TablePlan, edges: Edges | None) -> Iterator[Receipt]:
         """Send it as it was planned, and yield a receipt for each batch."""
         frame = self.frame(plan.n_partitions > 1)
         if frame is None:
-            return here.sent(self.rows, delivery, edges or Edges())
+            return here.sent(self.rows(), delivery, edges or Edges())
         return frames.sent(frame, delivery, plan, edges)
 
     def written(self, encoder: RowEncoder, files: Files, place: str) -> PostCounts:
         """Write it as JSON lines to the folder of its Log Analytics table in `place`, which `files` is."""
         folder = self.stream.table_name
-        frame = self.frame(here.count(self.rows) > SMALL_ROWS)
+        frame = self.frame(self.count() > SMALL_ROWS)
         if frame is None:
-            return here.written(self.rows, encoder, files, folder)
+            return here.written(self.rows(), encoder, files, folder)
         return frames.written(frame, encoder, f"{place}/{folder}")
+
+    def _of_keys(self, what: str) -> pa.Table:
+        with Engine() as engine:
+            sql = f"SELECT {what} FROM saved SEMI JOIN keys USING (site, subgraph_id)"
+            return engine.query(sql, {"saved": self.saved, "keys": self.keys})

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
+
 from alertgraph_spark.errors import SchemaError
+from alertgraph_spark.tables.embedded import arrow_differences
 from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
 from alertgraph_spark.tables.table import Table
@@ -152,6 +155,25 @@ def check_declared(rule: Any = None) -> None:
             problems.append(f"{stream.name}: the rule does not declare this stream")
     if problems:
         raise SchemaError(f"nothing was posted: {'; '.join(problems)}; redeploy the rule and its tables from deploy/")
+
+
+def check_shapes(tables: Mapping[str, pa.Table]) -> None:
+    """Check that every posted table is there, with its columns; Arrow tables or datasets by name.
+
+    Raises
+    ------
+    SchemaError
+        With every difference of all posted tables.
+    """
+    problems = []
+    for stream in STREAMS:
+        name = stream.table.name
+        if name not in tables:
+            problems.append(f"table {name} is missing; given: {', '.join(sorted(tables)) or 'none'}")
+        elif wrong := arrow_differences(tables[name].schema, stream.table):
+            problems.append(wrong)
+    if problems:
+        raise SchemaError(f"nothing was posted: {'; '.join(problems)}")
 
 
 def _declarations_in(rule: Any) -> Mapping[str, Any]:

@@ -47,6 +47,7 @@ class Target:
     credential: str
     resolve: Callable[[str], Secret] | None = None
     principal: Principal | None = None
+    folder: str = ""
 
     @classmethod
     def of(  # the settings under `post`, by their names
@@ -59,11 +60,12 @@ class Target:
         credential: str = "default",
         tenant_id: str | None = None,
         client_id: str | None = None,
+        folder: str | None = None,
         **_others: object,
     ) -> Target:
         """Return the place that settings name, whether or not anything can be sent there."""
         principal = principal_of(tenant_id, client_id)
-        return cls(mode, endpoint or "", dcr_id or "", credential, resolve, principal)
+        return cls(mode, endpoint or "", dcr_id or "", credential, resolve, principal, folder or "")
 
     @property
     def is_legacy(self) -> bool:
@@ -72,7 +74,9 @@ class Target:
 
     @property
     def name(self) -> str:
-        """What tells this place from another, for the ledger."""
+        """What tells this place from another, for the ledger and the memory."""
+        if self.mode == "file":
+            return f"file {self.folder.rstrip('/')}"
         return f"{self.endpoint} {'' if self.is_legacy else self.dcr_id}"
 
     def problems(self) -> list[str]:
