@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 from replay import Written, arrivals, grown
 
 from alertgraph_spark import history
+from alertgraph_spark.config import format_files
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.lines import AnyLines, read_lines
@@ -30,6 +33,7 @@ from alertgraph_spark.read import export
 from alertgraph_spark.tables.frames import collect_arrow
 from alertgraph_spark.tables.schemas import RESULTS
 
+REPO = Path(__file__).resolve().parent.parent
 P = RankingParameters()
 LOOK_BACK = timedelta(hours=24)
 PAST = timedelta(hours=60)
@@ -47,6 +51,12 @@ EDR = Format(
 FORMATS = {"Edr_CL": EDR, "Ids_CL": replace(EDR, name="ids", kept_by="sender", where="Severity is not null")}
 """One product whose alerts the platform keeps and updates, and one whose rows stand for themselves."""
 
+PLANT = {
+    "SecurityAlert": "security_alert",
+    "SuricataEve_CL": "suricata_eve",
+    "CommonSecurityLog": "common_security_log",
+    "SigmaAlerts_CL": "sigma",
+}
 Rows = dict[str, list[str]]
 
 
@@ -169,6 +179,52 @@ def test_a_lake_that_grows_is_ranked_alike_with_its_history_and_without(spark: S
         n += Counter(folded=replay.current.n_folded, merged=replay.current.n_merged, parts=len(replay.current.parts))
     assert n["folded"] < n["parts"], "what is there is not folded again"
     assert all(n[of] for of in ("subgraphs", "links", "duplicates", "torn", "merged", "history")), n
+
+
+def real_lake(kind: str, folder: Path, request: pytest.FixtureRequest) -> tuple[Path, dict[str, Format]]:
+    """A lake of the example plant, of a generated network, or of real alerts, with the formats of its tables."""
+    make = {
+        "plant": ["examples/plant/generate.py", str(folder), "--alerts", "4000", "--days", "4"],
+        "generated": [
+            "-m",
+            "plantbench",
+            str(folder),
+            "--seed",
+            "5",
+            "--days",
+            "4",
+            "--alerts",
+            "6000",
+            "--sites",
+            "2",
+        ],
+    }
+    if kind == "ait":
+        shared = request.getfixturevalue("shared")
+        make["ait"] = [f"{shared}/tools/make_lake.py", str(folder), "ait_ads/russellmitchell"]
+    home = REPO / "benchmarks" if kind == "generated" else REPO
+    subprocess.run([sys.executable, *make[kind]], check=True, stdout=subprocess.DEVNULL, cwd=home)
+    files = {"ait": {"AitAds_CL": f"{REPO}/benchmarks/formats/ait_ads.yaml"}}.get(kind, PLANT)
+    return folder / "lake", {
+        table: format_files.load_format(Path(name) if "/" in name else format_files.find_format(name))
+        for table, name in files.items()
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["plant", "generated", "ait"])
+def test_so_are_lakes_of_other_kinds(
+    spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    source, formats = real_lake(kind, tmp_path / "source", request)
+    replay = Replay(spark, tmp_path, formats)
+    writes = arrivals(source, 3)
+    n_found = 0
+    for now in grown(replay.lake, writes, moments_of(writes, 3, 3)):
+        raw, kept = replay.both(now - timedelta(hours=24), now)
+        assert differences(raw, kept) == {}
+        n_found += len(raw["subgraphs"])
+    assert n_found > 20
 
 
 class Killed(BaseException):
