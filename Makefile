@@ -14,7 +14,7 @@ SMOKE := $(addprefix tests/test_,job.py export.py alerts.py pipeline.py fold_epi
 	results.py log_analytics.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark4 test-spark-latest platforms lint docs dist screenshots bench-quality bench-speed bench-delivery faults formats-table clean
+.PHONY: help demo test test-spark4 test-spark-latest platforms lint docs dist screenshots bench-quality bench-speed bench-delivery faults replays bench-history formats-table clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -80,6 +80,12 @@ bench-delivery: $(STAMP) ## rows a second to the emulator, against azure-monitor
 
 faults: $(STAMP) ## 1,000 faults between a saved run and its tables, and a count of what they did
 	@$(BIN)/python tests/faults.py
+
+replays: $(STAMP) ## lakes of four kinds, replayed as they grew: each run with the history equals one without it
+	@ALERTGRAPH_REPLAYS=1 $(BIN)/python -m pytest tests/test_history_replay.py
+
+bench-history: $(STAMP) ## an hourly run, a tick and a day's fold with the history, beside what they cost without it
+	@$(BIN)/python benchmarks/history.py --write docs/operations.md
 
 formats-table: $(STAMP) ## measure the formats on the real samples, where they lie beside the repository
 	@$(BIN)/python benchmarks/formats_table.py

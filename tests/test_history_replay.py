@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import subprocess
 import sys
@@ -211,7 +212,7 @@ def real_lake(kind: str, folder: Path, request: pytest.FixtureRequest) -> tuple[
     }
 
 
-@pytest.mark.slow
+@pytest.mark.skipif("ALERTGRAPH_REPLAYS" not in os.environ, reason="minutes a lake: make replays")
 @pytest.mark.parametrize("kind", ["plant", "generated", "ait"])
 def test_so_are_lakes_of_other_kinds(
     spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest, kind: str
