@@ -7,7 +7,7 @@ fold to a few thousand spans, and these leave Spark.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -86,6 +86,7 @@ class AnyLines(Protocol):
     balance: Balance
     window: tuple[datetime, datetime]
     heard: pa.Table
+    closed_until: Mapping[str, datetime]
 
     @property
     def spans(self) -> DataFrame | pa.Table:
@@ -126,6 +127,7 @@ class Lines:
     heard: pa.Table
     window: tuple[datetime, datetime]
     held: list[DataFrame]
+    closed_until: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def spans(self) -> DataFrame:

@@ -129,7 +129,8 @@ def rank_lines(
             subgraphs = _explain(engine, found, p, lines)
             stage.rows = subgraphs.num_rows
         n_crowded = count_crowded(engine, subgraphs, p)
-        tables = _tables(engine, found, subgraphs, lines) | {"health": judge_health(engine, lines.heard, *lines.window)}
+        tables = _tables(engine, found, subgraphs, lines)
+        tables["health"] = judge_health(engine, lines.heard, *lines.window, closed_until=lines.closed_until)
     lines.balance.tell_unknown(found.unknown)
     lines.balance.counts.update(
         links=stages.rows("link"),

@@ -35,6 +35,8 @@ KEYS = {
     "cuts": ("site", "src", "dst", "kind"),
     "health": ("site", "table"),
 }
+OF_THE_HISTORY = ("store_lag_hours",)
+"""Columns that tell of the history, which one of the runs may not have."""
 COUNTS = ("window", "counts", "rejected_by_reason", "unknown_words", "health")
 """Parts of `run.json` that two runs over one lake have in common."""
 TOLERANCE = 1e-9
@@ -120,7 +122,7 @@ def _by_key(rows: Sequence[Row], key: Sequence[str]) -> dict[str, list[Row]]:
 
 def _columns(a: Row, b: Row) -> Iterator[str]:
     for column in a:
-        if column in b and not is_same(a[column], b[column]):
+        if column in b and column not in OF_THE_HISTORY and not is_same(a[column], b[column]):
             yield f"{column}: {a[column]!r} → {b[column]!r}"
 
 

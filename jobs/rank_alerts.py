@@ -169,9 +169,13 @@ class Job(NamedTuple):
         )
         files = [str(self.store.file(part)) for part in kept.parts]
         by_id = [format_.name for format_ in self.formats.values() if format_.kept_by == "platform"]
-        lines_kept = partial(
-            history.KeptLines, files, start, end, kept.hours, tables=self.formats, by_id=by_id, gap_seconds=gap
-        )
+        asked: dict[str, Any] = {
+            "tables": self.formats,
+            "by_id": by_id,
+            "gap_seconds": gap,
+            "closed_until": kept.closed_until,
+        }
+        lines_kept = partial(history.KeptLines, files, start, end, kept.hours, **asked)
         return Given(lines_kept, start, end, start - look_back, kept.n_bytes, kept.state, kept.words, kept.told)
 
     def seen(self, state: str) -> str | None:

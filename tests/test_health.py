@@ -357,6 +357,16 @@ def test_what_stands_in_a_row_that_is_well() -> None:
     }
 
 
+def test_the_history_lags_by_the_hours_since_its_newest_closed_day_ended() -> None:
+    heard = [*hourly(steady, 30), *[row | {"site": "ward"} for row in hourly(steady, 30)]]
+    with Engine() as engine:
+        table = judge_health(
+            engine, table_of(HEARD, heard), END - HOUR * 24, END, closed_until={"plant": END - HOUR * 50, "other": END}
+        )
+
+    assert {row["site"]: row["store_lag_hours"] for row in table.to_pylist()} == {"plant": 50.0, "ward": None}
+
+
 def test_a_long_window_is_judged_by_its_last_day_and_a_short_one_whole() -> None:
     rows = hourly(steady, 30)
 

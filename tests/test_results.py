@@ -206,6 +206,26 @@ def test_a_table_on_any_file_system_is_saved_read_and_replaced(place: Callable[[
         assert read_tables(reader, ["motif_hits"])["motif_hits"].count_rows() == 0
 
 
+def test_files_and_folders_of_a_folder_are_listed_copied_here_and_removed(place: Callable[[str], RunFolder]) -> None:
+    folder = place("history")
+    assert (folder.folders(), folder.file("part"), folder.here("folding-1")) == ([], None, None)
+    folder.make("history.path")
+    folder.write("part", b"rows")
+    folder.write("folding-1/rows", b"more")
+    folder.write("other/rows", b"")
+    assert (folder.names(), folder.folders()) == (["part"], ["folding-1", "other"])
+    for _ in range(2):  # a copy is made once
+        here, inside = folder.file("part"), folder.here("folding-1")
+        assert here is not None
+        assert inside is not None
+        assert (here.read_bytes(), [file.name for file in inside.iterdir()]) == (b"rows", ["rows"])
+    for _ in range(2):
+        folder.clear("folding-1")
+        folder.remove("part")
+    assert (folder.names(), folder.folders(), folder.here("folding-1")) == ([], ["other"], None)
+    assert place("history").file("part") is None
+
+
 # --- beside Spark ----------------------------------------------------------------------------------------------------
 
 

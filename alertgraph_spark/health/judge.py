@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +25,13 @@ _ORDER = (*UNHEALTHY, "new", "ok")
 
 
 def judge_health(
-    engine: Engine, heard: pa.Table, start: datetime, end: datetime, p: HealthParameters | None = None
+    engine: Engine,
+    heard: pa.Table,
+    start: datetime,
+    end: datetime,
+    p: HealthParameters | None = None,
+    *,
+    closed_until: Mapping[str, datetime] = MappingProxyType({}),
 ) -> pa.Table:
     """Judge every source by its own past: is it silent, slow, does it flood, does it refuse more than it used to?
 
@@ -34,6 +41,8 @@ def judge_health(
         `interim_schemas.HEARD`: who was heard when, in the window and before it.
     start, end
         The window, by TimeGenerated, half-open; aware. Its last `p.judged_hours` are judged; all before them is the past.
+    closed_until
+        Site to the end of the newest closed day of it that the history holds.
 
     Returns
     -------
@@ -56,7 +65,9 @@ def judge_health(
     rows = []
     for source in engine.query(SOURCES.format(slow_share=p.slow_share)).to_pylist():
         key = source["site"], source["table"]
-        rows.append(_row(source, silences.get(key), floods.get(key, []), judged=judged, end=end, p=p))
+        row = _row(source, silences.get(key), floods.get(key, []), judged=judged, end=end, p=p)
+        closed = closed_until.get(source["site"])
+        rows.append(row | {"store_lag_hours": None if closed is None else (end - closed) / timedelta(hours=1)})
     rows.sort(key=lambda row: (_ORDER.index(row["status"]), row["site"], row["table"]))
     return pa.Table.from_pylist(rows, schema=arrow_schema(HEALTH))
 
@@ -87,7 +98,6 @@ def _row(
         "newest_received_at": newest,
         "age_hours": None if newest is None else (end - newest) / timedelta(hours=1),
         **{name: source[name] for name in ("delay_minutes", "usual_delay_minutes")},
-        "store_lag_hours": None,
     }
 
 

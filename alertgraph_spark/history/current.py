@@ -17,7 +17,7 @@ from alertgraph_spark.history.pack import OnPart, fold_units, merge_parts
 from alertgraph_spark.history.plan import plan_units
 from alertgraph_spark.history.store import Part, Store
 from alertgraph_spark.read.changes import list_hours
-from alertgraph_spark.read.export_layout import BUCKET, DayFolder, days_inside
+from alertgraph_spark.read.export_layout import BUCKET, DayFolder, days_inside, midnight
 
 _HOUR = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -43,6 +43,12 @@ class Current:
     n_folded: int
     n_bytes: int
     anew: list[str]
+
+    @property
+    def closed_until(self) -> dict[str, datetime]:
+        """Site to the end of its newest closed day."""
+        days = sorted((part.day, part.site) for part in self.parts if part.hour is None)
+        return {site: midnight(day) + timedelta(days=1) for day, site in days}
 
     @property
     def told(self) -> dict[str, Any]:

@@ -6,8 +6,9 @@ some forty bytes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -39,6 +40,8 @@ class KeptLines:
         Formats whose ids the platform keeps, as `normalise.repeats.find_repeats` takes them.
     gap_seconds
         Pause that ends an episode.
+    closed_until
+        Site to the end of its newest closed day.
 
     Notes
     -----
@@ -55,6 +58,7 @@ class KeptLines:
         tables: Iterable[str],
         by_id: Collection[str],
         gap_seconds: int,
+        closed_until: Mapping[str, datetime] = MappingProxyType({}),
     ) -> None:
         """Read the parts, and fold what they hold."""
         self._engine = Engine()
@@ -63,6 +67,7 @@ class KeptLines:
         keep_repeats(self._engine, self._parts, by_id, end)
         keep_folded(self._engine, gap_seconds)
         self.window = start, end
+        self.closed_until = closed_until
         self.heard = heard_in(self._engine)
         self.balance: Balance = count_lines(self.heard, tables)
 

@@ -41,6 +41,6 @@ HEALTH = table(
     (
         "store_lag_hours",
         "double",
-        "hours by which the history store is behind the window's start; null without a store",
+        "hours from the end of the newest closed day that the history holds of the site to the window's end",
     ),
 )
