@@ -11,8 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from alertgraph_spark.commands.format_check import check_rows, lines_of
 from alertgraph_spark.commands.format_report import columns_text, rows_text, samples_text, summary_text
 from alertgraph_spark.commands.trial import check_samples, laid_out, told_as_the_formats
 from alertgraph_spark.config import format_files
-from alertgraph_spark.config.loading import load_settings
 from alertgraph_spark.config.shipped import shipped_formats
 from alertgraph_spark.errors import ConfigError, ResultsError
 from alertgraph_spark.publish import results
@@ -47,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_runs(commands)
-    _add_history(commands)
+    kept.add_commands(commands, _say)
     formats = commands.add_parser("formats", help="what rows of a product mean").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -104,41 +102,6 @@ def _add_runs(commands: Any) -> None:
     )
     compare.add_argument("--format", dest="shape", choices=("text", "json"), default="text", help="default text")
     compare.set_defaults(run=compare_folders)
-
-
-def _add_history(commands: Any) -> None:
-    """The commands that look after what is kept of the export."""
-    asked = commands.add_parser("history", help="what is kept of the export").add_subparsers(
-        required=True, metavar="COMMAND"
-    )
-
-    def add(name: str, does: str, run: Callable[[kept.Kept, argparse.Namespace], int]) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = asked.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
-        parser.add_argument("--config", required=True, type=Path, help="YAML file of the job")
-        parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of it")
-        parser.set_defaults(run=lambda args: run(kept.Kept.of(load_settings(args.config, args.set)), args))
-        return parser
-
-    add("status", "say which days and hours are there", lambda of, args: kept.status(of, _say))
-    fold = add(
-        "fold",
-        "fold the closed days of the export that are not there yet; can be stopped and goes on where it was",
-        lambda of, args: kept.fold(of, args.first, args.last, _say),
-    )
-    fold.add_argument("--from", dest="first", type=date.fromisoformat, metavar="DAY", help="first day, as 2026-03-02")
-    fold.add_argument("--to", dest="last", type=date.fromisoformat, metavar="DAY", help="last day")
-    verify = add(
-        "verify",
-        "fold some closed days from the export again and compare; ends with 2 if one differs",
-        lambda of, args: kept.verify(of, args.sample, _say),
-    )
-    verify.add_argument("--sample", type=_count, default=3, metavar="N", help="days, drawn at random; default 3")
-    prune = add(
-        "prune",
-        "remove what other settings or an earlier version have made, and days before a date",
-        lambda of, args: kept.prune(of, args.before, _say),
-    )
-    prune.add_argument("--before", type=date.fromisoformat, metavar="DAY", help="first day that stays")
 
 
 def _count(text: str) -> int:

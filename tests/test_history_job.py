@@ -143,3 +143,31 @@ def test_the_history_is_made_shown_checked_and_forgotten(
     assert alertgraph(["history", "status", "--config", str(other)]) == 0
     assert "other settings" in capsys.readouterr().out
     assert "history.path is none" in said("status", "--set", "history.path=none", code=2)
+
+
+def test_days_before_the_export_come_from_an_export_job_and_give_way_to_the_export(
+    spark: SparkSession, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = config.parent / "workspaceId/0/jobId/1"
+    rows = [
+        (datetime(2026, 2, 28, 9, n), f"old-{n}", "logon", 0.5, f"ws{n}", {"host": "srv1"}) for n in (1, 2)
+    ]  # the day before yesterday of the export's first day; a severity and a target with types of their own
+    rows.append((datetime(2026, 3, 2, 9), "late", "logon", 0.5, "ws9", {"host": "srv1"}))
+    ddl = "TimeGenerated timestamp, _ItemId string, Name string, severity double, Source string, Target struct<host:string>"
+    spark.createDataFrame(rows, ddl).write.parquet(str(job / "timestamp=2026-02-28T09"))
+
+    def said(*more: str, code: int = 0) -> str:
+        assert alertgraph(["history", "fold-job", str(job), *told(config, "--site")[1:], *more]) == code
+        out, err = capsys.readouterr()
+        return out + err
+
+    to = ["--site", "Plant", "--table", "edr_cl"]
+    assert "days folded: 2 of plant, 2026-02-28 to 2026-03-02" in said(*to)
+    assert "days folded: 2" in said(*to), "once more: the same rows stand once"
+    assert "no source reads the table Other_CL; there are Edr_CL" in said("--site", "x", "--table", "Other_CL", code=2)
+    assert exit_code(lambda: rank_alerts.main(["--config", str(config)])) == 0
+    (done,) = runs(config)
+    counts: dict[str, int] = done["counts"]  # type: ignore[assignment]
+    # The rule has exported 2 March: its day stands as exported, and the job's row of it does not count.
+    assert (counts["rows_read"], counts["alerts"], counts["history"]) == (13, 11, 2)
+    assert "export jobs" in (alertgraph(["history", *told(config, "status")]), capsys.readouterr().out)[1]

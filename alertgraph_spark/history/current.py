@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.errors import SourceError
-from alertgraph_spark.history.pack import OnPart, fold_units, merge_parts
+from alertgraph_spark.history.fold import OnPart, fold_units, merge_parts
 from alertgraph_spark.history.plan import plan_units
 from alertgraph_spark.history.store import Part, Store
 from alertgraph_spark.read.changes import list_hours

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 
 from alertgraph_spark.config.source_format import Asset
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.history.folded import SPAN, WORDS, Parts, heard_in, keep_folded, keep_lines, keep_repeats
+from alertgraph_spark.history.kept_tables import SPAN, WORDS, Parts, heard_in, keep_folded, keep_lines, keep_repeats
 from alertgraph_spark.normalise.balance import Balance, count_lines
 from alertgraph_spark.tables.embedded import Engine, conform_arrow
 from alertgraph_spark.tables.interim_schemas import NO_ALERT, SAID, SPANS

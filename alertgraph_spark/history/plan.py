@@ -67,6 +67,10 @@ def plan_units(
         First and last time of the export's folders that the run reads, the last excluded. A closed day is taken whole.
     look_back
         How long after its end a day may still get rows; it is counted from the newest hour of the site.
+
+    Notes
+    -----
+    What an export job wrote of a day is used where no rule has exported it.
     """
     newest: dict[str, datetime] = {}
     by_day: dict[tuple[str, date], list[ExportHour]] = defaultdict(list)
@@ -74,9 +78,12 @@ def plan_units(
         by_day[hour.site, hour.day].append(hour)
         newest[hour.site] = max(newest.get(hour.site, _begin(hour) + _HOUR), _begin(hour) + _HOUR)
     have: dict[tuple[str, date], list[Part]] = defaultdict(list)
-    for part in parts:
-        have[part.site, part.day].append(part)
     plan = Plan()
+    for part in parts:
+        if not part.is_job:
+            have[part.site, part.day].append(part)
+        elif part.key == key and (part.site, part.day) not in by_day and _is_touched(part.day, span):
+            plan.use.append(part)
     for (site, day), of_day in by_day.items():
         there = have[site, day]
         wanted: list[Unit]
@@ -89,6 +96,10 @@ def plan_units(
         used = {part for found in needed for part in found}
         plan.useless += [part for part in there if _is_superseded(part, used, of_day, key)]
     return plan
+
+
+def _is_touched(day: date, span: tuple[datetime, datetime]) -> bool:
+    return midnight(day) < span[1] and span[0] < midnight(day) + timedelta(days=1)
 
 
 def _begin(hour: ExportHour) -> datetime:

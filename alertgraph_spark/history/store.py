@@ -21,20 +21,28 @@ OLD = timedelta(hours=6)
 """How long a part stays after another has taken its place: no run that may still read it takes longer."""
 
 _NAME = re.compile(
-    r"part~(?P<site>.+)~(?P<day>\d{4}-\d{2}-\d{2})~(?P<hour>day|\d{2})"
+    r"part~(?P<site>.+)~(?P<day>\d{4}-\d{2}-\d{2})~(?P<unit>day|job|\d{2})"
     r"~(?P<key>[0-9a-f]{12})~(?P<fingerprint>[0-9a-f]{16})~(?P<made>\d{8}T\d{6})-[0-9a-f]{8}\.parquet"
 )
 _FOLDING = re.compile(r"folding-(?P<made>\d{8}T\d{6})-[0-9a-f]{8}")
 _MADE = "%Y%m%dT%H%M%S"
 
-_MADE_BY = ("normalise", "history/pack.py", "read/export.py", "clean_text.py", "tables/history_schemas.py")
+_MADE_BY = (
+    "normalise",
+    "history/fold.py",
+    "history/pack.py",
+    "read/export.py",
+    "clean_text.py",
+    "tables/history_schemas.py",
+)
 """The code that makes a part of exported lines."""
 
 
 class Part(NamedTuple):
     """One part: the lines of a day of a site, or of one hour where the day is still open (`hour`, else None).
 
-    `key` is what made it (`history_key`), `fingerprint` the state of the export's files of which it was made.
+    `key` is what made it (`history_key`), `fingerprint` the state of the export's files of which it was made. `is_job`: it
+    holds rows of one table that an export job wrote, which count where no rule has exported the day.
     """
 
     site: str
@@ -44,6 +52,7 @@ class Part(NamedTuple):
     fingerprint: str
     made: datetime
     name: str
+    is_job: bool = False
 
 
 class Files(Protocol):
@@ -105,9 +114,11 @@ class Store:
             raise ResultsError(f"history.path: {self.files.place}/{part.name} is gone; run again, and it is made anew")
         return found
 
-    def keep(self, site: str, day: date, hour: int | None, fingerprint: str, content: bytes) -> Part:
+    def keep(
+        self, site: str, day: date, hour: int | None, fingerprint: str, content: bytes, *, is_job: bool = False
+    ) -> Part:
         """Write one part; in a moment it is there whole."""
-        unit = "day" if hour is None else f"{hour:02}"
+        unit = "job" if is_job else "day" if hour is None else f"{hour:02}"
         name = f"part~{quote(site, safe='')}~{day}~{unit}~{self.key}~{fingerprint}~{_now()}.parquet"
         self.files.write(name, content)
         part = _part(name)
@@ -136,9 +147,10 @@ class Store:
 def _part(name: str) -> Part | None:
     if not (match := _NAME.fullmatch(name)):
         return None
-    hour = None if match["hour"] == "day" else int(match["hour"])
+    hour = int(match["unit"]) if match["unit"].isdecimal() else None
     where = unquote(match["site"]), date.fromisoformat(match["day"]), hour
-    return Part(*where, match["key"], match["fingerprint"], _time(match["made"]), name)
+    is_job = match["unit"] == "job"
+    return Part(*where, match["key"], match["fingerprint"], _time(match["made"]), name, is_job)
 
 
 def _now() -> str:

@@ -1,0 +1,180 @@
+"""Fold exported lines: Spark parses them, and a part a closed day or open hour of a site is kept of what they say."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from alertgraph_spark.access.session_conf import session_conf
+from alertgraph_spark.config.source_format import Format
+from alertgraph_spark.history.pack import merge, pack, written
+from alertgraph_spark.history.plan import Unit
+from alertgraph_spark.history.store import Part, Store
+from alertgraph_spark.normalise.alerts import parse_lines
+from alertgraph_spark.read.export import read_folders
+from alertgraph_spark.read.export_layout import export_hour
+from alertgraph_spark.tables.embedded import Engine
+from alertgraph_spark.tables.frames import conform
+from alertgraph_spark.tables.history_schemas import FOLDED
+from alertgraph_spark.tables.interim_schemas import SAID
+
+CHUNK_BYTES = 1_000_000_000
+"""Bytes of exported lines that are folded at a time: what is folded is kept, so a run that ends goes on from there."""
+
+OnPart = Callable[[Unit], None]
+
+
+def fold_units(
+    spark: SparkSession,
+    store: Store,
+    units: Sequence[Unit],
+    formats: Mapping[str, Format],
+    on_part: OnPart = lambda unit: None,
+) -> list[Part]:
+    """Read the exported lines of some units, and keep a part of each.
+
+    Parameters
+    ----------
+    units
+        Days or hours that are not in the store; in order of time, so that what a killed run has kept is of use.
+    formats
+        Table name to the format of its rows.
+    on_part
+        Told of each unit once its part is there.
+
+    Returns
+    -------
+    list of Part
+        In the order of units.
+
+    Notes
+    -----
+    One Spark job for each `CHUNK_BYTES`; beside it this process holds the lines of one unit.
+    """
+    found = []
+    for unit, content in packed_units(spark, store, units, formats):
+        found.append(store.keep(unit.site, unit.day, unit.hour, unit.fingerprint, content))
+        on_part(unit)
+    return found
+
+
+def packed_units(
+    spark: SparkSession, store: Store, units: Sequence[Unit], formats: Mapping[str, Format]
+) -> Iterator[tuple[Unit, bytes]]:
+    """Read the exported lines of some units, and yield each with the bytes of its part; nothing is kept."""
+    for chunk in _chunks(units):
+        yield from _packed(spark, store, chunk, formats)
+
+
+def _chunks(units: Iterable[Unit]) -> Iterator[list[Unit]]:
+    chunk: list[Unit] = []
+    n_bytes = 0
+    for unit in units:
+        if chunk and n_bytes + unit.n_bytes > CHUNK_BYTES:
+            yield chunk
+            chunk, n_bytes = [], 0
+        chunk.append(unit)
+        n_bytes += unit.n_bytes
+    if chunk:
+        yield chunk
+
+
+def _packed(
+    spark: SparkSession, store: Store, units: Sequence[Unit], formats: Mapping[str, Format]
+) -> Iterator[tuple[Unit, bytes]]:
+    paths: dict[str, list[str]] = defaultdict(list)
+    for unit in units:
+        for hour in unit.hours:
+            for table, of in hour.paths:
+                paths[table] += of
+    raw = {table: read_folders(spark, table, paths[table], format_.reads) for table, format_ in formats.items()}
+    with _staged(store, folded_lines(raw, formats)) as folder, Engine() as engine:
+        for unit in units:
+            first, last = unit.span
+            yield unit, written(pack(engine, _lines_of(folder, first // 24), unit.site, (first, last)))
+
+
+@contextmanager
+def _staged(store: Store, lines: DataFrame) -> Iterator[Path]:
+    """Write parsed lines by the day of their folder; yield a folder of this machine that holds them until the end."""
+    name = store.new_folding()
+    try:
+        with session_conf(lines.sparkSession, {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}):
+            by_day = lines.withColumn("day", F.floor(F.col("export_hour") / 24))
+            by_day.write.partitionBy("day").parquet(f"{store.files.place}/{name}")
+        folder = store.files.here(name)
+        assert folder
+        yield folder
+    finally:
+        store.files.clear(name)
+
+
+def fold_job(rows: DataFrame, format_: Format, store: Store, *, table: str, site: str, fingerprint: str) -> list[Part]:
+    """Keep the rows of an export job, a part a day, beside what a rule has exported; return the parts.
+
+    Parameters
+    ----------
+    rows
+        As `export_job.read_export_job` gives them.
+    fingerprint
+        Sixteen hexadecimal digits that tell this job's rows from those of any other.
+
+    Notes
+    -----
+    A row counts to the day and hour of its TimeGenerated; one without, to no day: it is left out.
+    """
+    hour = "floor(unix_micros(received_at) / 3600000000)"
+    lines = folded_lines({table: rows}, {table: format_}, hour).filter("export_hour is not null")
+    kept = []
+    with _staged(store, lines) as folder, Engine() as engine:
+        for number in sorted(int(path.name.removeprefix("day=")) for path in folder.glob("day=*")):
+            content = written(pack(engine, _lines_of(folder, number), site, (number * 24, number * 24 + 24)))
+            day = date(1970, 1, 1) + timedelta(days=number)
+            kept.append(store.keep(site, day, None, fingerprint, content, is_job=True))
+    return kept
+
+
+def merge_parts(store: Store, unit: Unit, parts: Sequence[Part]) -> Part:
+    """Make the part of a closed day of those of its hours; no exported line is read."""
+    with Engine() as engine:
+        content = written(merge(engine, [str(store.file(part)) for part in parts]))
+    return store.keep(unit.site, unit.day, unit.hour, unit.fingerprint, content)
+
+
+def folded_lines(
+    raw: Mapping[str, DataFrame], formats: Mapping[str, Format], hour: str = export_hour("path")
+) -> DataFrame:
+    """Parse exported lines as far as they are kept (`FOLDED`); one input and one output row is one line. Narrow.
+
+    `hour` is Spark SQL for the hour since 1970 of the folder that holds a line.
+    """
+    lines = parse_lines(raw, formats)
+    is_alert = F.col("reason").isNull()
+    said = F.struct(*SAID.names)
+
+    def of_alerts(value: Column) -> Column:
+        return F.when(is_alert, value)
+
+    return conform(
+        lines.withColumns(
+            {
+                "export_hour": F.expr(hour),
+                "row": F.monotonically_increasing_id(),
+                "said": of_alerts(said),
+                "tie": of_alerts(F.xxhash64(said)),
+                **{name: of_alerts(F.col(name)) for name in ("alert_id", "item_id", "observed_at", "severity")},
+            }
+        ),
+        FOLDED,
+    )
+
+
+def _lines_of(folder: Path, day: int) -> list[str]:
+    """The files of parsed lines of one day since 1970."""
+    return sorted(str(file) for file in (folder / f"day={day}").glob("*.parquet"))
