@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,6 +20,7 @@ from alertgraph_spark.commands.cli import exit_code
 from alertgraph_spark.history import store as stores
 from jobs import rank_alerts
 
+REPO = Path(__file__).resolve().parent.parent
 FORMAT = """
 format: edr
 reads: [Name, Severity, Source, Target]
@@ -171,3 +176,48 @@ def test_days_before_the_export_come_from_an_export_job_and_give_way_to_the_expo
     # The rule has exported 2 March: its day stands as exported, and the job's row of it does not count.
     assert (counts["rows_read"], counts["alerts"], counts["history"]) == (13, 11, 2)
     assert "export jobs" in (alertgraph(["history", *told(config, "status")]), capsys.readouterr().out)[1]
+
+
+def ticking(config: Path) -> subprocess.Popen[str]:
+    """A process that ranks every minute, with a Spark of its own."""
+    command = [sys.executable, str(REPO / "jobs/rank_alerts.py"), "--config", str(config), "--every", "1m"]
+    spark = ["--set", "spark.driver_memory=1g", "--set", "spark.master=local[2]"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYSPARK_GATEWAY")}
+    return subprocess.Popen(
+        [*command, *spark],
+        cwd=config.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+    )
+
+
+def until(process: subprocess.Popen[str], word: str) -> str:
+    """The next line of a process that begins with a word; fails where it ends before."""
+    assert process.stdout
+    for line in process.stdout:
+        if line.startswith(word):
+            return line
+    raise AssertionError(f"it ended with {process.wait()} before it said {word!r}")
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_goes_on_with_the_next_start_and_ends_when_it_is_asked_to(config: Path) -> None:
+    first = ticking(config)
+    until(first, "  save")  # the tables are there, run.json is about to be
+    first.kill()
+    first.wait()
+    second = ticking(config)
+    until(second, "run ")
+    assert "there" in until(second, "history")  # what the first one had folded
+    third = put(config.parent / "lake", datetime(2026, 3, 5, 12, 5, tzinfo=timezone.utc), ("plc", "plc2"))
+    assert third.exists()
+    until(second, "run ")
+    until(second, "history")
+    second.send_signal(signal.SIGTERM)
+    assert "SIGTERM" in until(second, "SIGTERM")
+    assert second.wait(60) == 0
+    *_, before, last = runs(config)
+    assert [run["counts"]["alerts"] for run in (before, last)] == [11, 12]  # type: ignore[index]
+    assert last["history"]["n_folded"] == 1  # type: ignore[index]
