@@ -627,7 +627,7 @@ def test_a_repeat_says_the_same_alert_again_and_none_takes_the_place_of_another(
         ("plant", "edr", "xjy0hvto6)7p5ki[", "Port scan"),
     ]
     rows = [(n, "alert", *[datetime(2026, 3, 2, 10, n)] * 2, *row) for n, row in enumerate(said)]
-    lines = spark.createDataFrame(rows, TOLD)
+    lines = told_lines(spark, rows)
 
     ten = datetime(2026, 3, 2, 10)  # the one that stands was known when the first of both came
     assert told_again(lines) == {0: (True, None, ten), 1: (False, None, ten)}
@@ -643,6 +643,13 @@ TOLD = (
     "row long, status string, received_at timestamp, observed_at timestamp, site string, source string, alert_id string,"
     " name string"
 )
+
+
+def told_lines(spark: SparkSession, rows: Sequence[tuple[Any, ...]]) -> DataFrame:
+    """Rows as `find_repeats` takes them; those of one time say the same."""
+    same = F.struct(F.lit("the same").alias("name")).alias("said")
+    more = [F.lit(None).cast(kind).alias(name) for name, kind in (("item_id", "string"), ("severity", "double"))]
+    return spark.createDataFrame(rows, TOLD).select("*", *more, same)
 
 
 def told_again(lines: DataFrame, *by_id: str) -> dict[int, tuple[bool, datetime | None, datetime]]:
@@ -663,7 +670,7 @@ def test_an_alert_that_is_told_again_days_later_happened_when_it_was_first_said_
         (5, "alert", datetime(2026, 3, 2), datetime(2026, 3, 1), "plant", "wazuh", "a-1", "Forged"),
     ]  # fmt: skip
     eight, second = datetime(2026, 3, 2, 8), datetime(2026, 3, 2)
-    lines = spark.createDataFrame(rows, TOLD)
+    lines = told_lines(spark, rows)
 
     assert told_again(lines, "kept") == {
         **{0: (True, eight, second), 1: (True, eight, second), 2: (False, eight, second)},

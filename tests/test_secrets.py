@@ -28,6 +28,7 @@ from alertgraph_spark.access.secret import Reference, Secret, parse_reference
 from alertgraph_spark.access.secrets import resolve
 from alertgraph_spark.commands.cli import EDGES, exit_code
 from alertgraph_spark.errors import ConfigError, PublishError
+from alertgraph_spark.history import fold as folding
 from alertgraph_spark.publish.log_analytics.credentials import StoredToken, check_credential, token_provider
 
 sys.path.insert(0, str(REPO / "examples"))  # the examples are no part of the wheel
@@ -392,17 +393,17 @@ def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
         monkeypatch.setattr(pytest.importorskip("azure.identity"), "ClientSecretCredential", Signed)
         more = ("--set", f"post.tenant_id={TENANT}", "--set", f"post.client_id={TENANT}")
     frames: dict[str, DataFrame] = {}
-    rank = JOB.rank_subgraphs
+    fold = folding.folded_lines
 
-    def kept_rank(raw: Mapping[str, DataFrame], *arguments: Any, **named: Any) -> Any:
-        ranking = rank(raw, *arguments, **named)
+    def kept_fold(raw: Mapping[str, DataFrame], *arguments: Any) -> DataFrame:
+        lines = fold(raw, *arguments)
         frames.update({f"raw {table}": frame for table, frame in raw.items()})
-        frames.update({name: table for name, table in ranking.tables.items() if isinstance(table, DataFrame)})
+        frames["lines"] = lines
         for frame in frames.values():
             watched.add("plan", plan(frame))
-        return ranking
+        return lines
 
-    monkeypatch.setattr(JOB, "rank_subgraphs", kept_rank)
+    monkeypatch.setattr(folding, "folded_lines", kept_fold)
     with LogsIngestionEmulator(tmp_path / "posted.sqlite", TOKEN) as service, watching(watched):
         file = config(tmp_path, azurite, export=export, post=post)
         code = exit_code(lambda: JOB.main(["--config", str(file), "--set", f"post.endpoint={service.url}", *more]))

@@ -19,6 +19,7 @@ WANTS = (
     (r"Spark 4", "Spark 4", "make test-spark4"),
     (r"git checkout|make dist", "a git checkout", "git clone"),
     (r"notebook's extras", "the notebook's packages", "pip install -e .[notebook,dev]"),
+    (r"make replays", "replays of whole lakes", "make replays"),
     (r"azure-ai-ml", "azure-ai-ml", "pip install azure-ai-ml"),
     (r"could not import|not installed", "Python packages", "rm -r .venv && make test"),
 )

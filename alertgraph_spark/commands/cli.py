@@ -55,7 +55,7 @@ class Console:
     def on_part(self, unit: Any) -> None:
         """Say which day was folded; hours come too fast to be told."""
         if unit.hour is None:
-            self.say(f"  folded    {unit.site} {unit.day}")
+            self.say(f"folded    {unit.site} {unit.day}")
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -130,7 +130,7 @@ def told_subgraphs(tables: Mapping[str, pa.Table]) -> dict[Key, Told]:
         With every table and column that is missing or of another type.
     """
     check_shapes(tables)
-    posted = [stream.table for stream in STREAMS if stream.keys]
+    posted = [stream.table for stream in STREAMS if stream.is_of_subgraphs]
     digests = {table.name: _DIGEST.format(f"'{table.name}' || to_json({_compared(table)})") for table in posted}
     rows = " UNION ALL ".join(f"SELECT site, subgraph_id, {row} AS row FROM {name}" for name, row in digests.items())
     given = {table.name: tables[table.name] for table in posted}

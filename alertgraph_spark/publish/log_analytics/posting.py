@@ -192,7 +192,7 @@ class _Table:
 
     def rows(self) -> pa.Table:
         """The rows that are posted."""
-        if self.keys is None or not self.stream.keys:
+        if self.keys is None or not self.stream.is_of_subgraphs:
             return self.saved
         return conform_arrow(self._of_keys("saved.*"), self.stream.table)
 
@@ -201,11 +201,12 @@ class _Table:
         if self.read_frame is None or not is_large or not self.stream.keys:
             return None
         frame = conform(self.read_frame(self.stream.table.name), self.stream.table)
-        return frame if self.keys is None else frames.of_keys(frame, self.keys)
+        has_all = self.keys is None or not self.stream.is_of_subgraphs
+        return frame if has_all else frames.of_keys(frame, self.keys)
 
     def count(self) -> int:
         """How many rows are posted."""
-        if self.keys is None or not self.stream.keys:
+        if self.keys is None or not self.stream.is_of_subgraphs:
             return here.count(self.saved)
         return int(self._of_keys("count(*) AS n")["n"][0].as_py())
 

@@ -72,6 +72,11 @@ class Stream:
     keys: tuple[str, ...]
 
     @property
+    def is_of_subgraphs(self) -> bool:
+        """Whether each of its rows belongs to one subgraph, and is posted with it."""
+        return "subgraph_id" in self.table.names
+
+    @property
     def table_name(self) -> str:
         """The Log Analytics table that the rows end in."""
         return f"AlertGraph{column_name(self.table.name)}_CL"
