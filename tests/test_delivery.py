@@ -35,7 +35,7 @@ from emulator.server import DCR_ID, LogsIngestionEmulator
 
 TOKEN_VARIABLE = "ALERTGRAPH_TEST_DELIVERY_TOKEN"
 TOKEN = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_hex(16))
-TABLES = ("members", "nodes", "edges", "subgraphs", "runs")
+TABLES = ("members", "nodes", "edges", "subgraphs", "health", "runs")
 
 
 def settings(url: str, **instead: Any) -> dict[str, Any]:
@@ -104,13 +104,14 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
 
 
 TWO = {"sg-1": Subgraph("ab"), "sg-2": Subgraph("c")}
-OF_TWO = {"members": 3, "nodes": 4, "edges": 2, "subgraphs": 2, "runs": 1}
+OF_TWO = {"members": 3, "nodes": 4, "edges": 2, "subgraphs": 2, "health": 0, "runs": 1}
+SENT_OF_TWO = {name: n for name, n in OF_TWO.items() if n}
 
 # --- what is posted, and what is seen --------------------------------------------------------------------------------
 
 
 def test_a_second_run_that_found_the_same_posts_its_own_row_alone(runs: Runs) -> None:
-    assert runs.run("run-1", TWO) == OF_TWO
+    assert runs.run("run-1", TWO) == SENT_OF_TWO
     assert runs.run("run-2", TWO) == {"runs": 1}
 
     posted = runs.record("run-2")["posted"]
@@ -158,7 +159,7 @@ def test_of_two_that_merge_the_older_id_is_seen_and_when_they_part_both_are_agai
     (row,) = [row for row in runs.stored("AlertGraphRuns_CL") if row["RunId"] == "run-2"]
     assert json.loads(row["Withdrawn"]) == [{"site": "plant", "subgraph_id": "sg-2"}]
 
-    assert runs.run("run-3", TWO) == OF_TWO, "sg-2 is as it was in run 1, and not as the workspace has it"
+    assert runs.run("run-3", TWO) == SENT_OF_TWO, "sg-2 is as it was in run 1, and not as the workspace has it"
     assert runs.current == {"sg-1": "run-3", "sg-2": "run-3"}
 
 
@@ -320,7 +321,7 @@ def test_files_get_what_has_changed_and_a_repetition_writes_the_same(runs: Runs)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(results, "open_folder", lambda place, spark=None: LocalFolder(place))
-        assert runs.run("run-1", TWO) == OF_TWO
+        assert runs.run("run-1", TWO) == SENT_OF_TWO
         assert runs.run("run-2", {"sg-1": TWO["sg-1"], "sg-2": Subgraph("cd")})["members"] == 2
         assert n_lines("run-1") == OF_TWO
         assert n_lines("run-2") == {"members": 2, "nodes": 2, "edges": 1, "subgraphs": 1, "runs": 1}
@@ -363,7 +364,7 @@ def test_rows_that_the_service_will_not_have_and_results_that_are_gone_hold_up_n
     runs.save("run-1", TWO)
     runs.emulator.faults = FaultPlan([None, bad_request, bad_request])
     assert "400" in runs.post("run-1")["nodes"].error
-    assert runs.run("run-2", TWO) == OF_TWO
+    assert runs.run("run-2", TWO) == SENT_OF_TWO
     assert runs.current == {"sg-1": "run-2", "sg-2": "run-2"}
 
     runs.save("run-3", {"sg-1": Subgraph("abx"), "sg-2": TWO["sg-2"]})
@@ -401,7 +402,7 @@ def test_of_a_subgraph_with_a_row_that_is_refused_the_next_run_tries_all_again(
     second = runs.post("run-2")
 
     assert {name: counts.n_sent for name, counts in second.items()} == {
-        **{"members": 2, "nodes": 2, "edges": 1, "subgraphs": 1, "runs": 1}
+        **{"members": 2, "nodes": 2, "edges": 1, "subgraphs": 1, "health": 0, "runs": 1}
     }
     assert runs.current == {"sg-1": "run-2", "sg-2": "run-1"}
 

@@ -374,7 +374,7 @@ def test_of_tables_with_subgraphs_rows_of_those_that_changed_leave_and_are_count
 
     assert {name: (done.n_sent, done.n_unchanged, done.is_complete) for name, done in counts.items()} == {
         **{"members": (5, 0, True), "nodes": (1, 2, True), "edges": (3, 0, True), "subgraphs": (1, 1, True)},
-        "runs": (1, 0, True),
+        **{"health": (1, 0, True), "runs": (1, 0, True)},
     }
     for table in ("Members", "Nodes", "Edges", "Subgraphs"):
         assert {(row["Site"], row["SubgraphId"]) for row in stored(tmp_path, f"AlertGraph{table}_CL")} == {

@@ -539,7 +539,9 @@ def test_a_second_run_of_the_same_rows_posts_its_own_row_and_one_that_grew_is_po
             sent.append({name: counts["n_sent"] for name, counts in record["posted"].items()})
             if record["freshness"]["subgraphs"] == 0:
                 assert re.search(
-                    r"^posted    0 members, 0 nodes, 0 edges, 0 subgraphs, 1 runs to .*; 4 unchanged$", out, re.M
+                    r"^posted    0 members, 0 nodes, 0 edges, 0 subgraphs, 1 health, 1 runs to .*; 4 unchanged$",
+                    out,
+                    re.M,
                 )
             else:
                 assert record["freshness"]["median_seconds"] > 0
@@ -548,9 +550,9 @@ def test_a_second_run_of_the_same_rows_posts_its_own_row_and_one_that_grew_is_po
     assert codes == [0, 0, 0]
     edges = sent[0]["edges"]
     assert sent == [
-        {"members": 1, "nodes": 1, "edges": edges, "subgraphs": 1, "runs": 1},
-        {"members": 0, "nodes": 0, "edges": 0, "subgraphs": 0, "runs": 1},
-        {"members": 2, "nodes": 1, "edges": edges, "subgraphs": 1, "runs": 1},
+        {"members": 1, "nodes": 1, "edges": edges, "subgraphs": 1, "health": 1, "runs": 1},
+        {"members": 0, "nodes": 0, "edges": 0, "subgraphs": 0, "health": 1, "runs": 1},
+        {"members": 2, "nodes": 1, "edges": edges, "subgraphs": 1, "health": 1, "runs": 1},
     ]
 
 
