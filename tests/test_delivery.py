@@ -324,7 +324,7 @@ def test_files_get_what_has_changed_and_a_repetition_writes_the_same(runs: Runs)
         assert runs.run("run-1", TWO) == SENT_OF_TWO
         assert runs.run("run-2", {"sg-1": TWO["sg-1"], "sg-2": Subgraph("cd")})["members"] == 2
         assert n_lines("run-1") == OF_TWO
-        assert n_lines("run-2") == {"members": 2, "nodes": 2, "edges": 1, "subgraphs": 1, "runs": 1}
+        assert n_lines("run-2") == {**OF_TWO, "members": 2, "nodes": 2, "edges": 1, "subgraphs": 1}
         before = {run_id: lines(run_id) for run_id in ("run-1", "run-2")}
         for run_id in before:
             runs.post(run_id)
