@@ -11,6 +11,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -96,7 +97,7 @@ class Job(NamedTuple):
         console.say(f"run {run_id}")
         with console.stage("read"):
             given = self.read(start, end, anew=compile_to is not None)
-        if only_news and given.state and (last := self.seen(given.state)):
+        if only_news and given.state and (last := self.seen(given)):
             console.say(f"nothing new since run {last}; {time.perf_counter() - begin:.1f} s")
             return
         folder = results.make_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
@@ -110,8 +111,10 @@ class Job(NamedTuple):
                 tracker.open()  # the stages after it are short and leave a core idle
 
         copies = {}
-        with session.tuned(spark, given.n_bytes, settings.spark.conf):
+        with ExitStack() as held:
+            held.enter_context(session.tuned(spark, given.n_bytes, settings.spark.conf))
             ranking = rank_lines(given.lines, spark, given.told_since, on_stage, **self.method)
+            held.callback(ranking.release)
             with console.stage("save"):
                 results.save_tables(ranking.tables, folder)
                 saved = results.read_tables(folder, LOOKED_AT)
@@ -128,7 +131,6 @@ class Job(NamedTuple):
             posted = post_saved(spark, settings, folder, record)
         with console.stage("report"):
             page = write_or_say(saved, record, folder)
-        ranking.release()
         target = settings.post.endpoint or settings.post.folder
         places = {"results": folder.place, "MLflow": run.look if run else "not logged"}
         places |= {"history": given.words} if given.words else {}
@@ -178,14 +180,15 @@ class Job(NamedTuple):
         lines_kept = partial(history.KeptLines, files, start, end, kept.hours, **asked)
         return Given(lines_kept, start, end, start - look_back, kept.n_bytes, kept.state, kept.words, kept.told)
 
-    def seen(self, state: str) -> str | None:
-        """The newest run, where it saw the export in this state, with these settings, and all of it was delivered."""
+    def seen(self, given: Given) -> str | None:
+        """The newest run, where it saw the export as it is, asked the same of it, and all that it found was delivered."""
         open_folder = partial(results.open_folder, spark=self.spark)
         found = results.newest_run(open_folder(self.settings.results.path), open_folder)
-        if found is None or found.get("history", {}).get("state") != state:
+        if found is None or found.get("history", {}).get("state") != given.state:
             return None
-        is_same = found["config_digest"] == self.settings.digest and is_delivered(found, self.settings.post.mode)
-        return str(found["run_id"]) if is_same else None
+        start, end = (datetime.fromisoformat(found["window"][bound]) for bound in ("start", "end"))
+        is_same = found["config_digest"] == self.settings.digest and end - start == given.end - given.start
+        return str(found["run_id"]) if is_same and is_delivered(found, self.settings.post.mode) else None
 
 
 class Given(NamedTuple):

@@ -96,6 +96,18 @@ def test_ticks_rank_what_is_new_and_nothing_else(
     assert last["history"]["n_kept"] == 4  # type: ignore[index]
 
 
+def test_a_longer_window_is_news_though_the_export_is_the_same(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = datetime(2026, 3, 5, 13, tzinfo=timezone.utc)
+    monkeypatch.setattr(rank_alerts, "window", lambda args: (now - args.last, now))
+    said = []
+    for span in ("24h", "24h", "3d"):
+        assert exit_code(lambda span=span: rank_alerts.main(["--config", str(config), "--last", span])) == 0  # type: ignore[misc]
+        said.append("nothing new since run" in capsys.readouterr().out)
+    assert said == [False, True, False]
+
+
 def test_a_window_that_is_asked_for_is_ranked_though_nothing_is_new(config: Path) -> None:
     window = ["--start", "2026-03-05T00:00:00Z", "--end", "2026-03-06T00:00:00Z"]
     assert [exit_code(lambda: rank_alerts.main(["--config", str(config), *window])) for _ in range(2)] == [0, 0]
