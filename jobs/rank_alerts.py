@@ -35,7 +35,7 @@ from alertgraph_spark.lines import AnyLines, read_lines
 from alertgraph_spark.pipeline import rank_lines
 from alertgraph_spark.publish import compiled, delivery, log_analytics, results, tracking
 from alertgraph_spark.publish.report import TABLES, write_or_say
-from alertgraph_spark.publish.run_record import first_subgraphs, is_delivered, run_record, tracked_run
+from alertgraph_spark.publish.run_record import first_subgraphs, run_record, tracked_run
 from alertgraph_spark.ranking import Method
 from alertgraph_spark.read import assets, blob_mirror, export
 from alertgraph_spark.read.export_layout import past_from, window_of
@@ -188,7 +188,7 @@ class Job(NamedTuple):
             return None
         start, end = (datetime.fromisoformat(found["window"][bound]) for bound in ("start", "end"))
         is_same = found["config_digest"] == self.settings.digest and end - start == given.end - given.start
-        return str(found["run_id"]) if is_same and is_delivered(found, self.settings.post.mode) else None
+        return str(found["run_id"]) if is_same and delivery.is_delivered(found, self.settings.post.mode) else None
 
 
 class Given(NamedTuple):

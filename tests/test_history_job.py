@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from alertgraph_spark.__main__ import main as alertgraph
 from alertgraph_spark.commands.cli import exit_code
 from alertgraph_spark.history import store as stores
+from alertgraph_spark.publish import delivery
 from jobs import rank_alerts
 
 REPO = Path(__file__).resolve().parent.parent
@@ -117,10 +118,10 @@ def test_a_window_that_is_asked_for_is_ranked_though_nothing_is_new(config: Path
 def test_a_run_that_was_not_delivered_is_no_reason_to_do_nothing(config: Path) -> None:
     assert exit_code(lambda: rank_alerts.main(["--config", str(config)])) == 0
     (done,) = runs(config)
-    assert rank_alerts.is_delivered(done, "none")
+    assert delivery.is_delivered(done, "none")
     sent = {"n_rows": 3, "n_sent": 2, "n_before": 1, "error": ""}
     assert [
-        rank_alerts.is_delivered({**done, "posted": posted}, "logs_ingestion")
+        delivery.is_delivered({**done, "posted": posted}, "logs_ingestion")
         for posted in ({}, {"runs": sent}, {"runs": {**sent, "n_before": 0}}, {"runs": {**sent, "error": "refused"}})
     ] == [False, True, False, False]
 

@@ -123,3 +123,11 @@ class Delivery:
     def _memory(self) -> Memory:
         files = results.open_folder(self.place, self.spark)
         return Memory.open(files, self._address, timedelta(hours=self.look_back_hours))
+
+
+def is_delivered(record: Mapping[str, Any], mode: str) -> bool:
+    """Whether all rows of a run were posted that were to be; `record` is its `run.json`, `mode` the `post.mode`."""
+    if mode == "none":
+        return True
+    posted = record.get("posted", {})
+    return bool(posted) and all(PostCounts(**counts).is_complete for counts in posted.values())

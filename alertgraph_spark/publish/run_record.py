@@ -58,16 +58,6 @@ def run_record(
     }
 
 
-def is_delivered(record: Mapping[str, Any], mode: str) -> bool:
-    """Whether all rows of a run were posted that were to be; `record` is its `run.json`, `mode` the `post.mode`."""
-    if mode == "none":
-        return True
-    posted = record.get("posted", {})
-    return bool(posted) and all(
-        not of["error"] and of["n_sent"] + of["n_before"] == of["n_rows"] for of in posted.values()
-    )
-
-
 def _health(sources: pa.Table) -> dict[str, Any]:
     """What of `schemas.HEALTH` stands in `run.json`."""
     told = sources.select(["site", "table", "status", "detail"]).to_pylist()
