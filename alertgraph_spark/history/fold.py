@@ -23,6 +23,7 @@ from alertgraph_spark.tables.embedded import Engine
 from alertgraph_spark.tables.frames import conform
 from alertgraph_spark.tables.history_schemas import FOLDED
 from alertgraph_spark.tables.interim_schemas import SAID
+from alertgraph_spark.tables.rates import HOUR
 
 CHUNK_BYTES = 1_000_000_000
 """Bytes of exported lines that are folded at a time: what is folded is kept, so a run that ends goes on from there."""
@@ -129,7 +130,7 @@ def fold_job(rows: DataFrame, format_: Format, store: Store, *, table: str, site
     -----
     A row counts to the day and hour of its TimeGenerated; one without, to no day: it is left out.
     """
-    hour = "floor(unix_micros(received_at) / 3600000000)"
+    hour = f"floor(unix_micros(received_at) / {HOUR})"
     lines = folded_lines({table: rows}, {table: format_}, hour).filter("export_hour is not null")
     kept = []
     with _staged(store, lines) as folder, Engine() as engine:

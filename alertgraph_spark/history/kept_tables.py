@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from alertgraph_spark.tables.embedded import Engine, conform_arrow
+from alertgraph_spark.tables.embedded import Engine, conform_arrow, parquet, quoted
 from alertgraph_spark.tables.interim_schemas import AGAIN, HEARD
 from alertgraph_spark.tables.rates import HOUR
 
@@ -29,7 +29,7 @@ class Parts(NamedTuple):
     @property
     def sql(self) -> str:
         """All rows of the parts, each with its file and its number there."""
-        return f"read_parquet([{', '.join(map(_quoted, self.files))}], filename = true, file_row_number = true)"
+        return parquet(self.files, "filename = true", "file_row_number = true")
 
     @property
     def inside(self) -> str:
@@ -46,15 +46,14 @@ def keep_lines(engine: Engine, parts: Parts, start: datetime, end: datetime) -> 
         FROM {parts.sql} WHERE said IS NOT NULL
         """,
     )
-    places = ", ".join(f"({_quoted(file)}, {number})" for number, file in enumerate(parts.files))
+    places = ", ".join(f"({quoted(file)}, {number})" for number, file in enumerate(parts.files))
     engine.keep("places", f"SELECT * FROM (VALUES {places}) places(filename, part)")
     engine.keep("numbers", "SELECT part, says, word FROM words JOIN places USING (filename)")
     engine.keep(
         "lines",
         f"""
         SELECT p.part::BIGINT << 32 | k.file_row_number AS row, k."table", k.site, k.source, k.reason, k.n_lines,
-            k.export_hour,
-            k.received_at, k.observed_at, k.severity, n.word,
+            k.export_hour, k.received_at, k.observed_at, k.severity, n.word,
             CASE WHEN k.reason IS NOT NULL THEN 'rejected' WHEN k.received_at >= {_time(end)} THEN 'out_of_window'
                 WHEN k.received_at < {_time(start)} THEN 'history' ELSE 'alert' END AS status
         FROM {parts.sql} k JOIN places p USING (filename) LEFT JOIN numbers n ON n.part = p.part AND n.says = k.says
@@ -160,7 +159,3 @@ def heard_in(engine: Engine) -> pa.Table:
 
 def _time(time: datetime) -> str:
     return f"TIMESTAMPTZ '{time.isoformat()}'"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

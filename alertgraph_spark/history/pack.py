@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from alertgraph_spark.tables.embedded import Engine, arrow_schema, conform_arrow
+from alertgraph_spark.tables.embedded import Engine, arrow_schema, conform_arrow, parquet, quoted
 from alertgraph_spark.tables.history_schemas import KEPT
 from alertgraph_spark.tables.interim_schemas import NO_ALERT
 from alertgraph_spark.tables.rates import HOUR
@@ -17,6 +17,12 @@ from alertgraph_spark.tables.schemas import TORN, UNFINISHED
 
 _IDS, _TIMES = ("alert_id", "item_id", "line"), ("received_at", "observed_at")
 """Columns whose values hardly ever come twice: a dictionary of them would be as long as they are."""
+
+_NUMBER = "CASE WHEN said IS NOT NULL THEN dense_rank() OVER (ORDER BY said IS NULL, tie, said) END"
+"""The number of what a row says, within its part, as SQL."""
+
+_IN_ORDER = 'says NULLS LAST, "table", reason, export_hour, received_at, alert_id, item_id, observed_at, severity, line'
+"""The order of a part's rows: equal rows make an equal part, whether of lines or of the parts of hours."""
 
 
 def pack(engine: Engine, files: Sequence[str], site: str, hours: tuple[int, int]) -> pa.Table:
@@ -41,23 +47,23 @@ def pack(engine: Engine, files: Sequence[str], site: str, hours: tuple[int, int]
     kept = engine.query(
         f"""
         WITH lines AS (
-            SELECT * FROM read_parquet({_listed(files)}, hive_partitioning = false)
-            WHERE export_hour >= {first} AND export_hour < {last} AND site = {_quoted(site)}
+            SELECT * FROM {parquet(files, "hive_partitioning = false")}
+            WHERE export_hour >= {first} AND export_hour < {last} AND site = {quoted(site)}
         ),
-        torn AS (SELECT row, file_id FROM lines WHERE reason = {_quoted(TORN)}),
+        torn AS (SELECT row, file_id FROM lines WHERE reason = {quoted(TORN)}),
         unfinished AS (
             SELECT row FROM torn ANTI JOIN (SELECT row - 1 AS row, file_id FROM lines) next USING (row, file_id)
         ),
         reasoned AS (
             SELECT l.* EXCLUDE (row, file_id) REPLACE (
-                CASE WHEN u.row IS NOT NULL THEN {_quoted(UNFINISHED)} ELSE reason END AS reason
+                CASE WHEN u.row IS NOT NULL THEN {quoted(UNFINISHED)} ELSE reason END AS reason
             )
             FROM lines l LEFT JOIN unfinished u USING (row)
         ),
         numbered AS (
             SELECT * EXCLUDE (item_id), 1::BIGINT AS n_lines, item_id IS NOT DISTINCT FROM alert_id AS is_item,
                 CASE WHEN item_id IS DISTINCT FROM alert_id THEN item_id END AS item_id,
-                CASE WHEN said IS NOT NULL THEN dense_rank() OVER (ORDER BY said IS NULL, tie, said) END AS says
+                {_NUMBER} AS says
             FROM reasoned WHERE reason IS DISTINCT FROM '{NO_ALERT}'
         )
         SELECT * FROM numbered
@@ -65,7 +71,7 @@ def pack(engine: Engine, files: Sequence[str], site: str, hours: tuple[int, int]
         SELECT "table", site, export_hour, reason, max(received_at) AS received_at, count(*) AS n_lines
         FROM reasoned WHERE reason = '{NO_ALERT}'
         GROUP BY "table", site, export_hour, reason, floor(epoch_us(received_at) / {HOUR})
-        ORDER BY says NULLS LAST, "table", reason, export_hour, received_at, alert_id, item_id, observed_at, severity, line
+        ORDER BY {_IN_ORDER}
         """
     )
     return _said_once(conform_arrow(kept, KEPT))
@@ -75,12 +81,14 @@ def merge(engine: Engine, files: Sequence[str]) -> pa.Table:
     """Make one part of some that hold different hours of one day; files of `KEPT` in, rows as `pack` gives them out."""
     kept = engine.query(
         f"""
-        WITH parts AS (SELECT * FROM read_parquet({_listed(files)}, filename = true)),
-        words AS (SELECT filename, says, said, tie FROM parts WHERE said IS NOT NULL)
-        SELECT p.* EXCLUDE (filename, says, said, tie), w.said, w.tie,
-            CASE WHEN w.said IS NOT NULL THEN dense_rank() OVER (ORDER BY w.said IS NULL, w.tie, w.said) END AS says
-        FROM parts p LEFT JOIN words w USING (filename, says)
-        ORDER BY says NULLS LAST, "table", reason, export_hour, received_at, alert_id, item_id, observed_at, severity, line
+        WITH parts AS (SELECT * FROM {parquet(files, "filename = true")}),
+        words AS (SELECT filename, says, said, tie FROM parts WHERE said IS NOT NULL),
+        whole AS (
+            SELECT p.* EXCLUDE (filename, says, said, tie), w.said, w.tie
+            FROM parts p LEFT JOIN words w USING (filename, says)
+        )
+        SELECT *, {_NUMBER} AS says FROM whole
+        ORDER BY {_IN_ORDER}
         """
     )
     return _said_once(conform_arrow(kept, KEPT))
@@ -107,11 +115,3 @@ def written(kept: pa.Table) -> bytes:
     encodings = dict.fromkeys(_IDS, "PLAIN") | dict.fromkeys(_TIMES, "DELTA_BINARY_PACKED")
     pq.write_table(kept, sink, compression="zstd", use_dictionary=repeated, column_encoding=encodings)
     return sink.getvalue()
-
-
-def _listed(files: Sequence[str]) -> str:
-    return f"[{', '.join(map(_quoted, files))}]"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

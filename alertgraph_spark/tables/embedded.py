@@ -7,7 +7,7 @@ engine lives as long as the work on one site or one run: what a query made stays
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -116,6 +116,29 @@ def episode_id(number: str) -> str:
     [('ffffffffffffffff', '00000000000000ff')]
     """
     return f"lpad(lower(to_hex({number})), 16, '0')"
+
+
+def quoted(text: str) -> str:
+    """A text as a literal of the engine's SQL.
+
+    Examples
+    --------
+    >>> quoted("the file's end")
+    "'the file''s end'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def parquet(files: Sequence[str], *options: str) -> str:
+    """The rows of some Parquet files of this machine, as the engine's SQL names a table.
+
+    Examples
+    --------
+    >>> parquet(["a.parquet", "b.parquet"], "filename = true")
+    "read_parquet(['a.parquet', 'b.parquet'], filename = true)"
+    """
+    listed = ", ".join(map(quoted, files))
+    return f"read_parquet({', '.join([f'[{listed}]', *options])})"
 
 
 class Engine:
