@@ -409,6 +409,22 @@ def test_the_order_of_rows_and_how_they_are_split_change_nothing(seed: int) -> N
     assert judge(split) == judge(rows)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_nor_does_it_change_the_last_digit_of_what_is_usual(seed: int) -> None:
+    chance, end = random.Random(seed), END - timedelta(minutes=13)
+    rows = [
+        row | {"delay_minutes": chance.uniform(0, 9)}
+        for table in ("Ids_CL", "Edr_CL")
+        for row in hourly(lambda _: max(0, chance.randrange(7) - 4), 4, end, table=table)
+    ]
+    rows += [row | {"n_lines": chance.randrange(1, 5), "delay_minutes": chance.uniform(0, 9)} for row in rows]
+    expected = judge(rows, end)
+
+    for _ in range(8):
+        chance.shuffle(rows)
+        assert judge(rows, end) == expected
+
+
 def test_other_sources_change_nothing() -> None:
     rows = four_sources()
     together = {(row["site"], row["table"]): row for row in judge(rows)}

@@ -59,7 +59,8 @@ def with_related(engine: Engine, subgraphs: pa.Table, episodes: pa.Table) -> pa.
         ),
         shared AS (
             SELECT here.subgraph_id, other.subgraph_id AS other,
-                sum(ln(n_subgraphs / here.n)) AS nats, list(here.entity ORDER BY here.n, here.entity) AS entities
+                sum(ln(n_subgraphs / here.n) ORDER BY here.n) AS nats,
+                list(here.entity ORDER BY here.n, here.entity) AS entities
             FROM shown AS here JOIN sizes USING (site) JOIN rare AS other
                 ON here.site = other.site AND here.entity = other.entity AND here.subgraph_id <> other.subgraph_id
             GROUP BY here.subgraph_id, other.subgraph_id

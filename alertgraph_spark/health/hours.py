@@ -1,4 +1,7 @@
-"""The hours of each source, those that are judged beside those of its past, and what is usual at such a time, in SQL."""
+"""The hours of each source, those that are judged beside those of its past, and what is usual at such a time, in SQL.
+
+Fractions are summed in a stated order: else the last digit, and with it a rounded number, would change from run to run.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,8 @@ def keep_hours(engine: Engine, heard: pa.Table, judged: Judged, p: HealthParamet
                 coalesce(sum(n_lines) FILTER (status IN ('alert', 'history')), 0) AS n_alerts,
                 coalesce(sum(n_lines) FILTER (status = 'rejected' AND reason NOT IN ('{NO_ALERT}', '{OWN}')), 0) AS n_refused,
                 sum(n_unknown) AS n_unknown,
-                sum(delay_minutes * n_lines) / sum(n_lines) FILTER (delay_minutes IS NOT NULL) AS delay_minutes,
+                sum(delay_minutes * n_lines ORDER BY delay_minutes, n_lines)
+                    / sum(n_lines) FILTER (delay_minutes IS NOT NULL) AS delay_minutes,
                 max(received_at) AS received_at
             FROM heard
             WHERE status <> 'out_of_window' AND coalesce(hour <= {judged.last}, true)
@@ -131,7 +135,7 @@ SOURCES = """
     SELECT site, "table", any_value(past_hours) AS past_hours, any_value(period) AS period,
         coalesce(sum(n_lines) FILTER (is_judged), 0)::BIGINT AS n_lines,
         coalesce(sum(n_alerts) FILTER (is_judged), 0)::BIGINT AS n_alerts,
-        sum(mean * share) FILTER (is_judged) AS usual_alerts,
+        sum(mean * share ORDER BY hour) FILTER (is_judged) AS usual_alerts,
         coalesce(sum(n_refused) FILTER (is_judged), 0)::BIGINT AS n_rejected,
         coalesce(sum(n_unknown) FILTER (is_judged), 0)::BIGINT AS n_unknown,
         coalesce(sum(n_refused) FILTER (NOT is_judged), 0)::BIGINT AS past_rejected,
@@ -147,14 +151,14 @@ SOURCES = """
 
 SILENCES = """
     WITH alone AS (
-        SELECT site, "table", n_alerts, n_lines, share, mean * share AS usual,
+        SELECT site, "table", hour, n_alerts, n_lines, share, mean * share AS usual,
             CASE WHEN is_judged THEN mean ELSE coalesce(mean_of_others, 0) END * share AS missing,
             -ln((n_empty + is_judged::INTEGER) / (usual.n_hours + is_judged::INTEGER)) * share AS nats,
             count(*) FILTER (n_alerts > 0) OVER (PARTITION BY site, "table" ORDER BY hour) AS stretch
         FROM hours JOIN usual USING (site, "table", slot)
     ), stretches AS (
-        SELECT site, "table", stretch, sum(nats) AS nats, sum(share) AS hours, sum(usual) AS usual,
-            sum(missing) AS missing, sum(n_lines) AS n_lines
+        SELECT site, "table", stretch, sum(nats ORDER BY hour) AS nats, sum(share ORDER BY hour) AS hours,
+            sum(usual ORDER BY hour) AS usual, sum(missing ORDER BY hour) AS missing, sum(n_lines) AS n_lines
         FROM alone WHERE n_alerts = 0 GROUP BY ALL
     ), now AS (
         SELECT site, "table", max(stretch) AS stretch FROM alone GROUP BY ALL
@@ -176,8 +180,8 @@ were missing, `n_as_long`: those that are usual at such times, by the other week
 FLOODS = """
     WITH spread AS (
         SELECT site, "table",
-            sum((squares - n * n / n_hours) * n_hours / (n_hours - 1) - n) FILTER (n_hours > 1) AS above,
-            nullif(sum((n * n - squares) / (n_hours - 1)) FILTER (n_hours > 1), 0) AS below,
+            sum((squares - n * n / n_hours) * n_hours / (n_hours - 1) - n ORDER BY slot) FILTER (n_hours > 1) AS above,
+            nullif(sum((n * n - squares) / (n_hours - 1) ORDER BY slot) FILTER (n_hours > 1), 0) AS below,
             sum(n) / sum(n_hours) AS mean,
             (sum(squares) - sum(n) * sum(n) / sum(n_hours)) / nullif(sum(n_hours) - 1, 0) AS variance
         FROM slots GROUP BY ALL
