@@ -44,6 +44,7 @@ setup(
         "alertgraph_spark.match",
         "alertgraph_spark.normalise",
         "alertgraph_spark.publish",
+        "alertgraph_spark.publish.exports",
         "alertgraph_spark.publish.log_analytics",
         "alertgraph_spark.publish.report",
         "alertgraph_spark.publish.results",
@@ -59,6 +60,7 @@ setup(
         "alertgraph_spark": [
             "formats/*.yaml",
             "access/log4j2.properties",
+            "publish/exports/techniques.tsv",
             "publish/report/page.css",
             "publish/report/page.html",
             "publish/report/page.js",
@@ -103,6 +105,8 @@ setup(
             "packaging>=24",
             "pytest>=8",
             "pytest-xdist>=3",
+            "jsonschema>=4.20",  # the published schemas of what `alertgraph export` writes
+            "stix2>=3.0.1",  # the same, by the standard's own library
             "ruff>=0.6",
             "setuptools>=77",
             "selenium>=4.20",

@@ -177,7 +177,7 @@ def rank_sites(
             held, n_left_out = links_of_sites(engine, linked.links, answers.most_links)
             connected = connect_episodes(engine, linked._replace(links=held), p, answers.components, answers.max_links)
             stage.rows, stage.left_out = connected.episodes.num_rows, n_left_out + connected.n_left_out
-        episodes, links, cuts, _ = connected
+        episodes, links, causes, cuts, _ = connected
         with stages("match") as stage:
             hits = match_motifs(engine, episodes, links, MOTIFS, answers.find_matches)
             stage.rows = hits.num_rows
@@ -188,7 +188,9 @@ def rank_sites(
             titles, checks = ({motif.id: getattr(motif, name) for motif in MOTIFS} for name in ("title", "check"))
             subgraphs = score_subgraphs(engine, features, p, since, titles=titles, checks=checks)
             stage.rows = subgraphs.num_rows
-    return Found(of_spans, episodes, links, hits, features, subgraphs, cuts, unknown, stages.table, answers.engine)
+    return Found(
+        of_spans, episodes, links, causes, hits, features, subgraphs, cuts, unknown, stages.table, answers.engine
+    )
 
 
 def _describe(engine: Engine, p: RankingParameters, inputs: Inputs) -> pa.Table:
@@ -230,10 +232,15 @@ def _tables(engine: Engine, found: Found, subgraphs: pa.Table, lines: AnyLines) 
     members = f"""
         SELECT span, subgraph_id, {episode_id("episode")} AS episode_id, role FROM spans JOIN episodes USING (episode)
         """
+    causes = f"""
+        SELECT subgraph_id, {episode_id("src")} AS cause_id, {episode_id("dst")} AS episode_id, kind, entity, gap_minutes,
+            weight, chance, log_odds FROM causes JOIN episodes ON dst = episode ORDER BY subgraph_id, dst, src
+        """
     return {
         "subgraphs": subgraphs,
         "members": lines.members(engine.query(members, rows)),
         **draw_network(engine, episodes)._asdict(),
+        "causes": engine.query(causes, rows),
         "motif_hits": hits,
         "cuts": engine.query("SELECT * FROM cuts SEMI JOIN episodes ON src = episode", rows),
         "rejected": lines.rejected,

@@ -93,13 +93,14 @@ class Found(NamedTuple):
     """What is found of some sites before it is explained.
 
     Each span with its episode (`spans`); episodes with their subgraph, the past that is not told again among them; the links
-    that were kept, motif hits, features, subgraphs, cuts; words that no table knows (`unknown`) with the number of alerts
-    that say each; the `stages` that ran, and the graph's engine.
+    that were kept, those of them that are causes, motif hits, features, subgraphs, cuts; words that no table knows
+    (`unknown`) with the number of alerts that say each; the `stages` that ran, and the graph's engine.
     """
 
     spans: pa.Table
     episodes: pa.Table
     links: pa.Table
+    causes: pa.Table
     motif_hits: pa.Table
     features: pa.Table
     subgraphs: pa.Table

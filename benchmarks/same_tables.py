@@ -31,6 +31,7 @@ KEYS = {
     "evidence": ("subgraph_id", "episode_id"),
     "nodes": ("subgraph_id", "node_id"),
     "edges": ("subgraph_id", "source", "target"),
+    "causes": ("subgraph_id", "cause_id", "episode_id", "kind"),
     "motif_hits": ("subgraph_id", "motif", "episodes"),
     "cuts": ("site", "src", "dst", "kind"),
     "health": ("site", "table"),

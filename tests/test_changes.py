@@ -26,7 +26,7 @@ from alertgraph_spark.publish.log_analytics.changes import (
 )
 from alertgraph_spark.publish.log_analytics.streams import STREAMS
 from alertgraph_spark.publish.run_record import run_table
-from alertgraph_spark.tables.schemas import NODES
+from alertgraph_spark.tables.network_schemas import NODES
 
 RECEIVED = (START - timedelta(hours=48), END)
 NOW = END + timedelta(minutes=5)

@@ -48,7 +48,8 @@ import alertgraph_spark
 from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.publish.log_analytics import post_results
 from alertgraph_spark.tables.health_schemas import HEALTH
-from alertgraph_spark.tables.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
+from alertgraph_spark.tables.network_schemas import EDGES, NODES
+from alertgraph_spark.tables.schemas import MEMBERS, RUNS, SUBGRAPHS
 
 assert ".zip" in alertgraph_spark.__file__, alertgraph_spark.__file__
 spark = SparkSession.builder.getOrCreate()

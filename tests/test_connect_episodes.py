@@ -90,6 +90,20 @@ def test_every_likely_link_is_kept_or_cut_and_a_cut_joins_two_subgraphs() -> Non
     assert set(found.episodes["role"].to_pylist()) == {"core", "context", "single", "absorbed"}
 
 
+def test_causes_are_kept_links_from_earlier_to_later_and_make_no_circle() -> None:
+    found = connected(TOGETHER, TIGHT)[1]
+    kept, causes = by_text(found.links.to_pylist()), found.causes.to_pylist()
+    start = {row["episode"]: row["started_at"] for row in TOGETHER}
+    forest = nx.DiGraph((row["src"], row["dst"]) for row in causes)
+
+    assert found.causes.schema == arrow_schema(LINKS)
+    assert causes and set(by_text(causes)) < set(kept)
+    assert all(start[row["src"]] <= start[row["dst"]] for row in causes)
+    assert nx.is_directed_acyclic_graph(forest)
+    assert {n for _, n in forest.in_degree()} == {0, 1, 2}, "its own cause, and that of the tree that it opens"
+    assert not set(JOINING) & {row["kind"] for row in causes}, "what only meets was led to by nobody"
+
+
 JOINING = ("meeting", "absorbed")
 REASONS = ("another cause explains it better", "it leads out of the warm-up", "size cap")
 
@@ -220,10 +234,10 @@ def test_what_a_stir_absorbs_is_of_its_subgraph_while_there_is_room() -> None:
 def test_neither_the_order_of_rows_nor_other_sites_matter() -> None:
     _, together = connected(TOGETHER, TIGHT)
     _, shuffled = connected(random.Random(1).sample(TOGETHER, len(TOGETHER)), TIGHT)
-    assert all(one.equals(other) for one, other in zip(shuffled[:3], together[:3], strict=True))
+    assert all(one.equals(other) for one, other in zip(shuffled[:4], together[:4], strict=True))
     for site in SITES:
         _, alone = connected(site, TIGHT)
-        for one, of_all in zip(alone[:3], together[:3], strict=True):
+        for one, of_all in zip(alone[:4], together[:4], strict=True):
             assert by_text(one.to_pylist()) == by_text(r for r in of_all.to_pylist() if r["site"] == site[0]["site"])
 
 
@@ -233,7 +247,7 @@ def by_text(rows: Any) -> list[str]:
 
 def test_without_episodes_there_are_no_subgraphs() -> None:
     found = connected([], TIGHT)[1]
-    assert [table.num_rows for table in found[:3]] == [0, 0, 0]
+    assert [table.num_rows for table in found[:4]] == [0, 0, 0, 0]
     assert found.episodes.column_names == [*arrow_names(), "is_linked", "subgraph_id", "role", "heard_hours"]
 
 

@@ -35,7 +35,8 @@ from alertgraph_spark.publish.log_analytics.tasks import Delivery, Edges, send_b
 from alertgraph_spark.publish.log_analytics.transport import Response, ingestion_url, post
 from alertgraph_spark.publish.results import LocalFolder
 from alertgraph_spark.tables.health_schemas import HEALTH
-from alertgraph_spark.tables.schemas import EDGES, MEMBERS, NODES, RUNS, SUBGRAPHS
+from alertgraph_spark.tables.network_schemas import EDGES, NODES
+from alertgraph_spark.tables.schemas import MEMBERS, RUNS, SUBGRAPHS
 from alertgraph_spark.tables.table import table as declared
 
 EMULATOR = Path(__file__).parent.parent / "examples" / "emulator"

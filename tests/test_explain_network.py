@@ -10,7 +10,8 @@ from incident import Row, at, told
 
 from alertgraph_spark.explain import Network, draw_network
 from alertgraph_spark.tables.embedded import Engine, arrow_schema
-from alertgraph_spark.tables.schemas import EDGES, EVIDENCE, NODES
+from alertgraph_spark.tables.network_schemas import EDGES, NODES
+from alertgraph_spark.tables.schemas import EVIDENCE
 
 MEYER, SVC = "account:corp\\meyer", "account:corp\\svc"
 ATTACK: list[Row] = [

@@ -27,7 +27,8 @@ from alertgraph_spark.explain.ablations import smallest_ablation
 from alertgraph_spark.explain.story import tell
 from alertgraph_spark.publish.compare import compare_runs, comparison_text
 from alertgraph_spark.short_text import CELL, CHECKS, HEADING, LABEL, LINE, MARKS, QUOTED, SENTENCE, STORY, WORD, short
-from alertgraph_spark.tables.schemas import EDGES, EVIDENCE, MEMBERS, NODES, SUBGRAPHS
+from alertgraph_spark.tables.network_schemas import EDGES, NODES
+from alertgraph_spark.tables.schemas import EVIDENCE, MEMBERS, SUBGRAPHS
 
 REPO = Path(__file__).parent.parent
 SHORT = (REPO / "deploy" / "sentinel" / "short.kql").read_text(encoding="utf-8")

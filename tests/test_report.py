@@ -25,7 +25,8 @@ from alertgraph_spark.publish.report.layout import FOLDED, MAX_NODES, along_path
 pytest.importorskip("bokeh")
 
 from alertgraph_spark.publish.report.page import render
-from alertgraph_spark.tables.schemas import EDGES, EVIDENCE, MEMBERS, NODES, SUBGRAPHS
+from alertgraph_spark.tables.network_schemas import EDGES, NODES
+from alertgraph_spark.tables.schemas import EVIDENCE, MEMBERS, SUBGRAPHS
 
 N_FLOOD = 10_000
 HOSTILE = "</script><img src=http://192.0.2.7/x onerror=alert(1)>"

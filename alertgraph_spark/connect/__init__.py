@@ -37,11 +37,13 @@ class Linked(Protocol):
 
 class Connected(NamedTuple):
     """The `episodes` with `subgraph_id`, `is_linked`, `role` and `heard_hours`; the `links` that were kept (`schemas.LINKS`),
-    those by which strong groups absorb among them; the `cuts` (`schemas.CUTS`); and how many links the limit left out.
+    those by which strong groups absorb among them; of these the `causes`, the one or two by which an episode came into its
+    tree; the `cuts` (`schemas.CUTS`); and how many links the limit left out.
     """
 
     episodes: pa.Table
     links: pa.Table
+    causes: pa.Table
     cuts: pa.Table
     n_left_out: int = 0
 
@@ -91,7 +93,10 @@ def connect_episodes(
     links = pa.concat_tables([linked.links, *joining])
     kept, cuts = divide_links(engine, links, whole, refused, p)
     named = with_subgraph(engine, whole.append_column("core", cores["component"]), absorbing.select(["core"]), p)
-    return Connected(with_heard_hours(engine, named), kept, cuts, n_left_out + n_not_met + n_apart)
+    led = engine.query(
+        "SELECT * FROM kept SEMI JOIN causes USING (src, dst, kind) ORDER BY dst, src", {"kept": kept, "causes": causes}
+    )
+    return Connected(with_heard_hours(engine, named), kept, led, cuts, n_left_out + n_not_met + n_apart)
 
 
 __all__ = ["Connected", "connect_episodes"]

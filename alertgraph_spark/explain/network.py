@@ -7,7 +7,8 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from alertgraph_spark.tables.embedded import Engine, conform_arrow, episode_id
-from alertgraph_spark.tables.schemas import EDGES, EVIDENCE, NODES
+from alertgraph_spark.tables.network_schemas import EDGES, NODES
+from alertgraph_spark.tables.schemas import EVIDENCE
 
 MAX_NAMES = 10
 """Alert names kept on an edge."""

@@ -8,6 +8,7 @@ An entity key is `kind:value` in lower case (`host:web01`, `ip:10.0.0.5`, `accou
 from __future__ import annotations
 
 from alertgraph_spark.tables.health_schemas import HEALTH
+from alertgraph_spark.tables.network_schemas import EDGES, NODES
 from alertgraph_spark.tables.table import table
 
 ZONES = ("it", "dmz", "ot", "external", "unknown")
@@ -109,6 +110,15 @@ CUTS = table(
     ("reason", "string", "why it joins nothing: another cause is likelier, the warm-up's end, or the size cap", False),
 )
 
+CAUSES = table(
+    "causes",
+    "one episode of a subgraph and the earlier one that led to it, with the odds that it did",
+    ("subgraph_id", "string", "subgraph", False),
+    ("cause_id", "string", "earlier episode, as 16 hexadecimal digits", False),
+    ("episode_id", "string", "later episode, as 16 hexadecimal digits", False),
+    *((c.name, c.type, c.meaning, c.nullable) for c in LINKS.columns if c.name not in ("site", "src", "dst")),
+)
+
 MEMBERS = table(
     "members",
     "one alert and the subgraph that it belongs to",
@@ -200,37 +210,6 @@ EVIDENCE = table(
     *((c.name, c.type, c.meaning, c.nullable) for c in EPISODES.columns if c.name not in ("episode", "is_chronic")),
 )
 
-NODES = table(
-    "nodes",
-    "one entity in one subgraph",
-    ("subgraph_id", "string", "subgraph", False),
-    ("site", "string", "workspace", False),
-    ("node_id", "string", "entity key", False),
-    ("label", "string", "the key without its kind", False),
-    ("kind", "string", "host, ip, account, device, mac", False),
-    ("zone", "string", "zone of the entity", False),
-    ("domain", "string", "IT or OT: what the workbook colours by", False),
-    ("role", "string", "role in the asset list"),
-    ("n_alerts", "bigint", "alerts that name it here", False),
-    ("first_seen", "timestamp", "first alert here", False),
-    ("last_seen", "timestamp", "last alert here", False),
-)
-
-EDGES = table(
-    "edges",
-    "one ordered pair of entities in one subgraph",
-    ("subgraph_id", "string", "subgraph", False),
-    ("site", "string", "workspace", False),
-    ("source", "string", "node_id of the source", False),
-    ("target", "string", "node_id of the target; a self-loop is an alert about one host", False),
-    ("names", "array<string>", "alert names on the pair, at most 10", False),
-    ("n_alerts", "bigint", "alerts on the pair", False),
-    ("n_episodes", "bigint", "episodes on the pair", False),
-    ("max_severity", "double", "highest severity, 0 where none is given", False),
-    ("first_seen", "timestamp", "first alert", False),
-    ("last_seen", "timestamp", "last alert", False),
-)
-
 RUNS = table(
     "runs",
     "one run, posted last: where it stands, the run's other rows have been posted",
@@ -247,4 +226,4 @@ RUNS = table(
     ("freshness_max_seconds", "double", "the same, of the subgraph that waited longest"),
 )
 
-RESULTS = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, MOTIF_HITS, FEATURES, CUTS, REJECTED, HEALTH)
+RESULTS = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, CAUSES, MOTIF_HITS, FEATURES, CUTS, REJECTED, HEALTH)

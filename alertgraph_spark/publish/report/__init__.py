@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from alertgraph_spark.publish.report.gather import gather
-from alertgraph_spark.tables.schemas import EDGES, EVIDENCE, MEMBERS, NODES, SUBGRAPHS
+from alertgraph_spark.tables.network_schemas import EDGES, NODES
+from alertgraph_spark.tables.schemas import EVIDENCE, MEMBERS, SUBGRAPHS
 
 log = logging.getLogger(__name__)
 

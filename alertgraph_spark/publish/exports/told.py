@@ -1,0 +1,106 @@
+"""What a case says in words: each part of it under the heading that the workbook has for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+
+from alertgraph_spark.publish.exports.cases import Case, Row
+from alertgraph_spark.publish.exports.plain_text import label, plain
+from alertgraph_spark.short_text import HEADING, QUOTED
+
+ZONES = {"it": "IT", "ot": "OT", "dmz": "DMZ", "external": "external", "unknown": "zone unknown"}
+
+MOST_STEPS = 500
+"""Steps told one by one; of more the rest is counted. The objects of an export have all of them."""
+
+Section = tuple[str, list[str]]
+
+
+def heading(case: Case) -> str:
+    """The subgraph's title, or its summary where it has none."""
+    return plain(case.row["title"] or case.row["summary"], HEADING)
+
+
+def sections(case: Case) -> Iterator[Section]:
+    """Each heading and its lines; what says nothing is left out."""
+    row = case.row
+    numbers = f"score {row['score']:.3f}, P {row['probability']:.2f}"
+    place = f"rank {row['rank']:,} of its run, {numbers}, {_shown(row)}"
+    counterfactual = (row["counterfactual"] or {}).get("fact")
+    parts = [f"{part['value']:+.3f} {part['fact']}" for part in row["contributions"]]
+    told: list[tuple[str, Sequence[str]]] = [
+        ("In one sentence", [row["summary"]]),
+        ("What happened", [said["sentence"] for said in row["story"]]),
+        ("Path", [" → ".join(_with_zone(case, key) for key in row["path"])] if row["path"] else []),
+        ("Into OT", [_crossing(case, one) for one in case.crossings]),
+        ("In causal order", [*steps(case)]),
+        ("Why it is ranked", [place, *parts]),
+        ("What would have kept it from being shown", [counterfactual] if counterfactual else []),
+        ("What is unusual", row["unusual"]),
+        ("What holds it together", row["ties"]),
+        ("Perhaps of the same attack", [f"{other['subgraph_id']}: {other['fact']}" for other in row["related"]]),
+        ("What to check next", row["checks"]),
+    ]
+    for head, lines in told:
+        if seen := [said for said in map(plain, lines) if said]:
+            yield head, seen
+
+
+def sentence(episode: Row) -> str:
+    """One episode in words: when, between whom, what, how often."""
+    n, accounts = episode["n_alerts"], episode["accounts"] or ()
+    by = f", account{'s' if len(accounts) > 1 else ''} {', '.join(map(label, accounts[:3]))}" if accounts else ""
+    more = f" and {len(accounts) - 3:,} more" if len(accounts) > 3 else ""
+    times = f"{n:,} alert{'' if n == 1 else 's'}"
+    return f"{clock(episode['started_at'])} {where(episode)}: “{plain(episode['name'], QUOTED)}”, {times}{by}{more}"
+
+
+def where(episode: Row) -> str:
+    """The ends of an episode."""
+    source, target = episode["source_entity"], episode["target_entity"]
+    if source and target and source != target:
+        return f"{label(source)} → {label(target)}"
+    return f"on {label(target or source or 'no named host')}"
+
+
+def clock(time: datetime) -> str:
+    """A time for a person, UTC."""
+    return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M}"
+
+
+def steps(case: Case) -> Iterator[str]:
+    """The episodes in the order of time, each with the number of the step that led to it."""
+    number = {row["episode_id"]: n for n, row in enumerate(case.episodes, 1)}
+    led: dict[str, list[str]] = {}
+    for link in case.causes:
+        led.setdefault(link["episode_id"], []).append(str(number[link["cause_id"]]))
+    for n, row in enumerate(case.episodes[:MOST_STEPS], 1):
+        after = led.get(row["episode_id"])
+        cause = f"; step {', '.join(after)} led to it" if after else ""
+        yield f"{n}. {sentence(row)}{cause}"
+    if (more := len(case.episodes) - MOST_STEPS) > 0:
+        yield f"and {more:,} more"
+
+
+def _shown(row: Row) -> str:
+    return "shown within the budget" if row["is_shown"] else "not shown"
+
+
+def _with_zone(case: Case, key: str) -> str:
+    node = case.nodes.get(key)
+    return f"{label(key)} ({', '.join(facts(case, key))})" if node else label(key)
+
+
+def facts(case: Case, key: str) -> list[str]:
+    """What is known of an entity: its zone, its role, its Purdue level."""
+    node = case.nodes.get(key, {})
+    level = case.levels.get(key)
+    said = [ZONES.get(node.get("zone", ""), ""), plain(node.get("role")), "" if level is None else f"Purdue {level:g}"]
+    return [fact for fact in said if fact]
+
+
+def _crossing(case: Case, episode: Row) -> str:
+    ends = (episode["source_entity"], episode["target_entity"])
+    way = " → ".join(_with_zone(case, key) for key in ends if key)
+    return f"{clock(episode['started_at'])} {way}: “{plain(episode['name'], QUOTED)}”"
