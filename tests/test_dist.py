@@ -86,7 +86,16 @@ def test_the_wheel_holds_the_package_and_no_more(wheel: ZipFile) -> None:
 
     held = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert held == expected
-    assert {Path(name).suffix for name in held} == {".py", ".yaml", ".properties", ".tsv", ".typed", ".css", ".html", ".js"}
+    assert {Path(name).suffix for name in held} == {
+        ".py",
+        ".yaml",
+        ".properties",
+        ".tsv",
+        ".typed",
+        ".css",
+        ".html",
+        ".js",
+    }
 
 
 def test_it_requires_nothing_that_a_platform_would_fight(wheel: ZipFile) -> None:
