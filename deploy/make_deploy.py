@@ -4,9 +4,10 @@ python deploy/make_deploy.py
 
 `workspace.json` is the template of the tables and functions, `data_collection_rule.json` that of the rule, both for
 `az deployment group create`; `functions/` holds the functions by themselves, to read and to paste. `sentinel/` holds what
-Microsoft Sentinel gets: one template for all of it, and the solution's folder.
+Microsoft Sentinel gets: one template for all of it, the solution's folder, and the tools of an agent.
 
-Kept by hand are the functions over the others, the workbook's queries in `sentinel/queries/` and the incident rule.
+Kept by hand are the functions over the others, the queries of the workbook in `sentinel/queries/` and of the tools in
+`sentinel/mcp/queries/`, and the rules.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from mcp_tools import tool_files
 from one_step import SCHEMA, one_step_template
 from posted_tables import (
     KEPT_FUNCTIONS,
@@ -63,6 +65,7 @@ def _json(value: Any) -> str:
 def files() -> dict[str, str]:
     """Every file in this folder that is made, to the text that it must hold."""
     solution = {f"sentinel/Solutions/AlertGraph/{path}": what for path, what in solution_files().items()}
+    tools = {f"sentinel/mcp/{path}": what for path, what in tool_files().items()}
     made = {
         "workspace.json": workspace_template(),
         "data_collection_rule.json": rule_template(),
@@ -70,6 +73,7 @@ def files() -> dict[str, str]:
         "sentinel/azuredeploy.json": one_step_template(),
         **{f"functions/{name}.kql": text for name, text in functions().items() if name not in KEPT_FUNCTIONS},
         **solution,
+        **tools,
     }
     return {path: what if isinstance(what, str) else _json(what) for path, what in made.items()}
 

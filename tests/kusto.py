@@ -29,6 +29,7 @@ REPO = Path(__file__).parent.parent
 sys.path.insert(0, str(REPO / "deploy"))  # a folder of scripts, no part of the wheel
 
 from incident_rule import HEALTH_FILE, rule_yaml  # noqa: E402 - needs the line above
+from mcp_tools import declared, parameters_in, tool_query  # noqa: E402
 from one_step import TEXT_COLUMNS, TEXT_LOGS  # noqa: E402
 from posted_tables import functions  # noqa: E402
 from workbook import QUERIES, TEXT_TABLES, query_text  # noqa: E402
@@ -65,9 +66,18 @@ def with_choices(text: str, **choices: str) -> str:
 
 
 def texts() -> dict[str, str]:
-    """Every query that is deployed beside the functions: the workbook's parts and the rules."""
+    """Every query that is deployed beside the functions: the workbook's parts, the rules and the tools of an agent."""
     parts = {file.stem: with_choices(query_text(file.stem)) for file in sorted(QUERIES.glob("*.kql"))}
-    return parts | {"incident_rule": str(rule_yaml()["query"]), "health_rule": str(rule_yaml(HEALTH_FILE)["query"])}
+    rules = {"incident_rule": str(rule_yaml()["query"]), "health_rule": str(rule_yaml(HEALTH_FILE)["query"])}
+    return parts | rules | {f"tool_{name}": tool_asked(name) for name in declared()}
+
+
+def tool_asked(name: str, **given: str) -> str:
+    """The query of an agent's tool as it is sent: what is not given is empty."""
+    text = tool_query(name)
+    for parameter in parameters_in(text):
+        text = text.replace(f"{{{parameter}}}", given.get(parameter, ""))
+    return text
 
 
 @dataclass(frozen=True)
@@ -166,7 +176,7 @@ class Workspace:
 
         asked = with_choices(text, **choices).replace("ingestion_time()", ARRIVED)
         if now:
-            asked = re.sub(r"ago\((\w+)\)", rf"datetime({now}) - \1", asked).replace("now()", f"datetime({now})")
+            asked = re.sub(r"ago\(([^()]+)\)", rf"datetime({now}) - (\1)", asked).replace("now()", f"datetime({now})")
         declared = [f"function {name}() {{\n{body}\n}}" for name, body in functions().items()]
         found = duckdb_kql.query(self.connection, asked, functions=declared)
         return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]

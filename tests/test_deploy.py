@@ -37,8 +37,10 @@ def test_nothing_else_is_deployed() -> None:
     kept |= {
         name for name in there if re.fullmatch(r"sentinel/(queries/)?\w+\.kql|(sentinel/)?(README\.md|\w+\.py)", name)
     }
+    kept |= {name for name in there if re.fullmatch(r"sentinel/mcp/((queries/)?\w+\.kql|README\.md)", name)}
     assert there - kept - set(MAKER.files()) == {
         "sentinel/incident_rule.yaml",
+        "sentinel/mcp/tools.yaml",
         "sentinel/health_rule.yaml",
     }
 
