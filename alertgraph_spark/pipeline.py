@@ -24,7 +24,7 @@ from alertgraph_spark.fold import fold_spans
 from alertgraph_spark.graph.choice import Answers, GraphOptions
 from alertgraph_spark.graph.limit import links_of_sites
 from alertgraph_spark.health import judge_health
-from alertgraph_spark.interpret import AssetList, calendar_of, interpret
+from alertgraph_spark.interpret import AssetList, calendar_of, interpret_each
 from alertgraph_spark.lines import AnyLines, read_lines
 from alertgraph_spark.link import link_episodes
 from alertgraph_spark.match import find_paths, match_motifs
@@ -166,8 +166,9 @@ def rank_sites(
     """
     with Engine() as engine:
         with stages("fold") as stage:
-            meant = interpret(conform_arrow(spans, SPANS), assets)
-            of_spans, folded, unknown, stage.left_out = fold_spans(engine, meant, calendar, p)
+            said = conform_arrow(spans, SPANS)
+            meant = interpret_each(said, assets)
+            of_spans, folded, unknown, stage.left_out = fold_spans(engine, said, meant, calendar, p)
             stage.rows = folded.num_rows
         with stages("link") as stage:
             linked = link_episodes(engine, folded, p)

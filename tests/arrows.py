@@ -8,12 +8,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from alertgraph_spark.tables.embedded import arrow_schema, arrow_type
-from alertgraph_spark.tables.interim_schemas import BINS, SPANS
+from alertgraph_spark.fold.bins import keep_bins
+from alertgraph_spark.tables.embedded import Engine, arrow_schema, arrow_type
+from alertgraph_spark.tables.interim_schemas import MEANT, SAID, SPANS
 from alertgraph_spark.tables.schemas import EPISODES, LINKS
 from alertgraph_spark.tables.table import Table
 
 Row = Mapping[str, Any]
+
+_BARE_SPANS = Table("bare_spans", SPANS.grain, tuple(c for c in SPANS.columns if c.name not in SAID.names))
+"""Spans without what they say."""
 
 
 def table_of(table: Table, rows: Iterable[Row], extra: Mapping[str, str] | None = None) -> pa.Table:
@@ -45,7 +49,7 @@ def link_table(links: Iterable[tuple[int, int, float]], site: str = "plant") -> 
 
 def bin_row(at: datetime, **columns: Any) -> dict[str, Any]:
     """One bin of one alert of the plant, and what a test says otherwise."""
-    row: dict[str, Any] = dict.fromkeys(BINS.names)
+    row: dict[str, Any] = dict.fromkeys((*_BARE_SPANS.names, *MEANT.names, "accounts"))
     row |= {
         "site": "plant",
         "source": "edr",
@@ -61,9 +65,15 @@ def bin_row(at: datetime, **columns: Any) -> dict[str, Any]:
     return {**row, **columns}
 
 
-def bin_table(rows: Iterable[Row]) -> pa.Table:
-    """`interim_schemas.BINS` from rows as `bin_row` makes them."""
-    return table_of(BINS, rows)
+def keep_bin_rows(engine: Engine, rows: Iterable[Row]) -> None:
+    """Keep the bins of rows as `bin_row` makes them: each is a span of its own that means what the row says."""
+    spans, meant = [], []
+    for number, row in enumerate(rows):
+        hour = int(row["started_at"].timestamp()) // 3600
+        spans.append({**row, "span": f"{number}", "says": f"{number}", "status": "alert", "hour": hour})
+        accounts = [{"kind": "account", "key": key, "role": "other"} for key in row["accounts"]]
+        meant.append({**row, "says": f"{number}", "entities": accounts, "unknown": [], "n_left_out": 0})
+    keep_bins(engine, table_of(_BARE_SPANS, spans), table_of(MEANT, meant, {"says": "string"}))
 
 
 def described_table(rows: Sequence[Row]) -> pa.Table:

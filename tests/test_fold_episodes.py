@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from arrows import bin_row, bin_table, table_of
+from arrows import bin_row, keep_bin_rows, table_of
 from incident import DAY, at
 
 from alertgraph_spark.config.parameters import RankingParameters
@@ -27,7 +27,8 @@ Row = dict[str, Any]
 
 def fold(rows: Sequence[Row], windows: Iterable[Row] = ()) -> Folded:
     with Engine() as engine:
-        return fold_episodes(engine, bin_table(rows), table_of(CALENDAR, windows), RankingParameters())
+        keep_bin_rows(engine, rows)
+        return fold_episodes(engine, table_of(CALENDAR, windows), RankingParameters())
 
 
 def folded(seen: Iterable[Seen]) -> dict[tuple[float, str], Row]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from arrows import bin_row, bin_table
+from arrows import bin_row, keep_bin_rows
 
 from alertgraph_spark.fold.names import VALID_HOURS, keep_aliases, keep_hosts
 from alertgraph_spark.tables.embedded import Engine
@@ -18,15 +18,6 @@ DAY = datetime(2026, 3, 2, tzinfo=timezone.utc)
 
 def at(hour: float) -> datetime:
     return DAY + timedelta(hours=hour)
-
-
-def keep_bins(engine: Engine, rows: Sequence[dict[str, Any]]) -> None:
-    engine.keep(
-        "seen_bins",
-        "SELECT *, epoch_us(started_at) AS t0, epoch_us(ended_at) AS t1, dense_rank() OVER ("
-        "ORDER BY site, source_entity, target_entity, source, name, bin) AS number FROM bins",
-        {"bins": bin_table(rows)},
-    )
 
 
 def said(*words: tuple[float, str, str], site: str = "plant") -> list[dict[str, Any]]:
@@ -40,7 +31,7 @@ def said(*words: tuple[float, str, str], site: str = "plant") -> list[dict[str, 
 def find_aliases(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str, float, float]]:
     """Address, host, and the hours from and until which that holds."""
     with Engine() as engine:
-        keep_bins(engine, rows)
+        keep_bin_rows(engine, rows)
         keep_aliases(engine)
         found = engine.rows("SELECT address, host, valid_from, valid_until FROM aliases")
     first = DAY.timestamp() * 1e6
@@ -134,11 +125,11 @@ def ends(words: Sequence[dict[str, Any]], *rows: Row) -> list[tuple[str | None, 
             bin_row(at(hour), source_entity=source, target_entity=target, bin=int(hour * 12), tactics=list(tactics))
             for hour, source, target, tactics in rows
         ]
-        keep_bins(engine, [*words, *told])
+        keep_bin_rows(engine, [*words, *told])
         keep_aliases(engine)
         keep_hosts(engine)
-        found = "SELECT source_entity, target_entity FROM seen_bins WHERE len(named) = 0 ORDER BY t0, tactics"
-        return engine.rows(found)  # type: ignore[return-value]
+        found = "SELECT source_entity, target_entity FROM bins JOIN meanings USING (meaning) WHERE len(named) = 0"
+        return engine.rows(f"{found} ORDER BY t0, tactics")  # type: ignore[return-value]
 
 
 def test_an_address_becomes_its_host_at_both_ends_while_the_word_holds() -> None:
@@ -172,11 +163,13 @@ def test_two_names_of_one_machine_are_no_pair() -> None:
             **{"source_entity": "ip:10.1.0.17", "target_entity": "host:ws-17"},
             **{"source_zone": "it", "source_level": 4.0, "source_role": "server"},
         )
-        keep_bins(engine, [*said((2.0, "ip:10.1.0.17", "host:ws-17")), told])
+        keep_bin_rows(engine, [*said((2.0, "ip:10.1.0.17", "host:ws-17")), told])
         keep_aliases(engine)
         keep_hosts(engine)
         source = "source_entity, source_zone, source_level, source_role"
-        (row,) = engine.rows(f"SELECT {source}, target_entity FROM seen_bins WHERE len(named) = 0")
+        (row,) = engine.rows(
+            f"SELECT {source}, target_entity FROM bins JOIN meanings USING (meaning) WHERE len(named) = 0"
+        )
 
     assert row == (None, None, None, None, "host:ws-17")
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
 from arrows import table_of
 from incident import DAY
 
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.fold import FoldedSpans, fold_spans
-from alertgraph_spark.fold.spans import fold_bins
-from alertgraph_spark.interpret import AssetList, interpret
+from alertgraph_spark.fold.bins import keep_bins
+from alertgraph_spark.interpret import AssetList, interpret_each
 from alertgraph_spark.tables.embedded import Engine
 from alertgraph_spark.tables.interim_schemas import CALENDAR, SPANS
 
@@ -39,24 +38,26 @@ def span(minutes: float, host: str, n_alerts: int = 1, accounts: Sequence[str] =
     }
 
 
-def meant(rows: Sequence[Row]) -> pa.Table:
-    return interpret(table_of(SPANS, rows), AssetList())
-
-
 def bins(*rows: Row) -> list[Row]:
+    spans = table_of(SPANS, rows)
     with Engine() as engine:
-        return fold_bins(engine, meant(rows)).to_pylist()
+        keep_bins(engine, spans, interpret_each(spans, AssetList()))
+        return engine.query("SELECT * FROM bins").to_pylist()
 
 
 def folded(*rows: Row) -> FoldedSpans:
+    spans = table_of(SPANS, rows)
     with Engine() as engine:
-        return fold_spans(engine, meant(rows), table_of(CALENDAR, []), P)
+        return fold_spans(engine, spans, interpret_each(spans, AssetList()), table_of(CALENDAR, []), P)
 
 
 def test_two_spellings_of_one_host_are_one_bin_and_two_hosts_are_two() -> None:
     (one,) = bins(span(0, "FS01", 2, ["b"], severity=0.3), span(1, "fs01.corp.example", 3, ["a", "b"]))
-    assert (one["n_alerts"], one["severity"], one["accounts"]) == (5, 0.5, ["account:a", "account:b"])
-    assert (one["started_at"], one["ended_at"]) == (DAY, DAY + timedelta(minutes=1))
+    begin = int(DAY.timestamp()) * 1_000_000
+    assert (one["n_alerts"], one["severity"]) == (5, 0.5)
+    assert (one["t0"], one["t1"]) == (begin, begin + 60_000_000)
+    (episode,) = folded(span(0, "FS01", 2, ["b"]), span(1, "fs01.corp.example", 3, ["a", "b"])).episodes.to_pylist()
+    assert episode["accounts"] == ["account:a", "account:b"]
     assert len(bins(span(0, "fs01"), span(1, "fs02"))) == 2
 
 

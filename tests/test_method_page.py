@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from arrows import bin_row, bin_table, described_table, episode_table, link_table, table_of
+from arrows import bin_row, described_table, episode_table, keep_bin_rows, link_table, table_of
 from incident import DAY, Row, at, story, told
 
 from alertgraph_spark.config.parameters import RankingParameters
@@ -122,7 +122,8 @@ def test_rarity_of_an_episode() -> None:
         for h, who in hours.items()
     ]
     with Engine() as engine:
-        last = fold_episodes(engine, bin_table(rows), table_of(CALENDAR, []), P).episodes.to_pylist()
+        keep_bin_rows(engine, rows)
+        last = fold_episodes(engine, table_of(CALENDAR, []), P).episodes.to_pylist()
     asked = max(last, key=lambda row: row["started_at"])
     assert (asked["fleet_share"], asked["actor_share"]) == (4 / 100, 1 / 100)
     says("Rarity of an episode", f"The shares are 4 / 100 and 1 / 100, c = {asked['surprise']:.2f} nats.")

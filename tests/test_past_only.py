@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from arrows import bin_row, bin_table, span_table, table_of
+from arrows import bin_row, keep_bin_rows, span_table, table_of
 from incident import DAY
 
 from alertgraph_spark.config.parameters import RankingParameters
@@ -57,7 +57,8 @@ def told(rows: Sequence[Row]) -> Told:
 
 def folded(rows: Sequence[Row]) -> dict[float, Row]:
     with Engine() as engine:
-        _, episodes = fold_episodes(engine, bin_table(rows), table_of(CALENDAR, []), P)
+        keep_bin_rows(engine, rows)
+        _, episodes = fold_episodes(engine, table_of(CALENDAR, []), P)
     return {(row["started_at"] - DAY) / timedelta(hours=1): row for row in episodes.to_pylist()}
 
 

@@ -10,29 +10,20 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.fold.bins import FACTS, KEY, MOST_ACCOUNTS
 from alertgraph_spark.fold.names import keep_aliases, keep_hosts
 from alertgraph_spark.tables.embedded import Engine, conform_arrow
-from alertgraph_spark.tables.interim_schemas import BIN_KEY, EPISODES_FOLDED
+from alertgraph_spark.tables.interim_schemas import EPISODES_FOLDED
 from alertgraph_spark.tables.rates import HOUR
 
-MOST_ACCOUNTS = 50
-"""Accounts that an episode keeps, as many as an alert."""
-
-_FACTS = (
-    *("source_zone", "target_zone", "source_level", "target_level", "source_role", "target_role"),
-    *("tactics", "techniques"),
-)
-_KEY = "site, source_entity, target_entity, source, name"
 _NUMBER = """(((
     ('0x' || substr(sha256({text}), 1, 16))::UBIGINT::HUGEINT + 9223372036854775808) % 18446744073709551616
 ) - 9223372036854775808)::BIGINT"""
 """The first 64 bits of SHA-256, as a signed number."""
 
-_IN_ORDER = f"t0, t1, tactics NULLS FIRST, techniques NULLS FIRST, {', '.join(f'{f} NULLS FIRST' for f in _FACTS[:-2])}"
-
 
 class Folded(NamedTuple):
-    """What the fold makes: `bins`, the key of each bin with its episode, and `episodes`
+    """What the fold makes: `bins`, each `said_key` and `bin` with its `episode`, and `episodes`
     (`interim_schemas.EPISODES_FOLDED`).
     """
 
@@ -40,13 +31,11 @@ class Folded(NamedTuple):
     episodes: pa.Table
 
 
-def fold_episodes(engine: Engine, bins: pa.Table, calendar: pa.Table, p: RankingParameters) -> Folded:
-    """Fold bins to episodes and judge each type by the site's past.
+def fold_episodes(engine: Engine, calendar: pa.Table, p: RankingParameters) -> Folded:
+    """Fold the bins that `bins.keep_bins` has kept to episodes, and judge each type by the site's past.
 
     Parameters
     ----------
-    bins
-        One row is one bin and what its alerts have in common (`interim_schemas.BINS`).
     calendar
         One row is one announced window of one machine (`interim_schemas.CALENDAR`).
 
@@ -76,57 +65,52 @@ def fold_episodes(engine: Engine, bins: pa.Table, calendar: pa.Table, p: Ranking
     `p.warm_up_hours` of history; and a routine where at least `p.periodic_days` past days, and `p.periodic_share` of all,
     brought it within an hour of this time of the day.
     """
-    key = ", ".join(BIN_KEY)
-    engine.keep(
-        "seen_bins",
-        f"""
-        SELECT *, epoch_us(started_at) AS t0, epoch_us(ended_at) AS t1, dense_rank() OVER (ORDER BY {key}) AS number,
-            CASE WHEN epoch_us(known_at) - epoch_us(ended_at) >= {HOUR} THEN epoch_us(known_at) - epoch_us(started_at)
-                ELSE 0 END AS delay
-        FROM bins
-        """,
-        {"bins": bins},
-    )
-    engine.keep("bin_keys", f"SELECT DISTINCT number, {key} FROM seen_bins")
-    if engine.rows("SELECT count(*) FROM seen_bins WHERE len(named) > 0")[0][0]:
+    if engine.rows("SELECT count(*) FROM meanings WHERE len(named) > 0")[0][0]:
         keep_aliases(engine)
         keep_hosts(engine)
     _keep_episodes(engine, p.episode_gap_seconds)
-    of_bins = engine.query(
-        "SELECT k.* EXCLUDE (number), e.episode"
-        " FROM bin_keys k JOIN (SELECT DISTINCT number, episode FROM numbered) e USING (number)"
-    )
+    of_bins = engine.query("SELECT DISTINCT said_key, bin, episode FROM numbered")
     return Folded(of_bins, conform_arrow(_with_past(engine, calendar, p), EPISODES_FOLDED))
 
 
 def _keep_episodes(engine: Engine, gap_seconds: int) -> None:
     """Keep `numbered`, the bins with their episode, and `folded`, one row an episode."""
-    window = f"PARTITION BY {_KEY} ORDER BY {_IN_ORDER}"
-    said = [f"coalesce(strlen({value}) || ':' || {value}, '-')" for value in (*_KEY.split(", "), "beginning::VARCHAR")]
+    window = "PARTITION BY key ORDER BY t0, t1, facts"
+    said = [f"coalesce(strlen({value}) || ':' || {value}, '-')" for value in (*KEY.split(", "), "beginning::VARCHAR")]
     engine.keep(
-        "numbered",
+        "opened",
         f"""
         WITH paused AS (
             -- Facts may differ inside a bin, and then its rows overlap in time: the pause is from the latest end so far.
             SELECT *, t0 - max(t1) OVER ({window} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS pause
-            FROM seen_bins
-        ),
-        opened AS (
-            SELECT * EXCLUDE (pause), last_value(
-                CASE WHEN pause IS NULL OR pause > {gap_seconds * 1_000_000} THEN t0 END IGNORE NULLS
-            ) OVER ({window} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS beginning
-            FROM paused
+            FROM bins
         )
-        SELECT *, {_NUMBER.format(text=" || ".join(said))} AS episode FROM opened
+        SELECT * EXCLUDE (pause), max(
+            CASE WHEN pause IS NULL OR pause > {gap_seconds * 1_000_000} THEN t0 END
+        ) OVER ({window} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS beginning
+        FROM paused
         """,
     )
-    facts = "{" + ", ".join(f"'{fact}': {fact}" for fact in _FACTS) + "}"
+    engine.keep(
+        "numbered",
+        f"""
+        WITH begun AS (SELECT key, beginning FROM opened GROUP BY key, beginning),
+        of_key AS (SELECT DISTINCT key, {KEY} FROM meanings),
+        numbers AS (
+            SELECT key, beginning, {_NUMBER.format(text=" || ".join(said))} AS episode FROM begun JOIN of_key USING (key)
+        )
+        SELECT * FROM opened JOIN numbers USING (key, beginning)
+        """,
+    )
     # Accounts by the bin in which they are named: those of later alerts put none out.
     engine.keep(
         "accounts",
         f"""
-        WITH named AS (SELECT episode, bin, unnest(accounts) AS account FROM numbered),
-        once AS (SELECT episode, account, min(bin) AS bin FROM named GROUP BY episode, account)
+        WITH once AS (
+            SELECT episode, account, min(bin) AS bin
+            FROM accounts_said JOIN (SELECT DISTINCT said_key, bin, episode FROM numbered) USING (said_key, bin)
+            GROUP BY episode, account
+        )
         SELECT episode, list(account ORDER BY account) AS accounts
         FROM (
             SELECT * FROM once
@@ -137,37 +121,29 @@ def _keep_episodes(engine: Engine, gap_seconds: int) -> None:
     )
     engine.keep(
         "folded",
-        f"""
-        WITH grouped AS (
-            -- All facts in one: each aggregate with an order sorts by itself.
-            SELECT {_KEY}, episode, first({facts} ORDER BY {_IN_ORDER}) AS facts, min(t0) AS t0, max(t1) AS t1,
-                min(t0 + delay) AS known, max(received_at) AS received_at,
-                sum(n_alerts)::BIGINT AS n_alerts, max(severity) AS severity
-            FROM numbered GROUP BY {_KEY}, episode
-        )
-        SELECT * EXCLUDE (facts), unnest(facts) FROM grouped
+        """
+        SELECT key, episode, arg_min(meaning, (t0, t1, facts)) AS meaning, min(t0) AS t0, max(t1) AS t1,
+            min(t0 + delay) AS known, max(received_at) AS received_at, sum(n_alerts)::BIGINT AS n_alerts,
+            max(severity) AS severity
+        FROM numbered GROUP BY key, episode
         """,
     )
 
 
 def _with_past(engine: Engine, calendar: pa.Table, p: RankingParameters) -> pa.Table:
     """The episodes with what the past knew of their type, and whether they were announced."""
-    types = "site, source, name"
+    sites = "(SELECT site, dense_rank() OVER (ORDER BY site) AS place FROM meanings GROUP BY site)"
     engine.keep(
         "asked",
         f"""
-        SELECT *, known // {HOUR} AS hour, coalesce(source_entity, target_entity) AS machine,
-            coalesce(
-                CASE WHEN CASE WHEN source_entity IS NULL THEN target_zone ELSE source_zone END = 'external'
-                THEN 'external' ELSE coalesce(source_entity, target_entity) END, ''
-            ) AS actor
-        FROM folded
+        SELECT f.*, known // {HOUR} AS hour, type, actor, target, place
+        FROM folded f JOIN meanings USING (meaning) JOIN {sites} USING (site)
         """,
     )
     engine.keep(
         "hourly",
         f"""
-        SELECT DISTINCT {types}, actor, unnest(range(b.begins // {HOUR}, b.ends // {HOUR} + 1)) AS hour
+        SELECT DISTINCT place, type, actor, unnest(range(b.begins // {HOUR}, b.ends // {HOUR} + 1)) AS hour
         FROM asked JOIN (SELECT episode, t0 + delay AS begins, t1 + delay AS ends FROM numbered) b USING (episode)
         """,
     )
@@ -177,42 +153,42 @@ def _with_past(engine: Engine, calendar: pa.Table, p: RankingParameters) -> pa.T
         number = f"row_number() OVER (PARTITION BY {key} ORDER BY {moment})"
         return f"SELECT *, {number} AS n FROM (SELECT DISTINCT {key}, {moment} FROM {rows})"
 
-    hours = f"SELECT {types}, unnest([hour - 1, hour, hour + 1]) AS near FROM hourly"
-    near = f"(SELECT {types}, near % 24 AS clock, near // 24 AS day FROM ({hours}))"
-    same_type = " AND ".join(f"e.{c} = past.{c}" for c in ("site", "source", "name"))
+    hours = "SELECT type, unnest([hour - 1, hour, hour + 1]) AS near FROM hourly"
+    near = f"(SELECT type, near % 24 AS clock, near // 24 AS day FROM ({hours}))"
     return engine.query(
         f"""
-        WITH fleet AS ({counted(types, "hour", "hourly")}),
-        actors AS ({counted(f"{types}, actor", "hour", "hourly")}),
-        days AS ({counted(f"{types}, clock", "day", near)}),
-        begun AS (SELECT site, min(hour) AS site_hour FROM hourly GROUP BY site),
+        WITH fleet AS ({counted("type", "hour", "hourly")}),
+        actors AS ({counted("type, actor", "hour", "hourly")}),
+        days AS ({counted("type, clock", "day", near)}),
+        begun AS (SELECT place, min(hour) AS site_hour FROM hourly GROUP BY place),
         announced AS (
-            SELECT DISTINCT e.episode FROM asked e JOIN calendar c ON e.machine = c.machine
-            AND (c.site IS NULL OR c.site = e.site) AND epoch_us(c.begins) <= e.t0 AND e.t0 < epoch_us(c.ends)
+            SELECT DISTINCT e.episode
+            FROM meanings m JOIN calendar c ON coalesce(m.source_entity, m.target_entity) = c.machine
+            AND (c.site IS NULL OR c.site = m.site)
+            JOIN asked e ON e.meaning = m.meaning AND epoch_us(c.begins) <= e.t0 AND e.t0 < epoch_us(c.ends)
         ),
         seen AS (
             SELECT e.*, (e.hour - begun.site_hour)::DOUBLE AS history_hours, coalesce(fleet.n, 0) AS fleet_seen,
                 coalesce(actors.n, 0) AS actor_seen, coalesce(days.n, 0) AS days_seen
-            FROM asked e JOIN begun USING (site)
-            ASOF LEFT JOIN fleet ON {same_type.replace("past", "fleet")} AND e.hour > fleet.hour
-            ASOF LEFT JOIN actors ON {same_type.replace("past", "actors")} AND e.actor = actors.actor
-                AND e.hour > actors.hour
-            ASOF LEFT JOIN days ON {same_type.replace("past", "days")} AND e.hour % 24 = days.clock
-                AND e.hour // 24 > days.day
+            FROM asked e JOIN begun USING (place)
+            ASOF LEFT JOIN fleet ON e.type = fleet.type AND e.hour > fleet.hour
+            ASOF LEFT JOIN actors ON e.type = actors.type AND e.actor = actors.actor AND e.hour > actors.hour
+            ASOF LEFT JOIN days ON e.type = days.type AND e.hour % 24 = days.clock AND e.hour // 24 > days.day
         ),
         shares AS (
             SELECT *, (fleet_seen + 1) / (history_hours + 2) AS fleet_share,
                 (actor_seen + 1) / (history_hours + 2) AS actor_share
             FROM seen
         )
-        SELECT shares.*, coalesce(accounts.accounts, []::VARCHAR[]) AS accounts,
+        SELECT shares.*, {KEY}, {", ".join(FACTS)}, coalesce(accounts.accounts, []::VARCHAR[]) AS accounts,
             make_timestamptz(t0) AS started_at, make_timestamptz(t1) AS ended_at, make_timestamptz(known) AS known_at,
             -ln(fleet_share) / 2 - ln(actor_share) / 2 AS surprise,
             (fleet_share >= {p.chronic_share} AND history_hours >= {p.warm_up_hours})
                 OR (days_seen >= {p.periodic_days} AND days_seen >= {p.periodic_share} * history_hours / 24) AS is_chronic,
             announced.episode IS NOT NULL AS is_announced,
-            min(hour) OVER (PARTITION BY site, source, name, actor, target_entity) >= hour AS is_new_pair
-        FROM shares LEFT JOIN announced USING (episode) LEFT JOIN accounts USING (episode)
+            min(hour) OVER (PARTITION BY shares.type, shares.actor, shares.target) >= hour AS is_new_pair
+        FROM shares JOIN meanings m ON m.meaning = shares.meaning LEFT JOIN announced USING (episode)
+            LEFT JOIN accounts USING (episode)
         """,
         {"calendar": calendar},
     )

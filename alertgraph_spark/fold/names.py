@@ -7,6 +7,7 @@ what was said agrees. One that says otherwise proves nothing, two in a row do.
 
 from __future__ import annotations
 
+from alertgraph_spark.fold.bins import keep_meanings
 from alertgraph_spark.tables.embedded import Engine
 from alertgraph_spark.tables.rates import HOUR
 
@@ -19,7 +20,7 @@ MOST_HOSTS = 4
 
 
 def keep_aliases(engine: Engine) -> None:
-    """Keep `aliases`: the spans of time in which an address belonged to one host, from `seen_bins`.
+    """Keep `aliases`: the spans of time in which an address belonged to one host, from `bins` and `meanings`.
 
     One row is a site, address and hour in which it was named, with `valid_from` and `valid_until` in microseconds.
 
@@ -42,7 +43,9 @@ def keep_aliases(engine: Engine) -> None:
     engine.keep(
         "aliases",
         f"""
-        WITH said AS (SELECT site, t0, unnest(named) AS said FROM seen_bins),
+        WITH said AS (
+            SELECT site, t0, unnest(named) AS said FROM bins JOIN meanings USING (meaning) WHERE len(named) > 0
+        ),
         hourly AS (
             SELECT site, said.address AS address, t0 // {HOUR} AS hour, said.host AS host, min(t0) AS valid_from
             FROM said GROUP BY site, said.address, said.host, t0 // {HOUR}
@@ -79,31 +82,62 @@ def keep_aliases(engine: Engine) -> None:
 
 
 def keep_hosts(engine: Engine) -> None:
-    """Replace `seen_bins` by the same rows with the host in place of an address, where its span holds the bin's first alert.
+    """Replace an address by the host, in the bins of which it held the first alert: `bins` and `meanings` are replaced.
 
     The rows of one bin are treated alike. A bin whose two ends are then one machine is about that machine: it has no source.
     """
-    joins = "\n".join(
-        f"ASOF LEFT JOIN aliases {end} ON {end}.site = b.site AND {end}.address = b.{end}_entity"
-        f" AND b.first >= {end}.valid_from"
-        for end in ("source", "target")
-    )
-    named = {
-        end: f"CASE WHEN b.first < {end}.valid_until THEN {end}.host ELSE b.{end}_entity END"
-        for end in ("source", "target")
-    }
-    without = ", ".join(
-        f"CASE WHEN NOT is_loop THEN source_{what} END AS source_{what}" for what in ("entity", "zone", "level", "role")
+    engine.keep("addresses", "SELECT site, address, row_number() OVER () AS number FROM aliases GROUP BY site, address")
+    engine.keep(
+        "holders",
+        "SELECT number AS address, host, valid_from, valid_until FROM aliases JOIN addresses USING (site, address)",
     )
     engine.keep(
-        "seen_bins",
-        f"""
-        WITH b AS (SELECT *, min(t0) OVER (PARTITION BY number) AS first FROM seen_bins),
-        n AS (
-            SELECT b.* REPLACE ({named["source"]} AS source_entity, {named["target"]} AS target_entity)
-            FROM b {joins}
+        "renamed",
+        """
+        WITH addressed AS (
+            SELECT meaning, s.number AS source, t.number AS target FROM meanings m
+            LEFT JOIN addresses s ON s.site = m.site AND s.address = m.source_entity
+            LEFT JOIN addresses t ON t.site = m.site AND t.address = m.target_entity
+            WHERE s.number IS NOT NULL OR t.number IS NOT NULL
         ),
-        l AS (SELECT *, coalesce(source_entity = target_entity, false) AS is_loop FROM n)
-        SELECT * EXCLUDE (first, is_loop) REPLACE ({without}) FROM l
+        begun AS (SELECT key, bin, min(t0) AS first FROM bins GROUP BY key, bin),
+        b AS (
+            SELECT DISTINCT meaning, bin, first, source, target
+            FROM bins JOIN addressed USING (meaning) JOIN begun USING (key, bin)
+        )
+        SELECT meaning, bin, CASE WHEN first < s.valid_until THEN s.host END AS source_host,
+            CASE WHEN first < t.valid_until THEN t.host END AS target_host
+        FROM b ASOF LEFT JOIN holders s ON s.address = b.source AND b.first >= s.valid_from
+            ASOF LEFT JOIN holders t ON t.address = b.target AND b.first >= t.valid_from
+        """,
+    )
+    engine.keep("meanings_before", "SELECT * FROM meanings")
+    without = ", ".join(
+        f"CASE WHEN source_entity = target_entity THEN NULL ELSE source_{what} END AS source_{what}"
+        for what in ("entity", "zone", "level", "role")
+    )
+    numbers = "meaning, key, facts, type, actor, target"
+    keep_meanings(
+        engine,
+        f"""
+        WITH hosts AS (
+            SELECT DISTINCT meaning, source_host, target_host FROM renamed
+            UNION SELECT meaning, NULL, NULL FROM meanings_before
+        ),
+        named AS (
+            SELECT m.* EXCLUDE ({numbers}) REPLACE (coalesce(source_host, source_entity) AS source_entity,
+                    coalesce(target_host, target_entity) AS target_entity),
+                meaning AS was, source_host, target_host
+            FROM hosts JOIN meanings_before m USING (meaning)
+        )
+        SELECT * REPLACE ({without}) FROM named
+        """,
+    )
+    engine.keep(
+        "bins",
+        """
+        SELECT b.* REPLACE (m.meaning AS meaning, m.key AS key, m.facts AS facts)
+        FROM bins b LEFT JOIN renamed r USING (meaning, bin) JOIN meanings m ON m.was = b.meaning
+            AND m.source_host IS NOT DISTINCT FROM r.source_host AND m.target_host IS NOT DISTINCT FROM r.target_host
         """,
     )

@@ -7,13 +7,9 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from alertgraph_spark.config.parameters import RankingParameters
-from alertgraph_spark.fold.episodes import MOST_ACCOUNTS, fold_episodes
-from alertgraph_spark.tables.embedded import Engine, conform_arrow
-from alertgraph_spark.tables.interim_schemas import BIN_KEY, BINS
-
-_MEASURES = ("accounts", "started_at", "ended_at", "received_at", "known_at", "n_alerts", "severity")
-_SHARED = ", ".join(name for name in BINS.names if name not in _MEASURES)
-"""What the alerts of one bin have in common."""
+from alertgraph_spark.fold.bins import keep_bins
+from alertgraph_spark.fold.episodes import fold_episodes
+from alertgraph_spark.tables.embedded import Engine
 
 
 class FoldedSpans(NamedTuple):
@@ -30,50 +26,36 @@ class FoldedSpans(NamedTuple):
     n_left_out: int
 
 
-def fold_spans(engine: Engine, spans: pa.Table, calendar: pa.Table, p: RankingParameters) -> FoldedSpans:
+def fold_spans(
+    engine: Engine, spans: pa.Table, meant: pa.Table, calendar: pa.Table, p: RankingParameters
+) -> FoldedSpans:
     """Fold spans to episodes, and count what was not understood and not kept.
 
     Parameters
     ----------
-    spans
-        `interim_schemas.SPANS`, interpreted: with the columns of `interim_schemas.MEANT` in place of what is said.
+    spans, meant
+        As `bins.keep_bins` takes them.
     calendar
         As `fold_episodes` takes it.
     """
-    of_bins, episodes = fold_episodes(engine, fold_bins(engine, spans), calendar, p)
-    same = " AND ".join(f"s.{name} IS NOT DISTINCT FROM b.{name}" for name in BIN_KEY)
-    tables = {"spans": spans, "of_bins": of_bins}
+    keep_bins(engine, spans, meant)
+    of_bins, episodes = fold_episodes(engine, calendar, p)
+    tables = {"spans": spans, "meant": meant, "of_bins": of_bins}
     of_spans = engine.query(
-        f"SELECT s.span, b.episode, s.started_at, s.n_alerts FROM spans s JOIN of_bins b ON {same}", tables
+        "SELECT span, episode, started_at, n_alerts FROM spans JOIN worded USING (site, source, says)"
+        " JOIN of_bins ON said_key = key AND of_bins.bin = spans.bin",
+        tables,
     )
     unknown = engine.query(
         """
-        SELECT word, sum(n_alerts)::BIGINT AS n_alerts FROM (SELECT unnest(unknown) AS word, n_alerts FROM spans)
-        GROUP BY word
+        WITH said AS (SELECT says, sum(n_alerts) AS n_alerts FROM spans GROUP BY says)
+        SELECT word, sum(n_alerts)::BIGINT AS n_alerts
+        FROM (SELECT unnest(unknown) AS word, n_alerts FROM said JOIN meant USING (says)) GROUP BY word
         """,
         tables,
     )
     left_out = engine.rows(
-        "SELECT coalesce(sum(n_left_out * n_alerts), 0)::BIGINT FROM spans WHERE status = 'alert'", tables
+        "SELECT coalesce(sum(n_left_out * n_alerts), 0)::BIGINT FROM spans JOIN meant USING (says) WHERE status = 'alert'",
+        tables,
     )
     return FoldedSpans(of_spans, episodes, unknown, left_out[0][0])
-
-
-def fold_bins(engine: Engine, spans: pa.Table) -> pa.Table:
-    """Fold spans to bins; one input row is one span, interpreted, one output row one bin (`interim_schemas.BINS`)."""
-    found = engine.query(
-        # A host is named for an hour: bins longer than that are parted.
-        f"""
-        WITH told AS (
-            SELECT *, [e.key FOR e IN entities IF e.kind = 'account'] AS told,
-                CASE WHEN len(named) > 0 THEN hour END AS named_hour
-            FROM spans
-        )
-        SELECT {_SHARED}, list_sort(list_distinct(flatten(list(told))))[:{MOST_ACCOUNTS}] AS accounts,
-            min(started_at) AS started_at, max(ended_at) AS ended_at, max(received_at) AS received_at,
-            min(known_at) AS known_at, sum(n_alerts)::BIGINT AS n_alerts, max(severity) AS severity
-        FROM told GROUP BY {_SHARED}, named_hour
-        """,
-        {"spans": spans},
-    )
-    return conform_arrow(found, BINS)

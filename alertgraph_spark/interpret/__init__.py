@@ -2,6 +2,6 @@
 
 from alertgraph_spark.interpret.asset_list import AssetList
 from alertgraph_spark.interpret.maintenance import calendar_of
-from alertgraph_spark.interpret.rows import interpret
+from alertgraph_spark.interpret.rows import interpret, interpret_each
 
-__all__ = ["AssetList", "calendar_of", "interpret"]
+__all__ = ["AssetList", "calendar_of", "interpret", "interpret_each"]

@@ -36,24 +36,35 @@ def interpret(rows: pa.Table, assets: AssetList) -> pa.Table:
     ----------
     rows
         One row is what an alert says, or several that say the same (`interim_schemas.SAID`, null where a line is none), and
-        any other column; of these `product` and `rule_id` are cleaned, and `done` has also what was done to names. Rows of
-        one `says`, a hash of what they say, are interpreted once.
+        any other column; of these `product` and `rule_id` are cleaned, and `done` has also what was done to names.
 
     Returns
     -------
     pa.Table
         The same rows with the columns of `interim_schemas.MEANT` in place of `SAID`; all other columns stay.
     """
-    if "says" in rows.column_names and rows.num_rows:
-        of_row = rows["says"].combine_chunks().dictionary_encode().indices
-        _, first = np.unique(of_row, return_index=True)
-        meant = _meant(rows.take(first), assets).take(of_row)
-    else:
-        meant = _meant(rows, assets)
+    meant = _meant(rows, assets)
     kept = [name for name in rows.column_names if name not in meant.column_names and name not in SAID.names]
     return pa.table(
         {name: table.column(name) for table, names in ((rows, kept), (meant, meant.column_names)) for name in names}
     )
+
+
+def interpret_each(spans: pa.Table, assets: AssetList) -> pa.Table:
+    """Say what spans mean, each word once.
+
+    Parameters
+    ----------
+    spans
+        One row is a span with `says`, a hash of what it says (`interim_schemas.SPANS`).
+
+    Returns
+    -------
+    pa.Table
+        One row is one `says`, with the columns of `interim_schemas.MEANT`.
+    """
+    _, first = np.unique(spans["says"].combine_chunks().dictionary_encode().indices, return_index=True)
+    return interpret(spans.select(["says", *SAID.names]).take(first), assets)
 
 
 def _meant(rows: pa.Table, assets: AssetList) -> pa.Table:

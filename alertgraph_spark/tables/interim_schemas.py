@@ -5,9 +5,6 @@ from __future__ import annotations
 from alertgraph_spark.tables.schemas import ALERT_ENDS, ALERTS, EPISODES
 from alertgraph_spark.tables.table import Table, table
 
-BIN_KEY = ("site", "source_entity", "target_entity", "source", "name", "bin")
-"""What tells one bin from another; an end may be NULL."""
-
 AGAIN = "repeat of "
 """How the status of a line begins that says again what another says."""
 
@@ -98,21 +95,6 @@ SPANS = table(
     ("bin", "bigint", "number of the span since 1970", False),
     ("hour", "bigint", "its hour since 1970", False),
     *[(column.name, column.type, column.meaning) for column in SAID.columns],
-    *_MEASURES,
-)
-
-BINS = table(
-    "bins",
-    "alerts of one type between the same ends within a span of the episode gap, that also agree in every fact",
-    ("site", "string", "workspace", False),
-    ("source", "string", "format", False),
-    ("name", "string", "alert name", False),
-    *ALERT_ENDS,
-    ("bin", "bigint", "number of the span since 1970", False),
-    ("tactics", "array<string>", "tactics of its alerts", False),
-    ("techniques", "array<string>", "techniques of its alerts", False),
-    ("named", "array<struct<address:string,host:string>>", "addresses, and the host that its rows say has each", False),
-    ("accounts", "array<string>", "account entities of its alerts", False),
     *_MEASURES,
 )
 
