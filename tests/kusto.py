@@ -38,16 +38,18 @@ CHECKER = REPO / "tests" / "kql" / "check.cjs"
 SERVICE = Path(sys.prefix) / "kusto" / "node_modules"
 
 _OF_SENTINEL = {  # columns of the service's own tables that we read, as its table reference has them
-    "SecurityAlert": "TimeGenerated SystemAlertId ProductName AlertName AlertSeverity Description _ItemId Type",
+    "SecurityAlert": "TimeGenerated SystemAlertId ProductName AlertName AlertSeverity Description ExtendedProperties _ItemId"
+    " Type",
+    "SecurityIncident": "TimeGenerated LastModifiedTime IncidentNumber Title Status Classification ClassificationReason"
+    " Labels AlertIds",
     "Usage": "TimeGenerated DataType",
     "CommonSecurityLog": "TimeGenerated DeviceProduct Activity LogSeverity Message _ItemId Type",
 }
+_TYPES = {**dict.fromkeys(("TimeGenerated", "LastModifiedTime"), "datetime"), "IncidentNumber": "int"}
+_TYPES |= dict.fromkeys(("Labels", "AlertIds"), "dynamic")
 TABLES: dict[str, dict[str, str]] = {
     **{s.table_name: dict((*RUN_COLUMNS, *(c[1:] for c in s.columns))) for s in STREAMS},
-    **{
-        table: {name: "datetime" if name == "TimeGenerated" else "string" for name in names.split()}
-        for table, names in _OF_SENTINEL.items()
-    },
+    **{table: {name: _TYPES.get(name, "string") for name in names.split()} for table, names in _OF_SENTINEL.items()},
     **{
         log["table"]: {name: kind for name, (kind, _) in TEXT_COLUMNS.items()} | {"_ItemId": "string", "Type": "string"}
         for log in TEXT_LOGS
