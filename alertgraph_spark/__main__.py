@@ -4,6 +4,7 @@ alertgraph formats check FORMAT SAMPLE...    what a format makes of your rows
 alertgraph report RESULTS_FOLDER             the page of a run, made anew from its tables
 alertgraph compare RUN_A RUN_B               what entered, left and moved from one run to the other, and why
 alertgraph export RUN --as FORM              subgraphs as Attack Flow, STIX, Navigator layer or OCSF
+alertgraph exceptions try FILE RUN...        what a list of exceptions would have hidden in past runs
 alertgraph history status|fold|verify|prune  what is kept of the export, made, checked against it, and forgotten
 """
 
@@ -21,7 +22,7 @@ from pyspark.sql import SparkSession
 
 from alertgraph_spark.access import session
 from alertgraph_spark.clean_text import printed
-from alertgraph_spark.commands import exporting, kept, samples
+from alertgraph_spark.commands import exceptions, exporting, kept, samples
 from alertgraph_spark.commands.cli import exit_code
 from alertgraph_spark.commands.format_check import check_rows, lines_of
 from alertgraph_spark.commands.format_report import columns_text, rows_text, samples_text, summary_text
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_runs(commands)
     exporting.add_command(commands, _run_folder, _saved)
     kept.add_commands(commands, _say)
+    exceptions.add_commands(commands, _say, _run_folder, _saved)
     formats = commands.add_parser("formats", help="what rows of a product mean").add_subparsers(
         required=True, metavar="COMMAND"
     )

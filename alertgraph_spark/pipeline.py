@@ -14,6 +14,7 @@ from functools import partial
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
+from alertgraph_spark.config.alert_exception import AlertException
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.config.source_format import Asset, Format, MaintenanceWindow
 from alertgraph_spark.connect import connect_episodes
@@ -24,13 +25,13 @@ from alertgraph_spark.fold import fold_spans
 from alertgraph_spark.graph.choice import Answers, GraphOptions
 from alertgraph_spark.graph.limit import links_of_sites
 from alertgraph_spark.health import judge_health
-from alertgraph_spark.interpret import AssetList, calendar_of, interpret_each
+from alertgraph_spark.interpret import AssetList, calendar_of, exception_keys, interpret_each
 from alertgraph_spark.lines import AnyLines, read_lines
 from alertgraph_spark.link import link_episodes
 from alertgraph_spark.match import find_paths, match_motifs
 from alertgraph_spark.match.records import CHAINS, MOTIFS
 from alertgraph_spark.ranking import Found, Method, OnStage, Ranking, Stages
-from alertgraph_spark.score import count_crowded, score_subgraphs, with_score
+from alertgraph_spark.score import count_unshown, score_subgraphs, suppress_subgraphs, tell_exceptions, with_score
 from alertgraph_spark.score import rank_subgraphs as rank_over_sites
 from alertgraph_spark.sites import WORKER_SPANS, rank_on_workers
 from alertgraph_spark.tables.embedded import Engine, conform_arrow, episode_id
@@ -46,6 +47,7 @@ def rank_subgraphs(
     *,
     assets: Sequence[Asset] = (),
     windows: Sequence[MaintenanceWindow] = (),
+    exceptions: Sequence[AlertException] = (),
     parameters: RankingParameters | None = None,
     graph: GraphOptions | None = None,
     told_since: datetime | None = None,
@@ -61,8 +63,8 @@ def rank_subgraphs(
         Table name to format.
     start, end
         The window, by TimeGenerated, half-open.
-    windows
-        Maintenance that was announced.
+    windows, exceptions
+        Maintenance that was announced, and what somebody has explained: it hides the subgraphs that it explains whole.
     told_since
         Subgraphs without an alert received since then are history and not told again, those with one are, however long ago
         it happened; `start` if not given. An earlier time tells anew what rows that are written late may have changed.
@@ -80,7 +82,7 @@ def rank_subgraphs(
     """
     p = parameters or RankingParameters()
     read = partial(read_lines, raw_alerts, formats, start, end, gap_seconds=p.episode_gap_seconds)
-    method: Method = {"assets": assets, "windows": windows, "parameters": p, "graph": graph}
+    method: Method = {"assets": assets, "windows": windows, "exceptions": exceptions, "parameters": p, "graph": graph}
     return rank_lines(read, raw_alerts[next(iter(formats))].sparkSession, told_since or start, on_stage, **method)
 
 
@@ -92,6 +94,7 @@ def rank_lines(
     *,
     assets: Sequence[Asset] = (),
     windows: Sequence[MaintenanceWindow] = (),
+    exceptions: Sequence[AlertException] = (),
     parameters: RankingParameters | None = None,
     graph: GraphOptions | None = None,
 ) -> Ranking:
@@ -110,26 +113,25 @@ def rank_lines(
     with stages("normalise") as stage:
         lines = read()
         stage.rows = lines.balance.counts["alerts"]
-    calendar = calendar_of(windows, assets)
-    asset_list = AssetList(assets)
+    excepted = exception_keys(exceptions, assets)
+    known = {"assets": AssetList(assets), "calendar": calendar_of(windows, assets), "excepted": excepted, "p": p}
+    rank: Callable[..., Found] = partial(rank_sites, **known, since=since)
     spans = lines.spans
     if isinstance(spans, pa.Table) or lines.balance.n_spans < WORKER_SPANS or graph.engine == "graphframes":
-        ask = partial(graph.answers, spark)
         held = spans if isinstance(spans, pa.Table) else collect_arrow(spans)
-        found = rank_sites(held, asset_list, calendar, p, since=since, stages=stages, ask=ask)
+        found = rank(held, stages=stages, ask=partial(graph.answers, spark))
     else:
         in_process = graph.in_process
-        alone = partial(
-            rank_sites, assets=asset_list, calendar=calendar, p=p, since=since, ask=lambda n_links: in_process
-        )
+        alone = partial(rank, ask=lambda n_links: in_process)
         found = Found(**rank_on_workers(spans, lambda spans: alone(spans, stages=Stages()).tables))
         stages.add(found.stages)
     with Engine() as engine:
         with stages("explain") as stage:
             subgraphs = _explain(engine, found, p, lines)
             stage.rows = subgraphs.num_rows
-        n_crowded = count_crowded(engine, subgraphs, p)
+        unshown = count_unshown(engine, subgraphs, p)
         tables = _tables(engine, found, subgraphs, lines)
+        tables["exceptions"] = tell_exceptions(engine, excepted, found.matched, subgraphs, lines.window[1])
         tables["health"] = judge_health(engine, lines.heard, *lines.window, closed_until=lines.closed_until)
     lines.balance.tell_unknown(found.unknown)
     lines.balance.counts.update(
@@ -138,7 +140,7 @@ def rank_lines(
         entities_left_out=stages.left_out("fold"),
         episodes=stages.rows("connect"),
         subgraphs=subgraphs.num_rows,
-        crowded=n_crowded,
+        **unshown,
     )
     return Ranking(lines.balance, found.engine, stages.seconds, tables, partial(lines.alerts, assets), lines.release)
 
@@ -147,6 +149,7 @@ def rank_sites(
     spans: pa.Table,
     assets: AssetList,
     calendar: pa.Table,
+    excepted: pa.Table,
     p: RankingParameters,
     *,
     since: datetime,
@@ -157,8 +160,8 @@ def rank_sites(
 
     Parameters
     ----------
-    spans, calendar
-        `interim_schemas.SPANS` and `interim_schemas.CALENDAR`.
+    spans, calendar, excepted
+        `interim_schemas.SPANS`, `interim_schemas.CALENDAR` and `interim_schemas.EXCEPTION_KEYS`.
     since
         Subgraphs without an alert received since then are not told again.
     ask
@@ -183,21 +186,26 @@ def rank_sites(
             hits = match_motifs(engine, episodes, links, MOTIFS, answers.find_matches)
             stage.rows = hits.num_rows
         with stages("describe") as stage:
-            features = _describe(engine, p, Inputs(episodes, links, hits))
+            inputs = Inputs(episodes, links, hits)
+            features = _describe(engine, p, inputs)
             stage.rows = features.num_rows
         with stages("score") as stage:
             titles, checks = ({motif.id: getattr(motif, name) for motif in MOTIFS} for name in ("title", "check"))
-            subgraphs = score_subgraphs(engine, features, p, since, titles=titles, checks=checks)
+            hidden, matched = suppress_subgraphs(engine, *inputs, excepted, rescore=partial(_score, engine, p), p=p)
+            subgraphs = score_subgraphs(engine, features, p, since, titles=titles, checks=checks, suppressed=hidden)
             stage.rows = subgraphs.num_rows
-    return Found(
-        of_spans, episodes, links, causes, hits, features, subgraphs, cuts, unknown, stages.table, answers.engine
-    )
+    return Found(of_spans, episodes, links, causes, hits, features, subgraphs, matched, cuts, unknown, stages.table, answers.engine)
 
 
 def _describe(engine: Engine, p: RankingParameters, inputs: Inputs) -> pa.Table:
     """The features of subgraphs, those of the run and those of which something was left out."""
     paths = find_paths(engine, inputs.episodes, inputs.links, p)
     return describe_subgraphs(engine, inputs.episodes, inputs.motif_hits, paths, p, chains=CHAINS)
+
+
+def _score(engine: Engine, p: RankingParameters, *inputs: pa.Table) -> pa.Table:
+    """What is left of subgraphs, or what is new of them, scored as subgraphs are."""
+    return with_score(engine, _describe(engine, p, Inputs(*inputs)), p)
 
 
 def _explain(engine: Engine, found: Found, p: RankingParameters, lines: AnyLines) -> pa.Table:
@@ -215,11 +223,8 @@ def _explain(engine: Engine, found: Found, p: RankingParameters, lines: AnyLines
         {"spans": found.spans, "episodes": found.episodes, "subgraphs": subgraphs},
     )
 
-    def rescore(left: Inputs) -> pa.Table:
-        return with_score(engine, _describe(engine, p, left), p)
-
-    inputs = Inputs(found.episodes, found.links, found.motif_hits)
-    return explain_subgraphs(engine, subgraphs, inputs, lines.first_alerts(shown, MAX_IDS), rescore, chains=CHAINS)
+    inputs, first = Inputs(found.episodes, found.links, found.motif_hits), lines.first_alerts(shown, MAX_IDS)
+    return explain_subgraphs(engine, subgraphs, inputs, first, lambda left: _score(engine, p, *left), chains=CHAINS)
 
 
 def _tables(engine: Engine, found: Found, subgraphs: pa.Table, lines: AnyLines) -> dict[str, DataFrame | pa.Table]:

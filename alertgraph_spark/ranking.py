@@ -11,6 +11,7 @@ from typing import NamedTuple, TypedDict
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from alertgraph_spark.config.alert_exception import AlertException
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
 from alertgraph_spark.graph.choice import GraphOptions
@@ -25,6 +26,7 @@ class Method(TypedDict, total=False):
 
     assets: Sequence[Asset]
     windows: Sequence[MaintenanceWindow]
+    exceptions: Sequence[AlertException]
     parameters: RankingParameters
     graph: GraphOptions | None
 
@@ -93,8 +95,9 @@ class Found(NamedTuple):
     """What is found of some sites before it is explained.
 
     Each span with its episode (`spans`); episodes with their subgraph, the past that is not told again among them; the links
-    that were kept, those of them that are causes, motif hits, features, subgraphs, cuts; words that no table knows
-    (`unknown`) with the number of alerts that say each; the `stages` that ran, and the graph's engine.
+    that were kept, those of them that are causes, motif hits, features, subgraphs, the episodes that exceptions explain
+    (`matched`), cuts; words that no table knows (`unknown`) with the number of alerts that say each; the `stages` that ran, and
+    the graph's engine.
     """
 
     spans: pa.Table
@@ -104,6 +107,7 @@ class Found(NamedTuple):
     motif_hits: pa.Table
     features: pa.Table
     subgraphs: pa.Table
+    matched: pa.Table
     cuts: pa.Table
     unknown: pa.Table
     stages: pa.Table

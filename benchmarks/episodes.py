@@ -25,7 +25,7 @@ from alertgraph_spark.config import format_files
 from alertgraph_spark.config.loading import load_settings
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.graph.choice import Answers
-from alertgraph_spark.interpret import AssetList, calendar_of
+from alertgraph_spark.interpret import AssetList, calendar_of, exception_keys
 from alertgraph_spark.lines import read_lines
 from alertgraph_spark.pipeline import rank_sites
 from alertgraph_spark.ranking import Stages
@@ -92,6 +92,7 @@ def main() -> None:
         spans.combine_chunks(),
         assets,
         calendar_of((), ()),
+        exception_keys((), ()),
         RankingParameters(),
         since=datetime(1990, 1, 1, tzinfo=timezone.utc),
         stages=Stages(told),

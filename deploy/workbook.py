@@ -18,6 +18,10 @@ MAX_ROWS = 10_000
 BLUE, ORANGE = "blue", "orange"
 TEXT_TABLES = "SuricataEve_CL, SigmaAlerts_CL"
 MONTH_MS = 30 * 24 * 3600 * 1000
+SCOPES = (
+    '[{"value": "shown", "label": "those that are shown"}, {"value": "hidden", "label": "those that exceptions hide"}, '
+    '{"value": "all", "label": "all"}]'
+)
 EXPORTED = ("SubgraphId", "RunId")
 """Columns of the chosen subgraph that the parts below read: ids of ours, and no text of an alert."""
 
@@ -133,7 +137,7 @@ def _parameters() -> Item:
                     "label": "Subgraphs",
                     "type": 2,
                     "value": "shown",
-                    "jsonData": '[{"value": "shown", "label": "those that are shown"}, {"value": "all", "label": "all"}]',
+                    "jsonData": SCOPES,
                     "typeSettings": {"additionalResourceOptions": []},
                 },
                 common

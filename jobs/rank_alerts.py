@@ -25,8 +25,10 @@ from alertgraph_spark.access import principal, session
 from alertgraph_spark.access.secrets import resolve
 from alertgraph_spark.commands.arguments import arguments
 from alertgraph_spark.commands.cli import Console, check_posted, exit_code, posted_words, remarks
+from alertgraph_spark.commands.exceptions import listed_exceptions
 from alertgraph_spark.commands.ticks import keep_ticking
 from alertgraph_spark.config import format_files
+from alertgraph_spark.config.alert_exception import AlertException, digest_of
 from alertgraph_spark.config.loading import load_settings
 from alertgraph_spark.config.settings import Settings
 from alertgraph_spark.config.source_format import Asset, Format, MaintenanceWindow
@@ -78,6 +80,7 @@ class Job(NamedTuple):
         formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
         known = assets.load_assets(settings.assets_file) if settings.assets_file else []
         planned = assets.load_maintenance(settings.maintenance_file) if settings.maintenance_file else []
+        listed_exceptions(settings.exceptions_file)
         spark = signed_in_session(settings)
         place = history.place_of(settings.history.path, settings.results.path)
         store = None
@@ -97,7 +100,8 @@ class Job(NamedTuple):
         console.say(f"run {run_id}")
         with console.stage("read"):
             given = self.read(start, end, anew=compile_to is not None)
-        if only_news and given.state and (last := self.seen(given)):
+        excepted = listed_exceptions(settings.exceptions_file)  # of each run: the list changes while a session ticks
+        if only_news and given.state and (last := self.seen(given, excepted)):
             console.say(f"nothing new since run {last}; {time.perf_counter() - begin:.1f} s")
             return
         folder = results.make_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
@@ -113,7 +117,7 @@ class Job(NamedTuple):
         copies = {}
         with ExitStack() as held:
             held.enter_context(session.tuned(spark, given.n_bytes, settings.spark.conf))
-            ranking = rank_lines(given.lines, spark, given.told_since, on_stage, **self.method)
+            ranking = rank_lines(given.lines, spark, given.told_since, on_stage, **self.method(excepted))
             held.callback(ranking.release)
             with console.stage("save"):
                 results.save_tables(ranking.tables, folder)
@@ -124,6 +128,7 @@ class Job(NamedTuple):
         top = first_subgraphs(saved["subgraphs"], console.ROWS)
         record = run_record(run_id, settings.digest, (given.start, given.end), ranking, spark.version) | copies
         record |= {"history": given.told} if given.told else {}
+        record["exceptions"]["digest"] = digest_of(excepted)
         results.save_run(folder, record)
         with console.stage("log"):
             run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), saved, top)))
@@ -139,12 +144,11 @@ class Job(NamedTuple):
         console.end(top, record["counts"], [*remarks(record), *places.items()], time.perf_counter() - begin)
         check_posted(posted, run_id, folder.place)
 
-    @property
-    def method(self) -> Method:
+    def method(self, excepted: Sequence[AlertException]) -> Method:
         """What decides what is found."""
-        of = self.settings.graph
+        of, p = self.settings.graph, self.settings.ranking
         graph = GraphOptions(of.engine, of.driver_max_links, of.crossover_links)
-        return {"assets": self.assets, "windows": self.maintenance, "parameters": self.settings.ranking, "graph": graph}
+        return Method(assets=self.assets, windows=self.maintenance, exceptions=excepted, parameters=p, graph=graph)
 
     def read(self, start: datetime | None, end: datetime | None, anew: bool) -> Given:
         """Find the lines of the window and of the past that it needs: in the history, or `anew` in the export."""
@@ -180,7 +184,7 @@ class Job(NamedTuple):
         lines_kept = partial(history.KeptLines, files, start, end, kept.hours, **asked)
         return Given(lines_kept, start, end, start - look_back, kept.n_bytes, kept.state, kept.words, kept.told)
 
-    def seen(self, given: Given) -> str | None:
+    def seen(self, given: Given, excepted: Sequence[AlertException]) -> str | None:
         """The newest run, where it saw the export as it is, asked the same of it, and all that it found was delivered."""
         open_folder = partial(results.open_folder, spark=self.spark)
         found = results.newest_run(open_folder(self.settings.results.path), open_folder)
@@ -188,6 +192,7 @@ class Job(NamedTuple):
             return None
         start, end = (datetime.fromisoformat(found["window"][bound]) for bound in ("start", "end"))
         is_same = found["config_digest"] == self.settings.digest and end - start == given.end - given.start
+        is_same = is_same and found.get("exceptions", {}).get("digest") == digest_of(excepted)
         return str(found["run_id"]) if is_same and delivery.is_delivered(found, self.settings.post.mode) else None
 
 

@@ -339,7 +339,7 @@ def post_with_spark(place: Path, url: str) -> int:
 
     from alertgraph_spark.publish import results  # noqa: PLC0415
     from alertgraph_spark.publish.log_analytics import POSTED, post_results  # noqa: PLC0415
-    from alertgraph_spark.tables.schemas import RUNS  # noqa: PLC0415
+    from alertgraph_spark.tables.run_schemas import RUNS  # noqa: PLC0415
 
     spark = spark_session()
     folder = results.open_folder(str(place), spark)

@@ -301,3 +301,17 @@ def test_a_saved_run_is_posted_without_a_window(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         arguments("", ["--config", "x", "--post-only", "run-1", "--last", "24h"])
     assert "--post-only goes without a window" in capsys.readouterr().err
+
+
+def test_what_exceptions_hide_is_told_and_which_to_look_at_again() -> None:
+    told = {"n_hiding": 7, "hiding": [f"ex-{n}" for n in range(7)], "n_ending_soon": 1, "ending_soon": ["ex-2"]}
+    told |= {"n_without_a_match": 0, "without_a_match": []}
+    assert remarks({**WELL, "counts": {"suppressed": 1200}, "exceptions": told}) == [
+        ("hidden", "1,200 subgraphs by exceptions: ex-0, ex-1, ex-2, ex-3, ex-4 and 2 more"),
+        ("exceptions", "1 end within two weeks: ex-2"),
+    ]
+    told |= {"n_ending_soon": 0, "n_without_a_match": 1, "without_a_match": ["ex-9"]}
+    assert remarks({**WELL, "counts": {"suppressed": 0}, "exceptions": told}) == [
+        ("exceptions", "1 match nothing in the window: ex-9")
+    ]
+    assert remarks({**WELL, "exceptions": {**told, "n_without_a_match": 0}}) == []

@@ -49,7 +49,8 @@ from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.publish.log_analytics import post_results
 from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.network_schemas import EDGES, NODES
-from alertgraph_spark.tables.schemas import MEMBERS, RUNS, SUBGRAPHS
+from alertgraph_spark.tables.run_schemas import RUNS
+from alertgraph_spark.tables.schemas import MEMBERS, SUBGRAPHS
 
 assert ".zip" in alertgraph_spark.__file__, alertgraph_spark.__file__
 spark = SparkSession.builder.getOrCreate()

@@ -289,8 +289,9 @@ def test_a_format_is_looked_up_beside_the_configuration_first(tmp_path: Path, mo
         (folder / "ours.yaml").write_text("format: ours")
     (here / "assets.csv").write_text("host")
     (beside / "calendar.csv").write_text("asset")
+    (beside / "known.yaml").write_text("[]")
     monkeypatch.chdir(here)
-    lists = {"assets": "assets.csv", "maintenance": "calendar.csv"}
+    lists = {"assets": "assets.csv", "maintenance": "calendar.csv", "exceptions": "known.yaml"}
     file = write(beside, sources=[{"table": "Ours_CL", "format": "ours.yaml"}], **lists)
 
     settings = load_settings(file)
@@ -299,6 +300,7 @@ def test_a_format_is_looked_up_beside_the_configuration_first(tmp_path: Path, mo
     assert settings.sources[0].file == beside / "ours.yaml"
     assert settings.assets_file is not None and settings.assets_file.resolve() == here / "assets.csv"
     assert settings.maintenance_file == beside / "calendar.csv"
+    assert settings.exceptions_file == beside / "known.yaml"
 
 
 def test_a_missing_file_names_both_places_and_the_shipped_formats(

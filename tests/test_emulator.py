@@ -36,7 +36,8 @@ from alertgraph_spark.publish.log_analytics.transport import Response, ingestion
 from alertgraph_spark.publish.results import LocalFolder
 from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.network_schemas import EDGES, NODES
-from alertgraph_spark.tables.schemas import MEMBERS, RUNS, SUBGRAPHS
+from alertgraph_spark.tables.run_schemas import RUNS
+from alertgraph_spark.tables.schemas import MEMBERS, SUBGRAPHS
 from alertgraph_spark.tables.table import table as declared
 
 EMULATOR = Path(__file__).parent.parent / "examples" / "emulator"

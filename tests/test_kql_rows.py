@@ -53,7 +53,13 @@ def subgraph(name: str, run: str = "run-1", **columns: Any) -> dict[str, Any]:
         },
         **{"Contributions": [], "Summary": f"summary of {name}", "TitleValue": f"title of {name}", "Severity": 0.8},
         **{"Story": [{"sentence": "First.", "alert_ids": ["a"]}, {"sentence": "Then.", "alert_ids": ["b"]}]},
-        **{"Path": [], "Reasons": ["rare"], "Unusual": ["seen on 0 of 28 days"], "Checks": ["Ask the owner of fs01."]},
+        **{
+            "SuppressedBy": [],
+            "Path": [],
+            "Reasons": ["rare"],
+            "Unusual": ["seen on 0 of 28 days"],
+            "Checks": ["Ask the owner of fs01."],
+        },
         **{"Counterfactual": {"cut": 0.4, "score": 0.3, "types": [], "fact": "without it it would not"}},
     }
     return row | columns
@@ -187,6 +193,48 @@ def test_the_table_ranks_each_day_anew_and_shows_what_is_within_the_budget(works
 HOSTILE = (
     "x](https://evil.example) ![](https://evil.example/b.png) <img src=x> `run` # head | a\u202e\x1b\n* b {{Title}}"
 )
+
+
+HIDING = {
+    "id": "ex-1",
+    "owner": "it-ops",
+    "reason": "nightly scan",
+    "ticket": None,
+    "until": "2026-06-01T00:00:00.000000Z",
+}
+
+
+def test_what_exceptions_hide_is_shown_when_it_is_asked_for(workspace: Workspace) -> None:
+    hidden = subgraph("sg-2", IsShown=False, SuppressedBy=[HIDING])
+    rows = [subgraph("sg-1"), hidden, subgraph("sg-3", IsShown=False)]
+    workspace.add("AlertGraphSubgraphs_CL", [*rows, subgraph("sg-4", IsShown=False, SuppressedBy=None)])
+    workspace.add("AlertGraphMembers_CL", [member(f"sg-{n}", f"{n}") for n in range(1, 5)])
+
+    def table(scope: str) -> dict[str, str]:
+        return {row["SubgraphId"]: row["Shown"] for row in workspace.part("subgraphs", Scope=scope)}
+
+    assert table("shown") == {"sg-1": "yes"}
+    assert table("hidden") == {"sg-2": "hidden"}
+    assert table("all") == {"sg-1": "yes", "sg-2": "hidden", "sg-3": "", "sg-4": ""}
+    for key in ("sg-1", "sg-2"):
+        workspace.add("AlertGraphNodes_CL", [node(f"host:{key}", name=key)])
+    assert [row["Name"] for row in workspace.part("network", Scope="hidden")] == ["sg-2"]
+
+
+def test_the_explanation_says_by_whom_why_and_until_when_it_is_hidden(workspace: Workspace) -> None:
+    two = [HIDING, {**HIDING, "id": "ex-2", "ticket": "CHG-7"}]
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", IsShown=False, Story=[], SuppressedBy=two)])
+
+    said = [row["Text"] for row in workspace.part("explanation") if row["Heading"] == "Hidden by an exception"]
+    assert said == [
+        "ex-1, it-ops: nightly scan, until 2026-06-01 00:00 UTC",
+        "ex-2, it-ops: nightly scan (CHG-7), until 2026-06-01 00:00 UTC",
+    ]
+
+
+def test_no_incident_is_made_of_what_an_exception_hides(workspace: Workspace) -> None:
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", IsShown=False, SuppressedBy=[HIDING])], arrived=NEW)
+    assert incidents(workspace) == {}
 
 
 def test_the_title_of_the_chosen_one_is_a_cell_and_is_shown_as_it_is(workspace: Workspace) -> None:

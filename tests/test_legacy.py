@@ -29,7 +29,7 @@ from alertgraph_spark.publish.log_analytics.rows import RowEncoder
 from alertgraph_spark.publish.log_analytics.streams import STREAMS
 from alertgraph_spark.publish.log_analytics.target import Target
 from alertgraph_spark.publish.log_analytics.transport import Response, post
-from alertgraph_spark.tables.schemas import RUNS
+from alertgraph_spark.tables.run_schemas import RUNS
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))  # the examples are no part of the wheel
 

@@ -26,6 +26,7 @@ COMPOSED = {
         "config/format_files.py",
         "normalise/format_expressions.py",
         "read/assets.py",
+        "interpret/exceptions.py",
         "tables/frames.py",
     ),
     *(f"publish/log_analytics/{name}.py" for name in ("posting", "target", "tasks", "rows")),

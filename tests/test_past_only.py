@@ -18,7 +18,7 @@ from alertgraph_spark.interpret import AssetList
 from alertgraph_spark.pipeline import Found, rank_sites
 from alertgraph_spark.ranking import Stages
 from alertgraph_spark.tables.embedded import Engine
-from alertgraph_spark.tables.interim_schemas import CALENDAR
+from alertgraph_spark.tables.interim_schemas import CALENDAR, EXCEPTION_KEYS
 
 P = RankingParameters()
 Row = dict[str, Any]
@@ -37,9 +37,9 @@ def alert(hours: float, name: str, target: str, source: str | None = None, late:
 
 def rank(rows: Sequence[Row]) -> Found:
     begin = datetime(1990, 1, 1, tzinfo=timezone.utc)
-    calendar = table_of(CALENDAR, [])
+    lists = table_of(CALENDAR, []), table_of(EXCEPTION_KEYS, [])
     return rank_sites(
-        span_table(rows), AssetList(), calendar, P, since=begin, stages=Stages(), ask=lambda n_links: Answers()
+        span_table(rows), AssetList(), *lists, P, since=begin, stages=Stages(), ask=lambda n_links: Answers()
     )
 
 

@@ -19,6 +19,7 @@ from incident import DAY, at
 from pyspark.sql import DataFrame, SparkSession
 
 from alertgraph_spark import lines, pipeline
+from alertgraph_spark.config.alert_exception import AlertException
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.lines import read_lines
@@ -77,6 +78,12 @@ PLANT = (
     "3700 ws53/it usb stick | 0.2 initial-access",
     "4100 ws54/it -> fs52/it file share swept | 0.5 discovery",
 )
+KNOWN = [
+    AlertException("usb", "soc", "a stick for the cameras", at(0), at(9 * 1440), alert="usb stick", entity="host:ws53"),
+    AlertException("logon", "soc", "its own way", at(0), at(9 * 1440), alert="rdp logon", site="cut"),
+]
+"""What hides one lone alert of each site, and touches the attack of one."""
+
 # More than six hours before the attack: within them two such rare things of one small site are linked by time alone.
 UNRELATED = "3060 ws60/it -> nas/it disk is nearly full | 0.9 impact"
 
@@ -174,6 +181,7 @@ def run(
     raw = {"Edr_CL": spark.createDataFrame([tuple(row.values()) for row in rows], RAW)}
     window = at(MIDNIGHT), at(3 * MIDNIGHT)
     asked: dict[str, Any] = {"graph": GraphOptions("driver"), "told_since": told_since, "on_stage": on_stage}
+    asked["exceptions"] = KNOWN
     ranking = rank_subgraphs(raw, {"Edr_CL": FORMAT}, *window, **asked)
     tables: dict[str, dict[str, list[Row]]] = {}
     for name in ("subgraphs", "members", "nodes", "edges", "features", "episodes", "rejected"):
@@ -409,6 +417,20 @@ def test_an_attack_that_two_products_name_differently_is_one_subgraph(spark: Spa
     assert [(edge["source"], edge["target"]) for edge in edges] == [("host:ws-17", "host:fs01")]
 
 
+def test_an_exception_hides_what_it_explains_whole_and_counts_it(usual: Found) -> None:
+    found = usual.ranking.tables["subgraphs"]
+    assert isinstance(found, pa.Table)
+    hidden = [row for row in found.to_pylist() if row["suppressed_by"]]
+    assert {row["title"] for row in hidden} == {"Unusual alerts on ws53: usb stick"}
+    assert len(hidden) == usual.ranking.counts["suppressed"] == len(SITES)
+    told = {row["id"]: row for row in rows_of(usual.ranking, "exceptions")}
+    assert (told["usb"]["n_episodes"], told["usb"]["n_hidden"], told["usb"]["state"]) == (len(SITES),) * 2 + (
+        "in force",
+    )
+    assert not usual.attack("cut")["suppressed_by"]
+    assert usual.attack("cut")["is_shown"]
+
+
 # --- who ranks ------------------------------------------------------------------------------------------------------
 
 
@@ -423,6 +445,7 @@ def test_the_workers_give_the_rows_of_this_process(
     assert found.tables == usual.tables
     assert found.ranking.counts == usual.ranking.counts
     assert found.ranking.balance == usual.ranking.balance
+    assert found.ranking.tables["exceptions"] == usual.ranking.tables["exceptions"]
     counts = found.ranking.counts
     # Each stage is told once, with the rows of all sites.
     assert [stage for stage, _ in stages] == list(usual.ranking.seconds)
@@ -495,7 +518,7 @@ def test_a_window_without_a_line_has_every_table(spark: SparkSession) -> None:
     for table in RESULTS:
         found = ranking.tables[table.name]
         if isinstance(found, pa.Table):
-            assert conform_arrow(found, table).num_rows == 0
+            assert conform_arrow(found, table).num_rows == (len(KNOWN) if table.name == "exceptions" else 0)
 
 
 # --- what was known when --------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import random
 import re
 import time
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,18 @@ from chromium import LAPTOP, asked, browser, load, needs_chromium, said, settle,
 from incident import at, told
 
 from alertgraph_spark.publish.report import NAME, write_report
-from alertgraph_spark.publish.report.gather import MAX_EDGES, MAX_EVIDENCE, MAX_HOSTS, MAX_NEXT, gather
+from alertgraph_spark.publish.report.gather import MAX_EDGES, MAX_EVIDENCE, MAX_HIDDEN, MAX_HOSTS, MAX_NEXT, gather
 from alertgraph_spark.publish.report.layout import FOLDED, MAX_NODES, along_path, bands, fold
 
 pytest.importorskip("bokeh")
 
 from alertgraph_spark.publish.report.page import render
 from alertgraph_spark.tables.network_schemas import EDGES, NODES
+from alertgraph_spark.tables.run_schemas import EXCEPTIONS
 from alertgraph_spark.tables.schemas import EVIDENCE, MEMBERS, SUBGRAPHS
 
 N_FLOOD = 10_000
+END = datetime(2026, 3, 5, tzinfo=timezone.utc)
 HOSTILE = "</script><img src=http://192.0.2.7/x onerror=alert(1)>"
 RECORD = {
     "run_id": "20260305T060000-abcdef12",
@@ -43,6 +45,16 @@ ATTACK = [
     told("1500 ews/ot -> plc/ot controller stopped #impair-process-control", lasts=30, n_alerts=4, surprise=9.0),
     told("1510 ews/ot -> hmi/ot view lost", name=HOSTILE),
 ]
+
+
+HIDING = {"id": "ex-soon", "owner": "it-ops", "reason": HOSTILE, "ticket": "CHG-7", "until": END + timedelta(days=12.5)}
+
+
+def excepted(key: str, days_left: float, n_episodes: int, **more: Any) -> dict[str, Any]:
+    """One exception that ends so many days after the window."""
+    row = {"id": key, "site": None, "names": f"entity host:{key}", "owner": "soc", "reason": "known", "ticket": None}
+    row |= {"begins": at(0), "until": END + timedelta(days=days_left), "state": "in force"}
+    return {**row, "n_episodes": n_episodes, "n_hidden": n_episodes, **more}
 
 
 def subgraph(key: str, rank: int, shown: bool, **more: Any) -> dict[str, Any]:
@@ -133,13 +145,20 @@ def tables() -> dict[str, pa.Table]:
         subgraph("sg-flood", 2, True, n_alerts=N_FLOOD, n_episodes=N_FLOOD, title=HOSTILE),
         subgraph("sg-next", 3, False, story=[]),
         subgraph("sg-last", 4, False, story=[]),
+        subgraph("sg-hidden", 5, False, story=[], suppressed_by=[HIDING, {**HIDING, "id": "ex-fine", "ticket": None}]),
     ]
     nodes, edges = drawn(grouped)
+    exceptions = [
+        excepted("ex-soon", 12.5, 3),
+        excepted("ex-unused", 40, 0, owner=HOSTILE),
+        excepted("ex-fine", 40, 2),
+        excepted("ex-over", -1, 0, state="ended"),
+    ]
     return {
         table.name: table_of(table, rows)
         for table, rows in (
             *((SUBGRAPHS, found), (MEMBERS, members), (EVIDENCE, grouped)),
-            *((NODES, nodes), (EDGES, edges)),
+            *((NODES, nodes), (EDGES, edges), (EXCEPTIONS, exceptions)),
         )
     }
 
@@ -161,7 +180,7 @@ def page(gathered: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_what_is_gathered_is_bounded_and_counted(gathered: dict[str, Any]) -> None:
     attack, flood, *following = gathered["subgraphs"]
-    assert [row["subgraph_id"] for row in following] == ["sg-next", "sg-last"]
+    assert [row["subgraph_id"] for row in following] == ["sg-next", "sg-last", "sg-hidden"]
     assert (len(attack["evidence"]), len(flood["evidence"])) == (5, MAX_EVIDENCE)
     assert len(flood["edges"]) == len(flood["nodes"]["of"]) == MAX_EDGES
     assert flood["nodes"]["n_all"] == N_FLOOD + 1  # and the host that scans
@@ -192,6 +211,23 @@ def test_only_so_many_come_next(tables: dict[str, pa.Table]) -> None:
     more.append(subgraph("sg-nothing", 5, False, score=0.0))  # planned through and through: nobody is asked to read it
     found = gather({**tables, "subgraphs": table_of(SUBGRAPHS, more)}, RECORD)["subgraphs"]
     assert [row["subgraph_id"] for row in found] == [f"sg-{n}" for n in range(MAX_NEXT)]
+
+
+def test_what_exceptions_hide_is_gathered_apart_from_what_comes_next(tables: dict[str, pa.Table]) -> None:
+    many = [subgraph(f"sg-{n:02}", n, False, suppressed_by=[HIDING]) for n in range(MAX_HIDDEN + 5)]
+    more = table_of(SUBGRAPHS, [*many, subgraph("sg-next", 99, False, score=0.5)])
+    found = gather({**tables, "subgraphs": more}, RECORD)
+
+    assert [row["subgraph_id"] for row in found["subgraphs"]] == [f"sg-{n:02}" for n in range(MAX_HIDDEN)] + ["sg-next"]
+    assert found["n_hidden"] == MAX_HIDDEN + 5
+    until = round((END + timedelta(days=12.5)).timestamp() * 1000)
+    assert found["subgraphs"][0]["suppressed_by"] == [{**HIDING, "until": until}]
+
+
+def test_exceptions_to_look_at_again_are_those_in_force_that_end_soon_or_explain_nothing(
+    gathered: dict[str, Any],
+) -> None:
+    assert [row["id"] for row in gathered["exceptions"]] == ["ex-soon", "ex-unused"]
 
 
 def test_what_is_gathered_does_not_depend_on_the_order_of_rows(
@@ -447,8 +483,8 @@ def test_it_fits_a_laptop_in_both_themes(driver: Any, page: Path) -> None:
 @needs_chromium
 def test_a_run_without_a_subgraph_says_so(driver: Any, tmp_path: Path) -> None:
     empty = tmp_path / NAME
-    network = {"hosts": [], "pairs": [], "n_hosts": 0}
-    empty.write_text(render({"run": RECORD, "subgraphs": [], "network": network}), encoding="utf-8")
+    nothing = {"subgraphs": [], "network": {"hosts": [], "pairs": [], "n_hosts": 0}, "n_hidden": 0, "exceptions": []}
+    empty.write_text(render({"run": RECORD, **nothing}), encoding="utf-8")
     load(driver, empty)
     assert "sources" not in driver.find_element("id", "run").text, "an older run says nothing of its sources"
     assert driver.find_element("id", "none").is_displayed()
@@ -457,12 +493,42 @@ def test_a_run_without_a_subgraph_says_so(driver: Any, tmp_path: Path) -> None:
 
 
 @needs_chromium
+def test_what_exceptions_hide_is_told_with_whom_why_and_until_when(driver: Any, page: Path) -> None:
+    load(driver, page)
+    lines = [
+        [cell.text for cell in line.find_elements("tag name", "td")]
+        for line in driver.find_elements("css selector", "#hidden tr")
+    ]
+    assert lines == [
+        ["5", "Title of sg-hidden", "ex-soon", "it-ops", HOSTILE, "CHG-7", "2026-03-17 12:00"],
+        ["", "", "ex-fine", "it-ops", HOSTILE, "", "2026-03-17 12:00"],
+    ]
+    again = [
+        [cell.text for cell in line.find_elements("tag name", "td")]
+        for line in driver.find_elements("css selector", "#again tr")
+    ]
+    assert [(line[0], line[2], line[-1]) for line in again] == [
+        ("ex-soon", "soc", "it ends in 13 days"),
+        ("ex-unused", HOSTILE, "it matches nothing in the window"),
+    ]
+    assert "1 hidden by exceptions" in driver.find_element("id", "run").text
+
+    driver.find_element("css selector", "#hidden button").click()
+    settle(driver)
+    assert driver.find_element("id", "title").text == "Title of sg-hidden"
+    assert "hidden by ex-soon, ex-fine" in driver.find_element("id", "chips").text
+    assert "sg-hidden" not in [
+        b.get_attribute("data-id") for b in driver.find_elements("css selector", "#ranked button")
+    ]
+
+
+@needs_chromium
 def test_sources_that_are_not_well_are_counted(driver: Any, tmp_path: Path) -> None:
     page = tmp_path / NAME
-    network = {"hosts": [], "pairs": [], "n_hosts": 0}
+    nothing = {"subgraphs": [], "network": {"hosts": [], "pairs": [], "n_hosts": 0}, "n_hidden": 0, "exceptions": []}
     ill = [{"site": HOSTILE, "table": "Ids_CL", "status": "silent", "detail": "silent for 7 h"}] * 2
     run = {**RECORD, "health": {"n_ok": 1, "n_new": 0, "unhealthy": ill}}
-    page.write_text(render({"run": run, "subgraphs": [], "network": network}), encoding="utf-8")
+    page.write_text(render({"run": run, **nothing}), encoding="utf-8")
     load(driver, page)
 
     assert driver.find_element("id", "run").text.endswith("2 sources not as usual: see the table health.")

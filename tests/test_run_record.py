@@ -17,7 +17,8 @@ from alertgraph_spark.ranking import Ranking
 from alertgraph_spark.score import TERMS
 from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.tables.health_schemas import HEALTH
-from alertgraph_spark.tables.schemas import FEATURES, RUNS, SUBGRAPHS
+from alertgraph_spark.tables.run_schemas import EXCEPTIONS, RUNS
+from alertgraph_spark.tables.schemas import FEATURES, SUBGRAPHS
 
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)
 RECORD: dict[str, Any] = {
@@ -88,15 +89,45 @@ def test_a_run_that_found_nothing(tables: dict[str, pa.Table]) -> None:
     assert (tracked["metrics"]["n_shown"], tracked["metrics"]["top_score"], tracked["examples"]) == (0.0, 0.0, [])
 
 
+def ranking_of(sources: list[dict[str, Any]], exceptions: list[dict[str, Any]]) -> Ranking:
+    tables = {"health": table_of(HEALTH, sources), "exceptions": table_of(EXCEPTIONS, exceptions)}
+    return Ranking(Balance({"rows_read": 9}), "driver", {}, tables, lambda: None, lambda: None)
+
+
+def test_exceptions_are_counted_and_those_to_look_at_again_are_named() -> None:
+    end = START + timedelta(days=1)
+
+    def one(id_: str, days_left: float, n: int, state: str = "in force", hidden: int = 0) -> dict[str, Any]:
+        row = dict.fromkeys(EXCEPTIONS.names) | {"id": id_, "until": end + timedelta(days=days_left), "state": state}
+        return row | {"n_episodes": n, "n_hidden": hidden}
+
+    told = [
+        one("hides", 200, 5, hidden=2),
+        one("two weeks", 14, 1),
+        one("a moment more", 14.001, 1),
+        one("unused", 200, 0),
+        one("tomorrow, unused", 1, 0),
+        one("over", -1, 0, "ended", hidden=1),
+        one("not yet", 200, 0, "not yet begun"),
+    ]
+    record = run_record("run-1", "0123456789ab", (START, end), ranking_of([], told), "3.5.9")["exceptions"]
+
+    assert (record["n"], record["n_in_force"]) == (7, 5)
+    assert (record["n_hiding"], record["hiding"]) == (2, ["over", "hides"])
+    assert (record["n_ending_soon"], record["ending_soon"]) == (2, ["tomorrow, unused", "two weeks"])
+    assert (record["n_without_a_match"], record["without_a_match"]) == (2, ["tomorrow, unused", "unused"])
+    many = [one(f"{n:03}", 200, 0) for n in range(150)]
+    record = run_record("run-1", "0123456789ab", (START, end), ranking_of([], many), "3.5.9")["exceptions"]
+    assert (record["n_without_a_match"], len(record["without_a_match"])) == (150, 100)
+
+
 def test_what_is_not_well_is_told_whole_and_the_rest_is_counted() -> None:
     told = [("a", "silent"), ("b", "slow"), ("c", "new"), ("d", "ok"), ("e", "ok")]
     sources = [
         dict.fromkeys(HEALTH.names) | {"site": site, "table": "Ids_CL", "status": status, "detail": f"why {status}"}
         for site, status in told
     ]
-    ranking = Ranking(
-        Balance({"rows_read": 9}), "driver", {}, {"health": table_of(HEALTH, sources)}, lambda: None, lambda: None
-    )
+    ranking = ranking_of(sources, [])
     record = run_record("run-1", "0123456789ab", (START, START + timedelta(days=1)), ranking, "3.5.9")
 
     assert record["health"] == {

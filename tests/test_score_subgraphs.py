@@ -16,12 +16,13 @@ from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.score import (
     TERMS,
     Term,
-    count_crowded,
+    count_unshown,
     rank_subgraphs,
     score_subgraphs,
     scorer_weights,
     with_score,
 )
+from alertgraph_spark.score.suppressed import NOTHING
 from alertgraph_spark.tables.embedded import Engine, arrow_schema
 from alertgraph_spark.tables.schemas import FEATURES, SUBGRAPHS
 
@@ -67,14 +68,26 @@ def feature_table(rows: list[Features]) -> pa.Table:
     return table_of(FEATURES, rows)
 
 
+def suppressions(hidden: dict[str, float | None]) -> pa.Table:
+    """Subgraphs that exceptions explain: those without a claim are hidden, those with one are not any more."""
+    one = {"id": "ex-1", "owner": "soc", "reason": "known", "ticket": None, "until": at(5000)}
+    rows = [
+        {"subgraph_id": key, "suppressed_by": [one] if claim is None else [], "claim": claim}
+        for key, claim in hidden.items()
+    ]
+    return pa.Table.from_pylist(rows, NOTHING.subgraphs.schema)
+
+
 def scored(
     rows: list[Features], budget: int = 1, exceedance: float = ALWAYS, since: datetime | None = None, **more: Any
 ) -> list[Any]:
-    terms = more.pop("terms", TERMS)
+    terms, hidden = more.pop("terms", TERMS), suppressions(more.pop("hidden", {}))
     asked = {"show_nats": 0.0, "quiet": True, **more}
     p = RankingParameters(budget_per_day=budget, show_exceedance=exceedance, **asked)
     with Engine() as engine:
-        subgraphs = score_subgraphs(engine, feature_table(rows), p, since, titles=TITLES, checks=CHECKS, terms=terms)
+        subgraphs = score_subgraphs(
+            engine, feature_table(rows), p, since, titles=TITLES, checks=CHECKS, suppressed=hidden, terms=terms
+        )
     assert subgraphs.schema == arrow_schema(SUBGRAPHS)
     found = subgraphs.to_pylist()
     assert [row["rank"] for row in found] == list(range(1, len(found) + 1))
@@ -498,7 +511,7 @@ def test_a_crowded_day_is_told() -> None:
     p = RankingParameters(show_nats=0, show_exceedance=ALWAYS)
     with Engine() as engine:
         subgraphs = score_subgraphs(engine, feature_table(rows), p, titles=TITLES, checks=CHECKS)
-        assert count_crowded(engine, subgraphs, p) == 2
+        assert count_unshown(engine, subgraphs, p) == {"suppressed": 0, "crowded": 2}
     found = {row["subgraph_id"]: row for row in subgraphs.to_pylist()}
     assert found["best"]["summary"] == (
         "Unusual alerts; 1 alert of 1 type on 1 host in 0.0 h; crowded day: 2 more like it; rarest: usb stick"
@@ -613,3 +626,59 @@ def test_text_of_an_attacker_is_only_text() -> None:
 
 def test_without_subgraphs_nothing_is_scored() -> None:
     assert scored([]) == []
+
+
+def three() -> list[Features]:
+    """Three of one day, the best first."""
+    return [measured(f"sg-{n}", minute=n, rarity_nats=nats(0.7 - 0.1 * n)) for n in range(3)]
+
+
+def shown_of(rows: list[Any]) -> list[str]:
+    return [row["subgraph_id"] for row in rows if row["is_shown"]]
+
+
+def test_what_an_exception_hides_takes_no_place_of_the_budget() -> None:
+    assert shown_of(scored(three())) == ["sg-0"]
+    rows = scored(three(), hidden={"sg-0": None})
+    assert shown_of(rows) == ["sg-1"]
+    assert [row["rank"] for row in rows] == [1, 2, 3], "its rank stays: it is hidden, not gone"
+    assert [[one["id"] for one in row["suppressed_by"]] for row in rows] == [["ex-1"], [], []]
+    assert rows[0]["counterfactual"] is None
+    assert rows[1]["counterfactual"]["cut"] == pytest.approx(0.5), "below the next of its day it would not be shown"
+
+
+def test_what_an_exception_hides_is_no_crowd() -> None:
+    alike = [measured(f"sg-{n}", minute=n, rarity_nats=nats(0.6)) for n in range(3)]
+    with Engine() as engine:
+        crowded = []
+        for hidden in ({}, {"sg-1": None}):
+            rows = score_subgraphs(
+                engine,
+                feature_table(alike),
+                RankingParameters(show_nats=0),
+                titles={},
+                checks={},
+                suppressed=suppressions(hidden),
+            )
+            crowded.append(count_unshown(engine, rows, RankingParameters()))
+            assert (f"crowded day: {2 - len(hidden)} more" in rows.to_pylist()[0]["summary"]) is True
+    assert crowded == [{"suppressed": 0, "crowded": 2}, {"suppressed": 1, "crowded": 1}]
+
+
+def test_what_an_exception_hid_still_teaches_what_is_usual() -> None:
+    # Where five days brought one like it the sixth is usual, hidden or not; where they brought weak ones it is news.
+    def days(past_score: float) -> list[Features]:
+        scores = [*[past_score] * 5, 0.6]
+        return [measured(f"sg-{n}", minute=1440 * n, rarity_nats=nats(s)) for n, s in enumerate(scores)]
+
+    past: dict[str, float | None] = {f"sg-{n}": None for n in range(5)}
+
+    assert shown_of(scored(days(0.1), exceedance=0.3, hidden=past)) == ["sg-5"]
+    assert shown_of(scored(days(0.6), exceedance=0.3, hidden=past)) == []
+
+
+def test_what_comes_back_after_an_exception_takes_the_place_of_its_news() -> None:
+    # sg-0 is the strongest, and was hidden; what it has brought since is worth .55: less than sg-1, more than sg-2.
+    assert shown_of(scored(three(), hidden={"sg-0": 0.55})) == ["sg-1"]
+    assert shown_of(scored(three(), budget=2, hidden={"sg-0": 0.55})) == ["sg-0", "sg-1"]
+    assert shown_of(scored(three(), budget=2, hidden={"sg-0": 0.45})) == ["sg-1", "sg-2"]

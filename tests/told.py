@@ -51,6 +51,7 @@ def tables_of(subgraphs: Mapping[str, Subgraph]) -> dict[str, pa.Table]:
             "title": subgraph_id,
         }
         lists = (
+            "suppressed_by",
             "tactics",
             "motifs",
             "contributions",

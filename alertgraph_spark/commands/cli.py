@@ -169,9 +169,29 @@ def remarks(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     }
     if over := [f"{n:,} {what}" for name, what in limits.items() if (n := record.get("counts", {}).get(name))]:
         said.append(("WARNING", "; ".join(over)))
+    said += _exception_remarks(record.get("exceptions", {}), record.get("counts", {}).get("suppressed", 0))
     if n := record.get("counts", {}).get("crowded"):
         said.append(("CROWDED", f"{n:,} not shown that score like one of their site and day that is: look at them too"))
     return said
+
+
+MOST_EXCEPTIONS = 5
+"""Ids of exceptions in one remark; the table `exceptions` has all."""
+
+
+def _exception_remarks(told: Mapping[str, Any], n_hidden: int) -> list[tuple[str, str]]:
+    """What exceptions hide, and which of them their owners should look at again."""
+    said = [("hidden", f"{n_hidden:,} subgraphs by exceptions: {_ids(told, 'hiding')}")] if n_hidden else []
+    again = {"ending_soon": "end within two weeks", "without_a_match": "match nothing in the window"}
+    words = [
+        f"{told[f'n_{name}']:,} {what}: {_ids(told, name)}" for name, what in again.items() if told.get(f"n_{name}")
+    ]
+    return said + ([("exceptions", "; ".join(words))] if words else [])
+
+
+def _ids(told: Mapping[str, Any], name: str) -> str:
+    more = told[f"n_{name}"] - MOST_EXCEPTIONS
+    return ", ".join(told[name][:MOST_EXCEPTIONS]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def exit_code(main: Callable[[], int]) -> int:

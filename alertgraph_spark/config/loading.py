@@ -188,9 +188,11 @@ class _Reader:
                 hint = known + nearest_words(source.format)
                 file = self.look_up(source.format, f"sources.{number}.format", hint)
             sources[number] = replace(source, file=file)
-        assets_file = self.look_up(settings.assets, "assets") if settings.assets else None
-        calendar = self.look_up(settings.maintenance, "maintenance") if settings.maintenance else None
-        return replace(settings, sources=tuple(sources), assets_file=assets_file, maintenance_file=calendar)
+        lists: dict[str, Any] = {}
+        for name in ("assets", "maintenance", "exceptions"):
+            file = getattr(settings, name)
+            lists[f"{name}_file"] = self.look_up(file, name) if file else None
+        return replace(settings, sources=tuple(sources), **lists)
 
     def look_up(self, name: str | None, where: str, hint: str = "") -> Path:
         """Return the first place where a file of this name is, or refuse the key."""

@@ -195,13 +195,17 @@ class Spark:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of a run; `assets_file` and `maintenance_file` are where the two lists were found."""
+    """All settings of a run; `assets_file`, `maintenance_file` and `exceptions_file` are where the lists were found."""
 
     export: Export
     results: Results
     sources: tuple[Source, ...] = key("what to read; at least one")
     assets: str | None = key("CSV of known assets, looked up like a format", None)
     maintenance: str | None = key("CSV of announced maintenance windows, looked up like a format", None)
+    exceptions: str | None = key(
+        "CSV or YAML of what is explained and hidden until it expires, or a watchlist's export, looked up like a format",
+        None,
+    )
     history: History = field(default_factory=History)
     graph: Graph = field(default_factory=Graph)
     ranking: RankingParameters = field(default_factory=RankingParameters)
@@ -210,6 +214,7 @@ class Settings:
     spark: Spark = field(default_factory=Spark)
     assets_file: Path | None = field(default=None, compare=False)
     maintenance_file: Path | None = field(default=None, compare=False)
+    exceptions_file: Path | None = field(default=None, compare=False)
 
     def conflicts(self) -> Iterator[tuple[str, str]]:
         """Yield the dotted key and the problem for everything that is right by itself and wrong together."""
@@ -227,7 +232,7 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as written in the file, defaults filled in, without the paths that were found."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
-        del plain["assets_file"], plain["maintenance_file"]
+        del plain["assets_file"], plain["maintenance_file"], plain["exceptions_file"]
         for source in plain["sources"]:
             del source["file"]
         return plain

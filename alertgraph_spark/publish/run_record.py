@@ -12,13 +12,14 @@ from typing import Any
 import pyarrow as pa
 
 from alertgraph_spark import __version__
+from alertgraph_spark.config.alert_exception import ENDS_SOON
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.publish.safe_csv import csv_text
 from alertgraph_spark.ranking import Ranking
 from alertgraph_spark.score import TERMS, scorer_weights
 from alertgraph_spark.tables.embedded import Engine, arrow_schema
 from alertgraph_spark.tables.health_schemas import UNHEALTHY
-from alertgraph_spark.tables.schemas import RUNS
+from alertgraph_spark.tables.run_schemas import RUNS
 
 _CSV_COLUMNS = (
     "rank",
@@ -41,7 +42,8 @@ def run_record(
 
     `rows_read = alerts + duplicates + out_of_window + rejected`; `history` is the part of `out_of_window` that lies before
     the window and taught what is usual. `unknown_words` are severities, tactics and techniques that no table knows. `health`
-    has the number of sources that are as they used to be, of those that are new, and each that is not well, the worst first.
+    has the number of sources that are as they used to be, of those that are new, and each that is not well, the worst first;
+    `exceptions` the ids of those that hide something, end soon, or match nothing.
     """
     start, end = window
     return {
@@ -55,6 +57,7 @@ def run_record(
         "rejected_by_reason": dict(ranking.balance.rejected_by_reason),
         "unknown_words": dict(ranking.balance.unknown_words),
         "health": _health(ranking.tables["health"]),
+        "exceptions": _exceptions(ranking.tables["exceptions"], end),
     }
 
 
@@ -65,8 +68,30 @@ def _health(sources: pa.Table) -> dict[str, Any]:
     return {"n_ok": of["ok"], "n_new": of["new"], "unhealthy": [row for row in told if row["status"] in UNHEALTHY]}
 
 
+MOST_LISTED = 100
+"""Exceptions of which `run.json` has more than a number; the table `exceptions` has all."""
+
+
+def _exceptions(told: pa.Table, end: datetime) -> dict[str, Any]:
+    """What of `run_schemas.EXCEPTIONS` stands in `run.json`: how many there are, and the ids of those to look at again."""
+    rows = told.sort_by([("until", "ascending"), ("id", "ascending")]).to_pylist()
+    live = [row for row in rows if row["state"] == "in force"]
+    found = {
+        "hiding": [row["id"] for row in rows if row["n_hidden"]],
+        "ending_soon": [row["id"] for row in live if row["until"] - end <= ENDS_SOON],
+        "without_a_match": [row["id"] for row in live if not row["n_episodes"]],
+    }
+    counts = {f"n_{name}": len(ids) for name, ids in found.items()}
+    return {
+        "n": len(rows),
+        "n_in_force": len(live),
+        **counts,
+        **{name: ids[:MOST_LISTED] for name, ids in found.items()},
+    }
+
+
 def run_table(record: Mapping[str, Any]) -> pa.Table:
-    """The table `schemas.RUNS` of one run, from its `run.json`: one row."""
+    """The table `run_schemas.RUNS` of one run, from its `run.json`: one row."""
     lists = {"versions": "version", "counts": "n", "rejected_by_reason": "n"}
     row = {
         **{f"window_{end}": datetime.fromisoformat(record["window"][end]) for end in ("start", "end")},

@@ -10,6 +10,7 @@ import pyarrow as pa
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.score import words
 from alertgraph_spark.score.shown import BEST_FIRST, shown_sql
+from alertgraph_spark.score.suppressed import NOTHING
 from alertgraph_spark.score.terms import TERMS, Term
 from alertgraph_spark.tables.embedded import Engine, conform_arrow
 from alertgraph_spark.tables.rates import DAY
@@ -27,6 +28,7 @@ def score_subgraphs(
     *,
     titles: Mapping[str, str],
     checks: Mapping[str, str],
+    suppressed: pa.Table = NOTHING.subgraphs,
     terms: Sequence[Term] = TERMS,
 ) -> pa.Table:
     """Score, rank and explain subgraphs, and mark the few that are shown; one row is one subgraph (`schemas.SUBGRAPHS`).
@@ -47,6 +49,8 @@ def score_subgraphs(
         Motif id to what people call it, the most telling first.
     checks
         Motif id to what to check next where it is found.
+    suppressed
+        What exceptions explain, as `suppressed.Suppressed.subgraphs` has it.
 
     Notes
     -----
@@ -54,11 +58,15 @@ def score_subgraphs(
     z times score / z, so that contributions sum to the score. The order is total: score, then first_seen, then id.
     """
     facts = ", ".join(_fact_sql(term, p) for term in terms)
-    tables = {"features": features, "motif_words": words.motif_words(titles, checks)}
+    tables = {"features": features, "motif_words": words.motif_words(titles, checks), "suppressed": suppressed}
     return conform_arrow(
         engine.query(
             f"""
-            WITH scored AS ({_score_sql(terms, p)}),
+            WITH scored AS (
+                SELECT s.*, coalesce(claim, score) AS claim, coalesce(suppressed_by, []) AS suppressed_by,
+                    coalesce(len(suppressed_by) > 0, false) AS is_suppressed
+                FROM ({_score_sql(terms, p)}) s LEFT JOIN suppressed USING (subgraph_id)
+            ),
             {shown_sql(p, since)},
             said AS ({words.SAID}),
             parted AS (
@@ -104,16 +112,18 @@ def rank_subgraphs(engine: Engine, subgraphs: pa.Table) -> pa.Table:
     )
 
 
-def count_crowded(engine: Engine, subgraphs: pa.Table, p: RankingParameters) -> int:
-    """How many subgraphs are not shown and score like one of their site and day that is; one row is one subgraph.
+def count_unshown(engine: Engine, subgraphs: pa.Table, p: RankingParameters) -> dict[str, int]:
+    """How many subgraphs exceptions hide (`suppressed`), and how many others are not shown and score like one of their site
+    and day that is (`crowded`); one row is one subgraph.
 
-    The budget hides them, and whoever can make one better decoy a day makes use of that.
+    The budget hides the latter, and whoever can make one better decoy a day makes use of that.
     """
-    ((n,),) = engine.rows(
+    ((suppressed, crowded),) = engine.rows(
         f"""
-        SELECT count(*) FILTER (NOT is_shown AND score >= {p.like_share} * least_shown)
+        SELECT count(*) FILTER (is_suppressed),
+            count(*) FILTER (NOT is_shown AND NOT is_suppressed AND score >= {p.like_share} * least_shown)
         FROM (
-            SELECT is_shown, score, min(CASE WHEN is_shown THEN score END) OVER (
+            SELECT is_shown, len(suppressed_by) > 0 AS is_suppressed, score, min(CASE WHEN is_shown THEN score END) OVER (
                 PARTITION BY site, epoch_us(first_seen) // {DAY}
             ) AS least_shown
             FROM subgraphs
@@ -121,7 +131,7 @@ def count_crowded(engine: Engine, subgraphs: pa.Table, p: RankingParameters) -> 
         """,
         {"subgraphs": subgraphs},
     )
-    return int(n)
+    return {"suppressed": int(suppressed), "crowded": int(crowded)}
 
 
 def _fact_sql(term: Term, p: RankingParameters) -> str:

@@ -10,11 +10,20 @@ from alertgraph_spark.tables.rates import DAY
 BEST_FIRST = "score DESC, first_seen, subgraph_id"
 """The total order of subgraphs."""
 
+CLAIM_FIRST = "claim DESC, first_seen, subgraph_id"
+"""The order in which they are given the places of a day: the claim is the score, but of what an exception hid before."""
+
+
+def least_score(p: RankingParameters) -> float:
+    """The least score of what is shown: that of `show_nats`."""
+    return p.show_nats / (p.show_nats + p.half_score)
+
 
 def shown_sql(p: RankingParameters, since: datetime | None) -> str:
     """The tables of a WITH over `scored` that end in `marked`: what is told, with `rank`, `is_shown`, `cut` and `n_like`.
 
-    What has no alert received since `since` is dropped once it has been counted. `cut` is, of what is shown, the score
+    What has no alert received since `since` is dropped once it has been counted. What is suppressed takes no place and is not
+    counted as like what is shown; its score is of the past like any other. `cut` is, of what is shown, the score
     below which it would not be, all others as they are: that of `show_nats`, that of the next of its site and day, or, where
     `quiet`, one that the past has brought too often.
     `n_like` is, of what is shown, how many of its site and day that are not shown score like it.
@@ -29,7 +38,7 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
     the cost is that of a sort of subgraphs and of candidates times days.
     """
     is_told = "true" if since is None else f"epoch_us(last_received) >= {round(since.timestamp() * 1e6)}"
-    least = p.show_nats / (p.show_nats + p.half_score)
+    least = least_score(p)
 
     def is_too_many(n_days: str) -> str:
         if not p.quiet:
@@ -38,25 +47,26 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
 
     return f"""
         placed AS (
-            SELECT subgraph_id, site, score, first_seen, last_received, is_warm_up,
+            SELECT subgraph_id, site, score, claim, is_suppressed, first_seen, last_received, is_warm_up,
                 epoch_us(first_seen) AS moment, epoch_us(first_seen) // {DAY} AS day,
                 row_number() OVER (
-                    PARTITION BY site, epoch_us(first_seen) // {DAY}, is_warm_up ORDER BY {BEST_FIRST}
+                    PARTITION BY site, epoch_us(first_seen) // {DAY}, is_warm_up, is_suppressed ORDER BY {CLAIM_FIRST}
                 ) AS place,
                 min(epoch_us(first_seen)) OVER (PARTITION BY site) AS begun
             FROM scored
         ),
         told AS (
             SELECT *, (moment // 1000000 - begun // 1000000) / 86400 AS days,
-                max(CASE WHEN place > {p.budget_per_day} THEN score END) OVER (
-                    PARTITION BY site, day, is_warm_up
+                max(CASE WHEN place > {p.budget_per_day} THEN claim END) OVER (
+                    PARTITION BY site, day, is_warm_up, is_suppressed
                 ) AS next_score
             FROM placed
             QUALIFY {is_told}
         ),
         candidates AS (
             SELECT * FROM told
-            WHERE place <= {p.budget_per_day} AND NOT is_warm_up AND score > 0 AND score >= {least!r}::DOUBLE
+            WHERE place <= {p.budget_per_day} AND NOT is_warm_up AND NOT is_suppressed
+                AND claim > 0 AND claim >= {least!r}::DOUBLE
         ),
         asked AS (
             SELECT site, subgraph_id, days, moment - {DAY} * unnest(range(1, (moment - begun) // {DAY} + 1)) AS moment,
@@ -82,7 +92,7 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
         judged AS (
             SELECT subgraph_id,
                 greatest({least!r}::DOUBLE, coalesce(greatest(next_score, usual_score / {p.like_share}), 0)) AS cut,
-                NOT ({is_too_many("0")}) AND coalesce(usual_score < {p.like_share} * score, true) AS is_shown
+                NOT ({is_too_many("0")}) AND coalesce(usual_score < {p.like_share} * claim, true) AS is_shown
             FROM candidates LEFT JOIN usual USING (subgraph_id)
         ),
         decided AS (
@@ -91,7 +101,8 @@ def shown_sql(p: RankingParameters, since: datetime | None) -> str:
         crowds AS (
             SELECT shown.subgraph_id, count(*) AS n_like
             FROM decided shown JOIN decided other USING (site, day)
-            WHERE shown.is_shown AND NOT other.is_shown AND other.score >= {p.like_share} * shown.score
+            WHERE shown.is_shown AND NOT other.is_shown AND NOT other.is_suppressed
+                AND other.score >= {p.like_share} * shown.score
             GROUP BY shown.subgraph_id
         ),
         marked AS (

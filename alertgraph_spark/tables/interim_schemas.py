@@ -127,6 +127,32 @@ CALENDAR = table(
     ("ends", "timestamp", "first time after it", False),
 )
 
+EXCEPTION_KEYS = table(
+    "exception_keys",
+    "one exception, by the keys that alerts give to what it names; what it does not name is null",
+    ("id", "string", "its id", False),
+    ("alert", "string", "name of the alert, or the beginning of names"),
+    ("is_beginning", "boolean", "`alert` is the beginning of names", False),
+    *(
+        column
+        for end in ("entity", "source", "target")
+        for column in (
+            (end, "string", f"entity key of the {end}"),
+            (f"{end}_block", "bigint", "or the network of a block of IPv4 addresses, without the bits of its hosts"),
+            (f"{end}_bits", "int", "and how many these bits are"),
+        )
+    ),
+    ("account", "string", "key of the only account"),
+    ("motif", "string", "id of the motif in a match of which an episode stands"),
+    ("site", "string", "workspace; null where it is any"),
+    ("begins", "timestamp", "first time from which on it explains what becomes known", False),
+    ("until", "timestamp", "first time from which on it does no more", False),
+    ("names", "string", "what it names, in words", False),
+    ("owner", "string", "who answers for it", False),
+    ("reason", "string", "why it was made", False),
+    ("ticket", "string", "ticket about it"),
+)
+
 ALIASES = table(
     "aliases",
     "a span of time in which an address belonged to one host, by the word of a row that names both",

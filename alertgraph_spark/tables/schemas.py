@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.network_schemas import EDGES, NODES
+from alertgraph_spark.tables.run_schemas import EXCEPTIONS, EXPLAINED_BY
 from alertgraph_spark.tables.table import table
 
 ZONES = ("it", "dmz", "ot", "external", "unknown")
@@ -181,6 +182,7 @@ SUBGRAPHS = table(
     ("probability", "double", "that it is an attack, by a curve fitted on other networks; (0, 1)", False),
     ("rank", "bigint", "1 is the first to look at, over all sites of the run", False),
     ("is_shown", "boolean", "strong enough, within the budget of its site and day, after the warm-up", False),
+    ("suppressed_by", EXPLAINED_BY, "the exceptions that hide it; empty where it is not hidden", False),
     ("first_seen", "timestamp", "start of its first episode", False),
     ("last_seen", "timestamp", "end of its last episode", False),
     ("n_alerts", "bigint", "alerts", False),
@@ -210,20 +212,4 @@ EVIDENCE = table(
     *((c.name, c.type, c.meaning, c.nullable) for c in EPISODES.columns if c.name not in ("episode", "is_chronic")),
 )
 
-RUNS = table(
-    "runs",
-    "one run, posted last: where it stands, the run's other rows have been posted",
-    ("window_start", "timestamp", "first TimeGenerated that counted", False),
-    ("window_end", "timestamp", "first TimeGenerated that did not count any more", False),
-    ("config_digest", "string", "hash of its settings", False),
-    ("engine", "string", "graph engine that was taken", False),
-    ("versions", "array<struct<name:string,version:string>>", "what ran", False),
-    ("counts", "array<struct<name:string,n:bigint>>", "what became of the rows read, and what was found", False),
-    ("rejected_by_reason", "array<struct<name:string,n:bigint>>", "rows refused, by reason", False),
-    ("n_posted", "bigint", "subgraphs that it posted, since they are new or changed; null: all"),
-    ("withdrawn", "array<struct<site:string,subgraph_id:string>>", "subgraphs posted before that it did not find"),
-    ("freshness_median_seconds", "double", "receipt of a new row to the posting of its subgraph; null: no new row"),
-    ("freshness_max_seconds", "double", "the same, of the subgraph that waited longest"),
-)
-
-RESULTS = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, CAUSES, MOTIF_HITS, FEATURES, CUTS, REJECTED, HEALTH)
+RESULTS = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, CAUSES, MOTIF_HITS, FEATURES, CUTS, REJECTED, HEALTH, EXCEPTIONS)

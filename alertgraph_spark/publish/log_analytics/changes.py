@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from alertgraph_spark.publish.log_analytics.streams import STREAMS, check_shapes
 from alertgraph_spark.tables.embedded import Engine, arrow_type
-from alertgraph_spark.tables.schemas import RUNS
+from alertgraph_spark.tables.run_schemas import RUNS
 from alertgraph_spark.tables.table import Table
 
 MOST_WITHDRAWN = 500
@@ -91,7 +91,7 @@ class Changes:
         return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in names]))
 
     def told_in(self, runs: pa.Table) -> pa.Table:
-        """The table `schemas.RUNS` of the run, which says what was posted with it."""
+        """The table `run_schemas.RUNS` of the run, which says what was posted with it."""
         told = {
             "n_posted": len(self.changed),
             "withdrawn": [{"site": site, "subgraph_id": subgraph_id} for site, subgraph_id in self.withdrawn],

@@ -21,7 +21,8 @@ from alertgraph_spark.errors import SchemaError
 from alertgraph_spark.tables.embedded import arrow_differences
 from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.network_schemas import EDGES, NODES
-from alertgraph_spark.tables.schemas import MEMBERS, RUNS, SUBGRAPHS
+from alertgraph_spark.tables.run_schemas import RUNS
+from alertgraph_spark.tables.schemas import MEMBERS, SUBGRAPHS
 from alertgraph_spark.tables.table import Table
 
 # Names that a custom table may not use, in lower case: Azure Monitor, "Create a custom table".

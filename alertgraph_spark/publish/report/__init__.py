@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from alertgraph_spark.publish.report.gather import gather
 from alertgraph_spark.tables.network_schemas import EDGES, NODES
+from alertgraph_spark.tables.run_schemas import EXCEPTIONS
 from alertgraph_spark.tables.schemas import EVIDENCE, MEMBERS, SUBGRAPHS
 
 log = logging.getLogger(__name__)
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 NAME = "report.html"
 """The page's file in the folder of its run."""
 
-TABLES = {table.name: table.names for table in (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES)}
+TABLES = {table.name: table.names for table in (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, EXCEPTIONS)}
 """What a page is made of: tables of a run and their columns."""
 
 NO_BOKEH = "not written: bokeh is not installed; pip install 'alertgraph-spark[report]', then: alertgraph report"

@@ -8,10 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from alertgraph_spark.config.alert_exception import ENDS_SOON
 from alertgraph_spark.tables.embedded import Engine
 
-MAX_SHOWN, MAX_NEXT = 40, 20
-"""Subgraphs on a page: those that are shown, and those that come next by rank."""
+MAX_SHOWN, MAX_NEXT, MAX_HIDDEN = 40, 20, 20
+"""Subgraphs on a page: those that are shown, those that come next by rank, and those that exceptions hide."""
+
+MAX_EXCEPTIONS = 100
+"""Exceptions on a page that somebody should look at again."""
 
 MAX_EVIDENCE = 100
 """Episodes of one subgraph on a page, the rarest first."""
@@ -39,7 +43,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _CHOSEN = f"""
     (SELECT * FROM subgraphs WHERE is_shown ORDER BY rank LIMIT {MAX_SHOWN})
     UNION ALL
-    (SELECT * FROM subgraphs WHERE NOT is_shown AND score > 0 ORDER BY rank LIMIT {MAX_NEXT})
+    (SELECT * FROM subgraphs WHERE NOT is_shown AND score > 0 AND len(suppressed_by) = 0 ORDER BY rank LIMIT {MAX_NEXT})
+    UNION ALL
+    (SELECT * FROM subgraphs WHERE len(suppressed_by) > 0 ORDER BY rank LIMIT {MAX_HIDDEN})
     ORDER BY rank
 """
 
@@ -105,6 +111,14 @@ _PAIRS = f"""
     LIMIT {MAX_PAIRS}
 """
 
+# What is in force at the window's end, and ends soon or explains nothing.
+_EXCEPTIONS = f"""
+    SELECT * EXCLUDE (state) FROM exceptions
+    WHERE state = 'in force'
+        AND (n_episodes = 0 OR until <= TIMESTAMPTZ '{{end}}' + INTERVAL {ENDS_SOON.days} DAYS)
+    ORDER BY until, id LIMIT {MAX_EXCEPTIONS}
+"""
+
 
 def gather(tables: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Gathered:
     """Collect what a page shows.
@@ -112,16 +126,17 @@ def gather(tables: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Gathere
     Parameters
     ----------
     tables
-        Of a run as it was saved: `subgraphs`, `members`, `evidence`, `nodes` and `edges` of `schemas.RESULTS`, as Arrow
-        tables or datasets. `members`, of the size of the alerts, is read once, a part at a time.
+        Of a run as it was saved: `subgraphs`, `members`, `evidence`, `nodes`, `edges` and `exceptions` of `schemas.RESULTS`,
+        as Arrow tables or datasets. `members`, of the size of the alerts, is read once, a part at a time.
     record
         What its `run.json` holds.
 
     Returns
     -------
     dict
-        `run`; `subgraphs`, best first, each with its `evidence`, `edges` and counts; and `network`. An episode has the first
-        of its accounts, and `n_accounts`. Times are milliseconds since 1970, UTC.
+        `run`; `subgraphs`, best first, each with its `evidence`, `edges` and counts; `network`; `n_hidden`, how many
+        exceptions hide; and the `exceptions` that end soon or explain nothing. An episode has the first of its accounts,
+        and `n_accounts`. Times are milliseconds since 1970, UTC.
     """
     with Engine() as engine:
 
@@ -135,11 +150,17 @@ def gather(tables: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Gathere
         evidence = _by_subgraph(rows(_EVIDENCE, "evidence", "members", "chosen"))
         edges = _by_subgraph(rows(_EDGES, "edges", "chosen"))
         nodes = _by_subgraph(rows(_NODES, "nodes", "edges", "chosen"))
+        ((n_hidden,),) = engine.rows(
+            "SELECT count(*) FROM subgraphs WHERE len(suppressed_by) > 0", {"subgraphs": known["subgraphs"]}
+        )
+        end = datetime.fromisoformat(record["window"]["end"]).isoformat()
+        exceptions = rows(_EXCEPTIONS.format(end=end), "exceptions")
         network = _network(rows(_HOSTS, "nodes", "edges", "chosen"), rows(_PAIRS, "edges", "chosen"))
     for row in subgraphs:
         key = row["subgraph_id"]
         row |= {"evidence": evidence.get(key, []), "edges": edges.get(key, []), "nodes": _hosts(nodes.get(key, []))}
-    return {"run": dict(record), "subgraphs": subgraphs, "network": network}
+    told = {"n_hidden": n_hidden, "exceptions": exceptions}
+    return {"run": dict(record), "subgraphs": subgraphs, "network": network, **told}
 
 
 def _chosen(subgraphs: Rows) -> pa.Table:
@@ -169,4 +190,8 @@ def _by_subgraph(rows: Sequence[dict[str, Any]]) -> dict[str, Rows]:
 
 def _value(value: Any) -> Any:
     """A value as JSON can hold it."""
+    if isinstance(value, dict):
+        return {name: _value(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_value(inner) for inner in value]
     return (value - _EPOCH) // timedelta(milliseconds=1) if isinstance(value, datetime) else value

@@ -1,7 +1,7 @@
 "use strict";
 (async () => {
   const report = JSON.parse(document.getElementById("report").textContent);
-  const found = report.subgraphs, shown = found.filter((s) => s.is_shown), next = found.filter((s) => !s.is_shown);
+  const found = report.subgraphs, shown = found.filter((s) => s.is_shown), hidden = found.filter((s) => s.suppressed_by.length), next = found.filter((s) => !s.is_shown && !s.suppressed_by.length);
   const $ = (id) => document.getElementById(id);
   let selected = null;
 
@@ -77,6 +77,32 @@
     const all = [...$("ranked").querySelectorAll("button")], to = all[all.indexOf(document.activeElement) + step];
     if (to) { to.focus(); event.preventDefault(); }
   });
+
+  // --- what exceptions hide, and those to look at again
+  const cells = (texts) => texts.map((text) => make("td", text === null || text === undefined ? "" : String(text)));
+  const minute = (ms) => time(ms).slice(0, 16);
+  const exceptions = () => {
+    const lines = hidden.flatMap((s) => s.suppressed_by.map((one, i) => {
+      const line = make("tr"), what = make("td"), b = make("button", s.title, "link");
+      b.type = "button"; b.dataset.id = s.subgraph_id;
+      b.addEventListener("click", () => { select(s.subgraph_id); $("subgraph").focus(); });
+      if (i === 0) what.append(b);
+      line.append(make("td", i === 0 ? String(s.rank) : "", "n"), what, ...cells([one.id, one.owner, one.reason, one.ticket, minute(one.until)]));
+      return line;
+    }));
+    fill("hidden", lines);
+    $("hidden-note").textContent = `${count(report.n_hidden, "subgraph")} hidden${report.n_hidden > hidden.length ? `, of which these are the first ${hidden.length} by rank` : ""}. Nothing is deleted: choose one to see it whole.`;
+    $("hidden-part").hidden = !hidden.length;
+    const end = Date.parse((report.run.window || {}).end), daysLeft = (one) => Math.max(0, Math.ceil((one.until - end) / 8.64e7));
+    const why = (one) => [one.n_episodes ? "" : "it matches nothing in the window", daysLeft(one) <= 14 ? `it ends in ${count(daysLeft(one), "day")}` : ""].filter(Boolean).join("; ");
+    fill("again", report.exceptions.map((one) => {
+      const line = make("tr");
+      line.append(...cells([one.id, one.names, one.owner, one.reason, one.ticket, minute(one.until), why(one)]));
+      return line;
+    }));
+    $("again-part").hidden = !report.exceptions.length;
+    $("exceptions").hidden = !hidden.length && !report.exceptions.length;
+  };
 
   // --- one subgraph
   const shapes = { circle: "M8 2a6 6 0 1 0 .01 0Z", square: "M3 3h10v10H3Z", triangle: "M8 2 14 13H2Z", diamond: "M8 1 14 8 8 15 2 8Z", hex: "M4.5 2h7L15 8l-3.5 6h-7L1 8Z", circle_cross: "M8 2a6 6 0 1 0 .01 0Z" };
@@ -185,11 +211,12 @@
     const s = found.find((one) => one.subgraph_id === id);
     if (!s) return;
     selected = id;
-    if (!s.is_shown && next.indexOf(s) >= Number($("more").value)) { $("more").value = String(next.indexOf(s) + 1); list(); }
+    if (next.indexOf(s) >= Number($("more").value)) { $("more").value = String(next.indexOf(s) + 1); list(); }
     mark();
     $("subgraph").hidden = false;
     $("title").textContent = s.title;
-    fill("chips", [`rank ${s.rank}`, s.is_shown ? "shown" : "not shown", `score ${fixed(s.score, 3)}`, `P(attack) ${fixed(s.probability, 2)}`, `severity ${fixed(s.severity, 2)}`, `${time(s.first_seen).slice(0, 16)} to ${time(s.last_seen).slice(0, 16)} UTC`,
+    const state = s.is_shown ? "shown" : s.suppressed_by.length ? `hidden by ${s.suppressed_by.map((one) => one.id).join(", ")}` : "not shown";
+    fill("chips", [`rank ${s.rank}`, state, `score ${fixed(s.score, 3)}`, `P(attack) ${fixed(s.probability, 2)}`, `severity ${fixed(s.severity, 2)}`, `${time(s.first_seen).slice(0, 16)} to ${time(s.last_seen).slice(0, 16)} UTC`,
       count(s.n_alerts, "alert"), count(s.n_hosts, "host"), s.site_shown, s.subgraph_id].map((text) => make("span", text)));
     fill("story", s.story.length ? story(s) : [make("li", s.summary)]);
     fill("checks", s.checks.map((text) => make("li", text)));
@@ -210,7 +237,7 @@
 
   // --- begin
   const run = report.run, counts = run.counts || {}, window_ = run.window || {};
-  const read = counts.rows_read === undefined ? "" : `${count(counts.rows_read, "row")} read, ${count(counts.subgraphs ?? found.length, "subgraph")}, ${shown.length} shown. `;
+  const read = counts.rows_read === undefined ? "" : `${count(counts.rows_read, "row")} read, ${count(counts.subgraphs ?? found.length, "subgraph")}, ${shown.length} shown${report.n_hidden ? `, ${report.n_hidden.toLocaleString("en")} hidden by exceptions` : ""}. `;
   const ill = (run.health || {}).unhealthy || [];
   const sources = ill.length ? `${count(ill.length, "source")} not as usual: see the table health. ` : "";
   $("run").textContent = `Run ${run.run_id || "?"}, ${String(window_.start || "").slice(0, 16)} to ${String(window_.end || "").slice(0, 16)} UTC. ${read}${sources}`;
@@ -228,9 +255,9 @@
     if (s) select(s.subgraph_id);
     else $("network-note").textContent = `${hosts.data.label[i]} is in no subgraph of this page.`;
   });
-  list();
+  list(); exceptions();
   const wanted = asked();
-  const first = found.find((s) => s.subgraph_id === wanted) || shown[0] || next[0];
+  const first = found.find((s) => s.subgraph_id === wanted) || shown[0] || next[0] || hidden[0];
   if (first) select(first.subgraph_id);
   paint();
   addEventListener("hashchange", () => select(asked()));

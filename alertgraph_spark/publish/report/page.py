@@ -53,6 +53,8 @@ def render(gathered: Mapping[str, Any]) -> str:
         "run": gathered["run"],
         "network": {"n_hosts": gathered["network"]["n_hosts"]},
         "subgraphs": found,
+        "n_hidden": gathered["n_hidden"],
+        "exceptions": [_exception(row) for row in gathered["exceptions"]],
         "figures": figures(network),
         "zones": {
             zone: {"name": name, "color": color, "marker": marker} for zone, (name, color, marker) in ZONES.items()
@@ -139,8 +141,15 @@ def _words(row: Mapping[str, Any]) -> dict[str, Any]:
         "related": [{**part, "fact": said(part["fact"])} for part in row["related"]],
         "contributions": [{**part, "fact": said(part["fact"])} for part in row["contributions"]],
         "story": [{**part, "sentence": said(part["sentence"])} for part in row["story"]],
+        "suppressed_by": [_exception(one) for one in row["suppressed_by"]],
         "without": said((row.get("counterfactual") or {}).get("fact", "")),
     }
+
+
+def _exception(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One exception as a page tells it."""
+    rooms = {"names": HEADING, "owner": WORD, "reason": CELL, "ticket": WORD, "site": WORD}
+    return {**row, **{name: short(row[name], room) for name, room in rooms.items() if row.get(name)}}
 
 
 def _line(episode: Mapping[str, Any]) -> dict[str, Any]:
