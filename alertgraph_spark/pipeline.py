@@ -19,7 +19,7 @@ from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.config.source_format import Asset, Format, MaintenanceWindow
 from alertgraph_spark.connect import connect_episodes
 from alertgraph_spark.describe import describe_subgraphs
-from alertgraph_spark.explain import Inputs, draw_network, explain_subgraphs
+from alertgraph_spark.explain import Inputs, draw_network, explain_subgraphs, spans_of_stories
 from alertgraph_spark.explain.sentences import MAX_IDS
 from alertgraph_spark.fold import fold_spans
 from alertgraph_spark.graph.choice import Answers, GraphOptions
@@ -194,7 +194,8 @@ def rank_sites(
             hidden, matched = suppress_subgraphs(engine, *inputs, excepted, rescore=partial(_score, engine, p), p=p)
             subgraphs = score_subgraphs(engine, features, p, since, titles=titles, checks=checks, suppressed=hidden)
             stage.rows = subgraphs.num_rows
-    return Found(of_spans, episodes, links, causes, hits, features, subgraphs, matched, cuts, unknown, stages.table, answers.engine)
+    found = (of_spans, episodes, links, causes, hits, features, subgraphs, matched, cuts, unknown, stages.table)
+    return Found(*found, answers.engine)
 
 
 def _describe(engine: Engine, p: RankingParameters, inputs: Inputs) -> pa.Table:
@@ -211,18 +212,7 @@ def _score(engine: Engine, p: RankingParameters, *inputs: pa.Table) -> pa.Table:
 def _explain(engine: Engine, found: Found, p: RankingParameters, lines: AnyLines) -> pa.Table:
     """The subgraphs of all sites by rank, those that are shown with their story and counterfactual."""
     subgraphs = rank_over_sites(engine, found.subgraphs)
-    shown = engine.query(
-        # As many spans of an episode as have the alerts that its story names.
-        f"""
-        SELECT span, episode FROM spans JOIN episodes USING (episode)
-            SEMI JOIN (SELECT subgraph_id FROM subgraphs WHERE is_shown) shown USING (subgraph_id)
-        QUALIFY coalesce(sum(spans.n_alerts) OVER (
-            PARTITION BY episode ORDER BY spans.started_at RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE GROUP
-        ), 0) < {MAX_IDS}
-        """,
-        {"spans": found.spans, "episodes": found.episodes, "subgraphs": subgraphs},
-    )
-
+    shown = spans_of_stories(engine, found.spans, found.episodes, subgraphs)
     inputs, first = Inputs(found.episodes, found.links, found.motif_hits), lines.first_alerts(shown, MAX_IDS)
     return explain_subgraphs(engine, subgraphs, inputs, first, lambda left: _score(engine, p, *left), chains=CHAINS)
 

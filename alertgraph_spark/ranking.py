@@ -96,8 +96,8 @@ class Found(NamedTuple):
 
     Each span with its episode (`spans`); episodes with their subgraph, the past that is not told again among them; the links
     that were kept, those of them that are causes, motif hits, features, subgraphs, the episodes that exceptions explain
-    (`matched`), cuts; words that no table knows (`unknown`) with the number of alerts that say each; the `stages` that ran, and
-    the graph's engine.
+    (`matched`), cuts; words that no table knows (`unknown`) with the number of alerts that say each; the `stages` that ran,
+    and the graph's engine.
     """
 
     spans: pa.Table

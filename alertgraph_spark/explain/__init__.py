@@ -9,12 +9,12 @@ import pyarrow as pa
 from alertgraph_spark.explain.counterfactual import Rescore, with_counterfactual
 from alertgraph_spark.explain.network import Network, draw_network
 from alertgraph_spark.explain.related import with_related
-from alertgraph_spark.explain.story import with_story
+from alertgraph_spark.explain.story import spans_of_stories, with_story
 from alertgraph_spark.explain.ties import with_ties
 from alertgraph_spark.explain.variants import Inputs
 from alertgraph_spark.tables.embedded import Engine
 
-__all__ = ["Inputs", "Network", "Rescore", "draw_network", "explain_subgraphs"]
+__all__ = ["Inputs", "Network", "Rescore", "draw_network", "explain_subgraphs", "spans_of_stories"]
 
 
 def explain_subgraphs(

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from alertgraph_spark.explain.answers import with_answers
 from alertgraph_spark.explain.sentences import (
+    MAX_IDS,
     Scene,
     Sentence,
     afterwords,
@@ -31,6 +32,23 @@ MAX_EPISODES = 200
 
 FEWEST, MOST = 3, 6
 """Sentences of a story."""
+
+
+def spans_of_stories(engine: Engine, spans: pa.Table, episodes: pa.Table, subgraphs: pa.Table) -> pa.Table:
+    """The spans of the episodes of shown subgraphs, as many of each as have the alerts that its story names.
+
+    One row is one `span` with its `episode`. `spans` has `started_at` and `n_alerts`, `episodes` the `subgraph_id`.
+    """
+    return engine.query(
+        f"""
+        SELECT span, episode FROM spans JOIN episodes USING (episode)
+            SEMI JOIN (SELECT subgraph_id FROM subgraphs WHERE is_shown) shown USING (subgraph_id)
+        QUALIFY coalesce(sum(spans.n_alerts) OVER (
+            PARTITION BY episode ORDER BY spans.started_at RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE GROUP
+        ), 0) < {MAX_IDS}
+        """,
+        {"spans": spans, "episodes": episodes, "subgraphs": subgraphs},
+    )
 
 
 def with_story(engine: Engine, subgraphs: pa.Table, episodes: pa.Table, first_alerts: pa.Table) -> pa.Table:
