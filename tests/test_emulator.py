@@ -242,6 +242,8 @@ def tables() -> dict[str, pa.Table]:
     types = [{"source": "edr", "name": TEXT, "n_alerts": 2, "alert_ids": ["a-0", "a-1"]}]
     both[0]["counterfactual"] = {"cut": 0.5, "score": 0.4, "types": types, "fact": "without it it would score 0.4"}
     both[1]["counterfactual"] = None
+    both[0]["suppressed_by"] = []
+    both[1]["suppressed_by"] = [{"id": "ex-1", "owner": "soc", "reason": TEXT, "ticket": None, "until": T2}]
     subgraphs: list[tuple[Any, ...]] = [tuple(row[name] for name in SUBGRAPHS.names) for row in both]
     members: list[tuple[Any, ...]] = [
         ("sg-1", f"a-{i}", None if i == 4 else f"i-{i}", "plant", "0" * 16, "core") for i in range(5)
