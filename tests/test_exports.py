@@ -141,7 +141,7 @@ def registry() -> Any:
 
 
 def schema_of(kind: str) -> Any:
-    is_flow = kind in ("attack-flow", "attack-action", "attack-asset", "attack-condition", "attack-operator")
+    is_flow = kind in ("attack-flow", "attack-action", "attack-asset", "attack-condition")
     name = "attack-flow-schema-2.0.0" if is_flow else kind
     (file,) = PUBLISHED.rglob(f"{name}.json")
     return json.loads(file.read_text(encoding="utf-8"))
@@ -200,7 +200,9 @@ def test_an_attack_flow_brings_the_extension_that_its_objects_are_of() -> None:
     assert definition["id"] == EXTENSION
     stix2.parse({"type": "bundle", "id": "bundle--" + EXTENSION[22:], "objects": found}, allow_custom=True)
     extended = {one["type"] for one in found if EXTENSION in one.get("extensions", {})}
-    assert extended == {"attack-flow", "attack-action", "attack-asset", "attack-condition", "attack-operator"}
+    assert extended == {"attack-flow", "attack-action", "attack-asset", "attack-condition"}
+    (flow,) = [one for one in found if one["type"] == "attack-flow"]
+    assert flow["object_marking_refs"] == [next(one["id"] for one in found if one["type"] == "marking-definition")]
 
 
 def test_an_incident_finding_is_as_the_published_schema_has_it() -> None:
@@ -213,7 +215,7 @@ def test_an_incident_finding_is_as_the_published_schema_has_it() -> None:
 
 
 def flow_graph(found: Sequence[Row]) -> nx.DiGraph:
-    """Actions by alert name, and which follows which, through conditions and operators."""
+    """Actions by alert name, and which follows which, through conditions."""
     by_id = {one["id"]: one for one in found}
 
     def actions(ids: Sequence[str]) -> Iterator[str]:
@@ -221,7 +223,7 @@ def flow_graph(found: Sequence[Row]) -> nx.DiGraph:
             if one["type"] == "attack-action":
                 yield name_of(one)
             else:
-                yield from actions(one.get("effect_refs", one.get("on_true_refs", ())))
+                yield from actions(one.get("on_true_refs", ()))
 
     graph = nx.DiGraph()
     for one in found:
@@ -266,12 +268,20 @@ def test_the_same_order_comes_back_from_stix_and_ocsf() -> None:
     assert [one["title"] for one in event["finding_info_list"][1:]] == NAMES
 
 
-def test_two_causes_meet_in_an_operator_and_one_does_not() -> None:
+def test_what_attack_flow_builder_draws_is_the_flow_and_its_assets() -> None:
+    """It draws a node for each object but these, drops operators, and draws a line for each of these references."""
+    not_drawn = {"attack-flow", "extension-definition", "marking-definition", "identity"}
     found = objects("attack-flow", run_of(ATTACK))
-    by_id = {one["id"]: one for one in found}
-    (operator,) = [one for one in found if one["type"] == "attack-operator"]
+    drawn = [one for one in found if one["type"] not in not_drawn]
+    lines = [(one["type"], name) for one in drawn for name in one if name.endswith(("_ref", "_refs"))]
 
-    assert (operator["operator"], [name_of(by_id[i]) for i in operator["effect_refs"]]) == ("OR", ["Controller stop"])
+    assert {one["type"] for one in drawn} == {
+        *("attack-action", "attack-condition", "attack-asset", "domain-name", "user-account")
+    }
+    assert set(lines) == {
+        *(("attack-action", "asset_refs"), ("attack-action", "effect_refs"), ("attack-condition", "on_true_refs")),
+        ("attack-asset", "object_ref"),
+    }
 
 
 def test_only_the_step_from_outside_into_ot_meets_a_condition() -> None:
@@ -410,6 +420,16 @@ def test_what_only_we_say_arrives_in_every_form() -> None:
     assert event["unmapped"]["counterfactual"]["cut"] == 0.4
 
 
+def test_what_is_long_is_told_in_part_and_counted() -> None:
+    rows = [told(f"{n} ws{n}/it -> plc1/ot Write") for n in range(600)]
+    tables = run_of(rows, causes=())
+    notes = {one["abstract"]: one["content"].splitlines() for one in objects("stix", tables, "note")}
+
+    assert (len(notes["Into OT"]), notes["Into OT"][-1]) == (21, "and 580 more")
+    assert (len(notes["In causal order"]), notes["In causal order"][-1]) == (501, "and 100 more")
+    assert len(objects("attack-flow", tables, "attack-action")) == 600, "the objects are all there"
+
+
 def test_alerts_are_named_so_that_they_are_found_again() -> None:
     share = next(one for one in objects("stix", run_of(ATTACK), "observed-data") if one["labels"] == ["Admin share"])
     (event,) = exported("ocsf", run_of(ATTACK))
@@ -417,6 +437,25 @@ def test_alerts_are_named_so_that_they_are_found_again() -> None:
 
     assert (share["number_observed"], [one["external_id"] for one in share["external_references"]]) == (3, ids)
     assert [one["uid"] for one in event["finding_info_list"][2]["related_events"]] == ids
+
+
+def test_an_episode_is_a_sighting_of_each_of_its_techniques_else_of_its_machine() -> None:
+    found = objects("stix", run_of(ATTACK))
+    name = {one["id"]: one.get("name") for one in found}
+    seen = [
+        (re.findall("“(.+?)”", one["description"])[0], name[one["sighting_of_ref"]])
+        for one in found
+        if one["type"] == "sighting"
+    ]
+
+    assert seen == [
+        ("Mail opened", "Phishing: Spearphishing Attachment"),
+        ("Mail opened", "User Execution: Malicious File"),
+        ("Admin share", "Remote Services: SMB/Windows Admin Shares"),
+        ("Remote desktop", "Remote Services: Remote Desktop Protocol"),
+        ("Port scan", "fs1"),
+        ("Controller stop", "Device Restart/Shutdown"),
+    ]
 
 
 def test_a_technique_is_known_by_its_id_at_attack() -> None:
@@ -506,6 +545,12 @@ def test_a_comment_has_ten_episodes_and_the_number_of_the_rest() -> None:
     assert len(one["comment"].splitlines()) == 11
     assert one["comment"].endswith("and 2 more")
     assert "score" not in one, "no product gave a severity"
+
+
+def test_the_highest_severity_is_the_score_of_a_technique() -> None:
+    rows = [told(f"{n} ws1/it Share", techniques=["T1021"], severity=s) for n, s in enumerate((0.3, 0.7, None, 0.5))]
+    (one,) = exported("navigator", run_of(rows, causes=()))["techniques"]
+    assert (one["score"], one["metadata"][1]) == (70, {"name": "alerts", "value": "4"})
 
 
 # --- techniques -------------------------------------------------------------------------------------------------------

@@ -1,5 +1,8 @@
 """A subgraph as a MITRE Attack Flow: an action each episode, effects along its causes, a condition where it comes into OT.
 
+Attack Flow Builder draws a node for each object and a line for each reference, an author's and a marking's too, and none for
+an operator. So author and marking stand at the flow alone, and two causes are two arrows instead of an OR that would be lost.
+
 References
 ----------
 Attack Flow 2, https://center-for-threat-informed-defense.github.io/attack-flow/language/
@@ -20,7 +23,6 @@ from alertgraph_spark.publish.exports.stix_objects import (
     TLP_AMBER,
     Entities,
     Object,
-    attack_pattern,
     author,
     bundle,
     instant,
@@ -69,7 +71,7 @@ _DEFINITION: tuple[Object, Object] = (
 def attack_flow(run: Run, cases: Sequence[Case]) -> str:
     """Subgraphs as one document with one flow, for a document has no more: what starts a subgraph starts the flow.
 
-    Nothing leads from one subgraph into another. A document without a subgraph has no object.
+    Nothing leads from one subgraph into another. Without a subgraph there is no object.
     """
     if not cases:
         return bundle("attack-flow", run, cases, [])
@@ -82,12 +84,22 @@ def _extended(kind: str, parts: Sequence[str], run: Run, created: datetime, **pr
     return made(kind, parts, run, created, **properties, extensions={EXTENSION: {"extension_type": "new-sdo"}})
 
 
+def _within(kind: str, parts: Sequence[str], run: Run, created: datetime, **properties: Any) -> Object:
+    """An object of the flow, whose author and marking are the flow's."""
+    return _alone(_extended(kind, parts, run, created, **properties))
+
+
+def _alone(one: Object) -> Object:
+    """An object without the references of which nothing of the flow is said."""
+    return {name: value for name, value in one.items() if name not in ("created_by_ref", "object_marking_refs")}
+
+
 def _flow(run: Run, cases: Sequence[Case]) -> Object:
     starts = [
-        _ref("attack-action", case, row)
+        stix_id("attack-action", case.site, row["episode_id"])
         for case in cases
         for row in case.episodes
-        if row["episode_id"] not in case.n_causes
+        if row["episode_id"] not in case.led
     ]
     name = heading(cases[0]) if len(cases) == 1 else f"{len(cases)} subgraphs of run {run.run_id}"
     return _extended(
@@ -113,29 +125,30 @@ def _case(case: Case, run: Run) -> Iterator[Object]:
     entities = Entities(case, run, keys)
     for row in case.episodes:
         yield from _action(case, row, run)
+    named: set[str] = set()
     for key in dict.fromkeys(keys):
-        yield _extended(
+        ref = entities.observables.get(key) or entities.machines.get(key)
+        named |= {ref} if ref else set()
+        yield _within(
             "attack-asset",
             [case.site, key],
             run,
             ALWAYS,
             name=label(key),
             description=", ".join(facts(case, key)),
-            object_ref=entities.ref(key),
+            object_ref=ref,
         )
-    yield from entities.objects
-    for technique in case.techniques:
-        yield attack_pattern(technique, run)
+    yield from (_alone(one) for one in entities.objects if one["id"] in named)
 
 
 def _action(case: Case, row: Row, run: Run) -> Iterator[Object]:
-    """The action of an episode, with the condition that it meets and the operator that leads to it."""
+    """The action of an episode, and the condition that it meets."""
     techniques = techniques_of(row)
     first = techniques[0] if techniques else None
-    effects = [_entry(case, one) for one in case.effects.get(row["episode_id"], ())]
+    effects = [stix_id("attack-action", case.site, one) for one in case.effects.get(row["episode_id"], ())]
     others = f" Also {', '.join(f'{one.id} {one.name}' for one in techniques[1:])}." if techniques[1:] else ""
     named = _tactic(row, first)
-    yield _extended(
+    yield _within(
         "attack-action",
         [case.site, row["episode_id"]],
         run,
@@ -143,15 +156,14 @@ def _action(case: Case, row: Row, run: Run) -> Iterator[Object]:
         name=first.name if first else named.name if named else plain(row["name"], QUOTED),
         tactic_id=named.id if named else None,
         technique_id=first.id if first else None,
-        technique_ref=stix_id("attack-pattern", first.id) if first else None,
         description=f"{sentence(row)}.{others}",
         execution_start=instant(row["started_at"]),
         execution_end=instant(row["ended_at"]),
         asset_refs=[stix_id("attack-asset", case.site, key) for key in entities_of(row)],
-        effect_refs=[_ref("attack-condition", case, row)] if is_crossing(row) else effects,
+        effect_refs=[stix_id("attack-condition", case.site, row["episode_id"])] if is_crossing(row) else effects,
     )
     if is_crossing(row):
-        yield _extended(
+        yield _within(
             "attack-condition",
             [case.site, row["episode_id"]],
             run,
@@ -159,28 +171,6 @@ def _action(case: Case, row: Row, run: Run) -> Iterator[Object]:
             description=f"The attacker reaches OT: {_into(case, row)}",
             on_true_refs=effects,
         )
-    if case.n_causes.get(row["episode_id"], 0) > 1:
-        yield _extended(
-            "attack-operator",
-            [case.site, row["episode_id"]],
-            run,
-            row["started_at"],
-            operator="OR",
-            effect_refs=[_ref("attack-action", case, row)],
-        )
-
-
-def _ref(kind: str, case: Case, row: Row) -> str:
-    return _id(kind, case, row["episode_id"])
-
-
-def _id(kind: str, case: Case, episode_id: str) -> str:
-    return stix_id(kind, case.site, episode_id)
-
-
-def _entry(case: Case, episode_id: str) -> str:
-    """Where an effect enters: its action, or the operator before it where more than one episode led to it."""
-    return _id("attack-operator" if case.n_causes[episode_id] > 1 else "attack-action", case, episode_id)
 
 
 def _into(case: Case, row: Row) -> str:

@@ -67,12 +67,9 @@ class Case:
         return found
 
     @cached_property
-    def n_causes(self) -> dict[str, int]:
-        """Episode id to the number of episodes that led to it; what nothing led to is not there."""
-        found: dict[str, int] = {}
-        for cause in self.causes:
-            found[cause["episode_id"]] = found.get(cause["episode_id"], 0) + 1
-        return found
+    def led(self) -> set[str]:
+        """The ids of the episodes that another led to."""
+        return {cause["episode_id"] for cause in self.causes}
 
     @cached_property
     def levels(self) -> dict[str, float]:
@@ -89,7 +86,7 @@ class Case:
                 found.setdefault(one, []).append(row)
         return found
 
-    @property
+    @cached_property
     def crossings(self) -> list[Row]:
         """The episodes that come from elsewhere into OT, in the order of time."""
         return [row for row in self.episodes if is_crossing(row)]

@@ -122,10 +122,6 @@ class Entities:
         for key in dict.fromkeys(keys):
             self._add(case, run, key)
 
-    def ref(self, key: str) -> str | None:
-        """What stands for an entity: its machine, else its observable."""
-        return self.machines.get(key) or self.observables.get(key)
-
     def _add(self, case: Case, run: Run, key: str) -> None:
         kind, _, value = key.partition(":")
         observable = _observable(kind, value, case.site)

@@ -14,6 +14,9 @@ ZONES = {"it": "IT", "ot": "OT", "dmz": "DMZ", "external": "external", "unknown"
 MOST_STEPS = 500
 """Steps told one by one; of more the rest is counted. The objects of an export have all of them."""
 
+MOST_CROSSINGS = 20
+"""Ways into OT told one by one."""
+
 Section = tuple[str, list[str]]
 
 
@@ -33,7 +36,7 @@ def sections(case: Case) -> Iterator[Section]:
         ("In one sentence", [row["summary"]]),
         ("What happened", [said["sentence"] for said in row["story"]]),
         ("Path", [" → ".join(_with_zone(case, key) for key in row["path"])] if row["path"] else []),
-        ("Into OT", [_crossing(case, one) for one in case.crossings]),
+        ("Into OT", [*_crossings(case)]),
         ("In causal order", [*steps(case)]),
         ("Why it is ranked", [place, *parts]),
         ("What would have kept it from being shown", [counterfactual] if counterfactual else []),
@@ -98,6 +101,13 @@ def facts(case: Case, key: str) -> list[str]:
     level = case.levels.get(key)
     said = [ZONES.get(node.get("zone", ""), ""), plain(node.get("role")), "" if level is None else f"Purdue {level:g}"]
     return [fact for fact in said if fact]
+
+
+def _crossings(case: Case) -> Iterator[str]:
+    for one in case.crossings[:MOST_CROSSINGS]:
+        yield _crossing(case, one)
+    if (more := len(case.crossings) - MOST_CROSSINGS) > 0:
+        yield f"and {more:,} more"
 
 
 def _crossing(case: Case, episode: Row) -> str:
