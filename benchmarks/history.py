@@ -3,17 +3,21 @@
     history.py [--lake FOLDER] [--days 30] [--alerts 100000] [--rounds 1] [--write docs/operations.md]
 
 The lake is generated, one site with so many alerts a day; made in `.lakes/history` where it is not there yet. All is measured
-in one sitting, whole processes from start to exit with all that they start, but for the ticks, which share one session. The
-window is a day that ends at noon of the last day; before it the history holds all that an hour before was there.
+in one sitting, whole processes from start to exit with all that they start, but for the ticks: they share one session, and
+before each five more minutes of the lake have come. The window is a day that ends at noon of the last day; before it the
+history holds all that an hour before was there.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -55,10 +59,40 @@ def ticks(config: Path, ends: list[datetime], given: list[str]) -> None:
 
     args = arguments("", ["--config", str(config), *given])
     run = rank_alerts.Job.ready(rank_alerts.usable_settings(args), Console(sys.stderr))
-    for end in ends:
-        begin = time.perf_counter()
-        run.rank(end - 24 * HOUR, end)
-        sys.stdout.write(f"{time.perf_counter() - begin:.2f}\n")
+    with growing(config.parent / "lake", ends[0] - TICK) as come:
+        for end in ends:
+            come(end)
+            begin = time.perf_counter()
+            run.rank(end - 24 * HOUR, end)
+            sys.stdout.write(f"{time.perf_counter() - begin:.2f}\n")
+
+
+@contextmanager
+def growing(lake: Path, now: datetime) -> Iterator[Callable[[datetime], None]]:
+    """Take the folders of a lake away that begin at a time or later; yield what puts back those before another time."""
+    away = lake.with_name("later")
+    later = [(folder, begins) for folder in lake.rglob("m=??") if (begins := begin_of(folder)) and begins >= now]
+    places = {folder: away / str(number) for number, (folder, _) in enumerate(later)}
+    away.mkdir()
+
+    def come(end: datetime) -> None:
+        for folder, begins in later:
+            if begins < end and places[folder].exists():
+                places[folder].rename(folder)
+
+    for folder, place in places.items():
+        folder.rename(place)
+    try:
+        yield come
+    finally:
+        come(datetime.max.replace(tzinfo=timezone.utc))
+        away.rmdir()
+
+
+def begin_of(folder: Path) -> datetime | None:
+    """When the five minutes of an export's folder begin; None where it is a folder of a month."""
+    found = re.search(r"y=(\d+)/m=(\d+)/d=(\d+)/h=(\d+)/m=(\d+)$", folder.as_posix())
+    return datetime(*map(int, found.groups()), tzinfo=timezone.utc) if found else None  # type: ignore[misc,arg-type]
 
 
 def main() -> None:
