@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from arrows import table_of
-from incident import story, told
+from incident import at, story, told
 from told import record_of
 
 from alertgraph_spark import __main__ as command
@@ -119,8 +119,12 @@ def exported(form: str, tables: Mapping[str, pa.Table], *wanted: str, record: Ma
     return [json.loads(line) for line in text.splitlines()] if form == "ocsf" else json.loads(text)
 
 
-def objects(form: str, tables: Mapping[str, pa.Table], kind: str = "", **asked: Any) -> list[Row]:
-    return [one for one in exported(form, tables, **asked)["objects"] if not kind or one["type"] == kind]
+def objects(form: str, tables: Mapping[str, pa.Table], kind: str = "", wanted: str = "", **asked: Any) -> list[Row]:
+    return [
+        one
+        for one in exported(form, tables, *filter(None, [wanted]), **asked)["objects"]
+        if not kind or one["type"] == kind
+    ]
 
 
 # --- the published forms ----------------------------------------------------------------------------------------------
@@ -428,6 +432,20 @@ def test_what_is_long_is_told_in_part_and_counted() -> None:
     assert (len(notes["Into OT"]), notes["Into OT"][-1]) == (21, "and 580 more")
     assert (len(notes["In causal order"]), notes["In causal order"][-1]) == (501, "and 100 more")
     assert len(objects("attack-flow", tables, "attack-action")) == 600, "the objects are all there"
+
+
+def test_what_is_hidden_says_by_which_exception_and_until_when() -> None:
+    by = {"id": "EX-1", "owner": "it@corp.example", "reason": "patch <night>", "ticket": "CHG-7", "until": at(600)}
+    tables = run_of(ATTACK, is_shown=False, suppressed_by=[by])
+    wanted = {"wanted": f"sg-{1:016x}"}
+    notes = {one["abstract"]: one["content"] for one in objects("stix", tables, "note", **wanted)}
+    (event,) = exported("ocsf", tables, wanted["wanted"])
+
+    assert notes["Why it is ranked"].startswith("rank 1 of its run, score 0.600, P 0.48, hidden by an exception")
+    told_by = "exception EX-1 of it@corp.example, until 2026-03-02 10:00 UTC, ticket CHG-7: patch night"
+    assert notes["Hidden by an exception"] == told_by
+    assert event["unmapped"]["suppressed_by"][0]["until"] == "2026-03-02T10:00:00.000Z"
+    assert objects("stix", tables) == [], "an exception hides it here too, unless it is named"
 
 
 def test_alerts_are_named_so_that_they_are_found_again() -> None:

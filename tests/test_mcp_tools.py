@@ -229,6 +229,23 @@ def test_what_changed_is_told_against_all_that_was_told_before(workspace: Worksp
     assert ask(workspace, "changes_since_last_run", SiteName="office") == []
 
 
+EXCEPTION = [{"id": "EX-1", "owner": "it", "reason": "patch night", "ticket": "CHG-7", "until": "2026-04-01T00:00:00Z"}]
+
+
+def test_an_exception_is_told_as_what_hides(workspace: Workspace) -> None:
+    told(
+        workspace,
+        subgraph(SG),
+        subgraph(SG, "run-2", TimeGenerated="2026-03-05 11:00:00", IsShown=False, SuppressedBy=EXCEPTION),
+    )
+    workspace.add("AlertGraphRuns_CL", [run_row("run-1", "10"), run_row("run-2", "11")])
+
+    rows = {row["Heading"]: row["Text"] for row in ask(workspace, "why_subgraph", SubgraphId=SG)}
+    assert rows["Subgraph"].endswith("hidden by an exception")
+    assert rows["Hidden by an exception"] == "EX-1, it: patch night (CHG-7), until 2026-04-01 00:00 UTC"
+    assert [row["Change"] for row in ask(workspace, "changes_since_last_run")] == ["hidden by an exception"]
+
+
 def test_a_run_that_is_still_posting_is_not_the_last_one(workspace: Workspace) -> None:
     told(workspace, subgraph("sg-1"), subgraph("sg-2", "run-2", TimeGenerated="2026-03-05 11:00:00"))
     workspace.add("AlertGraphRuns_CL", [run_row("run-1", "10")])

@@ -14,7 +14,7 @@ from typing import Any
 
 from alertgraph_spark.publish.exports.cases import Case, Row, Run, entities_of, techniques_of
 from alertgraph_spark.publish.exports.plain_text import label, plain
-from alertgraph_spark.publish.exports.stix_objects import PRODUCT
+from alertgraph_spark.publish.exports.stix_objects import PRODUCT, instant
 from alertgraph_spark.publish.exports.techniques import ENTERPRISE, ICS, VERSION, Technique, tactic
 from alertgraph_spark.publish.exports.told import heading, sections, sentence
 from alertgraph_spark.short_text import QUOTED
@@ -30,7 +30,10 @@ CONFIDENCES = ((2 / 3, 3, "High"), (1 / 3, 2, "Medium"), (0.0, 1, "Low"))
 OBSERVABLES = {"host": (1, "Hostname"), "ip": (2, "IP Address"), "mac": (3, "MAC Address"), "account": (4, "User Name")}
 """Kind of an entity to the type of an observable; any other is `Other`."""
 
-UNMAPPED = ("score", "probability", "rank", "is_shown", "motifs", "path", "contributions", "counterfactual", "related")
+UNMAPPED = (
+    *("score", "probability", "rank", "is_shown", "suppressed_by", "motifs", "path", "contributions"),
+    *("counterfactual", "related"),
+)
 """Columns of `schemas.SUBGRAPHS` for which the schema has no place."""
 
 ENDS = ("source_entity", "target_entity", "source_zone", "target_zone", "source_level", "target_level", "accounts")
@@ -179,9 +182,11 @@ def _product(run: Run) -> dict[str, Any]:
 
 
 def _plain_values(value: Any) -> Any:
-    """A value with every text in it made plain."""
+    """A value with every text in it made plain, and a time as ISO 8601."""
     if isinstance(value, str):
         return plain(value)
+    if isinstance(value, datetime):
+        return instant(value)
     if isinstance(value, dict):
         return {name: _plain_values(one) for name, one in value.items()}
     return [_plain_values(one) for one in value] if isinstance(value, list) else value

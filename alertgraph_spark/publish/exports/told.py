@@ -39,6 +39,7 @@ def sections(case: Case) -> Iterator[Section]:
         ("Into OT", [*_crossings(case)]),
         ("In causal order", [*steps(case)]),
         ("Why it is ranked", [place, *parts]),
+        ("Hidden by an exception", [*_exceptions(row)]),
         ("What would have kept it from being shown", [counterfactual] if counterfactual else []),
         ("What is unusual", row["unusual"]),
         ("What holds it together", row["ties"]),
@@ -87,7 +88,17 @@ def steps(case: Case) -> Iterator[str]:
 
 
 def _shown(row: Row) -> str:
+    if row["suppressed_by"]:
+        return "hidden by an exception"
     return "shown within the budget" if row["is_shown"] else "not shown"
+
+
+def _exceptions(row: Row) -> Iterator[str]:
+    """The exceptions that hide a subgraph: which, who answers for each, until when and why."""
+    for one in row["suppressed_by"]:
+        ticket = f", ticket {one['ticket']}" if one["ticket"] else ""
+        until = f", until {clock(one['until'])} UTC" if one["until"] else ""
+        yield f"exception {one['id']} of {one['owner']}{until}{ticket}: {one['reason']}"
 
 
 def _with_zone(case: Case, key: str) -> str:
