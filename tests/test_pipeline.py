@@ -434,6 +434,21 @@ def test_an_exception_hides_what_it_explains_whole_and_counts_it(usual: Found) -
 # --- who ranks ------------------------------------------------------------------------------------------------------
 
 
+def test_what_led_to_what_is_told_inside_each_subgraph_and_is_the_same_on_the_workers(
+    spark: SparkSession, usual: Found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    causes, evidence = rows_of(usual.ranking, "causes"), rows_of(usual.ranking, "evidence")
+    start = {(row["subgraph_id"], row["episode_id"]): row["started_at"] for row in evidence}
+    ends = [[(row["subgraph_id"], row[end]) for end in ("cause_id", "episode_id")] for row in causes]
+
+    assert causes
+    assert all(start[earlier] <= start[later] for earlier, later in ends), "both ends are episodes of the subgraph"
+
+    monkeypatch.setattr(pipeline, "WORKER_SPANS", 1)
+    on_workers = run(spark, [row for site in SITES for row in plant(site)])
+    assert sorted(map(str, rows_of(on_workers.ranking, "causes"))) == sorted(map(str, causes))
+
+
 def test_the_workers_give_the_rows_of_this_process(
     spark: SparkSession, usual: Found, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,23 +126,23 @@ def read_cases(tables: Mapping[str, pa.Table], record: Row, wanted: Sequence[str
         If the run has not each of the subgraphs that are named; says which it shows.
     """
     with Engine() as engine:
-        subgraphs = engine.query("SELECT * FROM subgraphs ORDER BY rank", tables)
-        rows = subgraphs.to_pylist()
-        known = {row["subgraph_id"] for row in rows}
+        known = dict(engine.rows("SELECT subgraph_id, is_shown FROM subgraphs ORDER BY rank", tables))
         if unknown := [name for name in dict.fromkeys(wanted) if name not in known]:
-            shown = [row["subgraph_id"] for row in rows if row["is_shown"]][:MAX_NAMED]
+            shown = [name for name, is_shown in known.items() if is_shown][:MAX_NAMED]
             raise ResultsError(
                 f"the run has no subgraph {', '.join(unknown)}; it shows {', '.join(shown) if shown else 'none'}"
             )
-        chosen = [row for row in rows if (row["subgraph_id"] in wanted if wanted else row["is_shown"])]
-        of = {name: _rows(engine, name, sql, tables, chosen) for name, sql in _ROWS.items()}
+        names = [name for name, is_shown in known.items() if (name in wanted if wanted else is_shown)]
+        chosen = {"chosen": pa.table({"subgraph_id": pa.array(names, pa.string())})}
+        of = {name: _by_subgraph(engine.query(sql, {**tables, **chosen})) for name, sql in _ROWS.items()}
     told_at = _told_at(record, [one["last_received"] for found in of["features"].values() for one in found])
     run = Run(str(record["run_id"]), str(record.get("versions", {}).get("alertgraph_spark", "")), told_at)
     parts = ("evidence", "causes", "nodes")
-    return run, [Case(row, *(of[name].get(row["subgraph_id"], []) for name in parts)) for row in chosen]
+    return run, [Case(of["subgraphs"][key][0], *(of[name].get(key, []) for name in parts)) for key in names]
 
 
 _ROWS = {
+    "subgraphs": "SELECT * FROM subgraphs SEMI JOIN chosen USING (subgraph_id)",
     "evidence": f"""
         WITH ids AS (
             SELECT subgraph_id, episode_id, min(alert_id, {MAX_IDS}) AS alert_ids
@@ -162,15 +162,12 @@ _ROWS = {
 }
 
 
-def _rows(
-    engine: Engine, name: str, sql: str, tables: Mapping[str, pa.Table], chosen: Sequence[Row]
-) -> dict[str, list[dict[str, Any]]]:
-    """The rows of the chosen subgraphs by subgraph; times are aware, UTC."""
-    ids = pa.table({"subgraph_id": pa.array([row["subgraph_id"] for row in chosen], pa.string())})
-    of_subgraph: dict[str, list[dict[str, Any]]] = {}
-    for row in engine.query(sql, {**tables, "chosen": ids}).to_pylist():
-        of_subgraph.setdefault(row["subgraph_id"], []).append(row)
-    return of_subgraph
+def _by_subgraph(found: pa.Table) -> dict[str, list[dict[str, Any]]]:
+    """Rows by subgraph, in their order; times are aware, UTC."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in found.to_pylist():
+        rows.setdefault(row["subgraph_id"], []).append(row)
+    return rows
 
 
 def _told_at(record: Row, received: Sequence[datetime]) -> datetime:
