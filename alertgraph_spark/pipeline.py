@@ -19,7 +19,7 @@ from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.config.source_format import Asset, Format, MaintenanceWindow
 from alertgraph_spark.connect import connect_episodes
 from alertgraph_spark.describe import describe_subgraphs
-from alertgraph_spark.explain import Inputs, draw_network, explain_subgraphs, spans_of_stories
+from alertgraph_spark.explain import Inputs, draw_network, explain_subgraphs, spans_of_stories, with_contacts
 from alertgraph_spark.explain.sentences import MAX_IDS
 from alertgraph_spark.fold import fold_spans
 from alertgraph_spark.graph.choice import Answers, GraphOptions
@@ -113,8 +113,8 @@ def rank_lines(
     with stages("normalise") as stage:
         lines = read()
         stage.rows = lines.balance.counts["alerts"]
-    excepted = exception_keys(exceptions, assets)
-    known = {"assets": AssetList(assets), "calendar": calendar_of(windows, assets), "excepted": excepted, "p": p}
+    asset_list, calendar, excepted = AssetList(assets), calendar_of(windows, assets), exception_keys(exceptions, assets)
+    known = {"assets": asset_list, "calendar": calendar, "excepted": excepted, "p": p}
     rank: Callable[..., Found] = partial(rank_sites, **known, since=since)
     spans = lines.spans
     if isinstance(spans, pa.Table) or lines.balance.n_spans < WORKER_SPANS or graph.engine == "graphframes":
@@ -127,7 +127,8 @@ def rank_lines(
         stages.add(found.stages)
     with Engine() as engine:
         with stages("explain") as stage:
-            subgraphs = _explain(engine, found, p, lines)
+            contacts = asset_list.contacts(found.episodes)
+            subgraphs = with_contacts(engine, _explain(engine, found, p, lines), found.episodes, contacts, calendar)
             stage.rows = subgraphs.num_rows
         unshown = count_unshown(engine, subgraphs, p)
         tables = _tables(engine, found, subgraphs, lines)

@@ -12,6 +12,7 @@ from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.read.assets import load_assets, load_maintenance
 
 HEADER = "asset,name,zone,purdue_level,role"
+READ = f"{HEADER},owner,runbook"
 
 
 def listed(tmp_path: Path, *rows: str, header: str = HEADER, encoding: str = "utf-8") -> Path:
@@ -39,6 +40,15 @@ def test_a_row_is_an_asset_and_an_empty_cell_says_nothing(tmp_path: Path, encodi
 
 def test_columns_may_be_left_out_and_stand_in_any_order(tmp_path: Path) -> None:
     assert load_assets(listed(tmp_path, "it,ws-1", header="zone,asset")) == [Asset("ws-1", zone="it")]
+
+
+def test_an_owner_and_a_runbook_are_cleaned(tmp_path: Path) -> None:
+    file = listed(tmp_path, "fs1, IT\u200b operations ,https://wiki.example/fs1", "ws1,,", header="asset,owner,runbook")
+
+    assert load_assets(file) == [
+        Asset("fs1", owner="IT operations", runbook="https://wiki.example/fs1"),
+        Asset("ws1"),
+    ]
 
 
 def test_every_wrong_row_is_told_with_its_line(tmp_path: Path) -> None:
@@ -70,7 +80,7 @@ def test_a_column_that_is_not_read_is_accepted_and_told(tmp_path: Path, caplog: 
 
     assert load_assets(file) == [Asset("ws-1", zone="it")]
     assert [record.getMessage() for record in caplog.records] == [
-        f"{file}: not read: the columns criticality; read are {HEADER.replace(',', ', ')}"
+        f"{file}: not read: the columns criticality; read are {READ.replace(',', ', ')}"
     ]
     caplog.clear()
     assert load_assets(listed(tmp_path, "ws-1,it", header="asset,zone")) == [Asset("ws-1", zone="it")]

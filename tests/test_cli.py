@@ -308,10 +308,10 @@ def test_what_exceptions_hide_is_told_and_which_to_look_at_again() -> None:
     told |= {"n_without_a_match": 0, "without_a_match": []}
     assert remarks({**WELL, "counts": {"suppressed": 1200}, "exceptions": told}) == [
         ("hidden", "1,200 subgraphs by exceptions: ex-0, ex-1, ex-2, ex-3, ex-4 and 2 more"),
-        ("exceptions", "1 end within two weeks: ex-2"),
+        ("exception", "1 end within two weeks: ex-2"),
     ]
     told |= {"n_ending_soon": 0, "n_without_a_match": 1, "without_a_match": ["ex-9"]}
     assert remarks({**WELL, "counts": {"suppressed": 0}, "exceptions": told}) == [
-        ("exceptions", "1 match nothing in the window: ex-9")
+        ("exception", "1 match nothing in the window: ex-9")
     ]
     assert remarks({**WELL, "exceptions": {**told, "n_without_a_match": 0}}) == []

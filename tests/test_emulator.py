@@ -223,6 +223,8 @@ def tables() -> dict[str, pa.Table]:
         "reasons": ["rare"],
         "unusual": [],
         "checks": [],
+        "owners": [{"entity": "host:web01", "owner": TEXT, "runbook": None}],
+        "tickets": ["CHG-7"],
         "path": [],
     }
     told |= {

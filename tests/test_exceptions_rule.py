@@ -295,12 +295,10 @@ def test_all_that_began_after_the_end_is_as_if_there_had_been_no_exception() -> 
 def test_it_is_told_what_each_exception_did() -> None:
     made = [SCANNER, excused("used", until=at(500), alert="smb logon"), excused("later", begins=at(700), alert="usb")]
     keys = exception_keys(made, ())
-    plain: Row = dict.fromkeys(SUBGRAPHS.names) | {
-        name: [] for name in ("tactics", "motifs", "contributions", "path", "reasons", "unusual", "checks", "ties")
-    }
+    plain: Row = {c.name: [] if c.type.startswith("array") else None for c in SUBGRAPHS.columns}
     by = [{"id": "scanner", "owner": "soc", "reason": "known", "ticket": None, "until": UNTIL}]
     shown = [
-        {**plain, "subgraph_id": key, "site": "plant", "suppressed_by": hiding, "related": [], "story": []}
+        {**plain, "subgraph_id": key, "site": "plant", "suppressed_by": hiding}
         for key, hiding in (("sg-1", by), ("sg-2", []))
     ]
     found = pa.table({"subgraph_id": ["sg-1", "sg-1", "sg-2", "sg-old"], "id": ["scanner", "scanner", "used", "used"]})

@@ -54,7 +54,7 @@ def subgraph(name: str, run: str = "run-1", **columns: Any) -> dict[str, Any]:
         **{"Contributions": [], "Summary": f"summary of {name}", "TitleValue": f"title of {name}", "Severity": 0.8},
         **{"Story": [{"sentence": "First.", "alert_ids": ["a"]}, {"sentence": "Then.", "alert_ids": ["b"]}]},
         **{
-            "SuppressedBy": [],
+            **{"SuppressedBy": [], "Owners": [], "Tickets": []},
             "Path": [],
             "Reasons": ["rare"],
             "Unusual": ["seen on 0 of 28 days"],
@@ -229,6 +229,42 @@ def test_the_explanation_says_by_whom_why_and_until_when_it_is_hidden(workspace:
     assert said == [
         "ex-1, it-ops: nightly scan, until 2026-06-01 00:00 UTC",
         "ex-2, it-ops: nightly scan (CHG-7), until 2026-06-01 00:00 UTC",
+    ]
+
+
+OWNERS = [
+    {"entity": "host:plc3", "owner": "shift lead", "runbook": "https://wiki.example/plc"},
+    {"entity": "host:fs01", "owner": "shift lead", "runbook": "see <b>page</b> 7 of http://wiki.example"},
+    {"entity": "host:ws1", "owner": None, "runbook": None},
+]
+
+
+def test_an_incident_says_who_owns_what_and_a_runbook_stays_a_link_where_it_is_https(workspace: Workspace) -> None:
+    rows = [
+        subgraph("sg-1", Owners=OWNERS, Tickets=["CHG-7", "CHG-8"]),
+        subgraph("sg-2"),
+        subgraph("sg-3", Owners=None),
+    ]
+    workspace.add("AlertGraphSubgraphs_CL", rows, arrived=NEW)
+
+    found = incidents(workspace)
+    assert found["sg-1"]["OwnerNames"] == "shift lead"
+    books = " ".join(found["sg-1"]["Runbooks"].split())
+    assert all(book in books for book in ("https://wiki.example/plc", "see b page /b 7 of hxxp://wiki.example"))
+    assert "<" not in books
+    assert found["sg-1"]["Changes"] == "CHG-7, CHG-8"
+    assert not any(found[name][column] for name in ("sg-2", "sg-3") for column in ("OwnerNames", "Runbooks", "Changes"))
+
+
+def test_the_explanation_says_who_owns_what(workspace: Workspace) -> None:
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", Owners=OWNERS, Tickets=["CHG-7"])])
+
+    said = [(row["Heading"], row["Text"]) for row in workspace.part("explanation")][-4:]
+    assert said == [
+        ("Who owns what", "host:plc3: shift lead; runbook: https://wiki.example/plc"),
+        ("Who owns what", "host:fs01: shift lead; runbook: see <b>page</b> 7 of http://wiki.example"),
+        ("Who owns what", "host:ws1"),
+        ("Announced under", "CHG-7"),
     ]
 
 

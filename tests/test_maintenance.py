@@ -31,5 +31,10 @@ def test_a_machine_has_the_key_that_alerts_give_it() -> None:
     ]
 
 
+def test_a_ticket_comes_along() -> None:
+    found = calendar_of([MaintenanceWindow("ews-1", at(60), at(120), ticket="CHG-7")], ()).to_pylist()
+    assert [row["ticket"] for row in found] == ["CHG-7"]
+
+
 def test_without_a_calendar_there_is_an_empty_one() -> None:
     assert calendar_of((), ASSETS) == arrow_schema(CALENDAR).empty_table()

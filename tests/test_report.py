@@ -47,6 +47,12 @@ ATTACK = [
 ]
 
 
+OWNERS = [
+    {"entity": "host:plc", "owner": "shift lead", "runbook": "https://wiki.example/plc?a=1"},
+    {"entity": "host:ews", "owner": HOSTILE, "runbook": "javascript:alert(1)"},
+    {"entity": "host:jump", "owner": None, "runbook": "http://wiki.example/jump"},
+    {"entity": "host:ws1", "owner": "desk", "runbook": None},
+]
 HIDING = {"id": "ex-soon", "owner": "it-ops", "reason": HOSTILE, "ticket": "CHG-7", "until": END + timedelta(days=12.5)}
 
 
@@ -141,7 +147,7 @@ def tables() -> dict[str, pa.Table]:
     path = {"path": [f"host:{h}" for h in ("ws1", "jump", "ews", "plc")]}
     without = {"cut": 0.4, "score": 0.3, "types": None, "fact": "without “phish” (2 alerts) it would score 0.30"}
     found = [
-        subgraph("sg-attack", 1, True, counterfactual=without, **path),
+        subgraph("sg-attack", 1, True, counterfactual=without, owners=OWNERS, tickets=["CHG-7"], **path),
         subgraph("sg-flood", 2, True, n_alerts=N_FLOOD, n_episodes=N_FLOOD, title=HOSTILE),
         subgraph("sg-next", 3, False, story=[]),
         subgraph("sg-last", 4, False, story=[]),
@@ -490,6 +496,23 @@ def test_a_run_without_a_subgraph_says_so(driver: Any, tmp_path: Path) -> None:
     assert driver.find_element("id", "none").is_displayed()
     assert not driver.find_element("id", "subgraph").is_displayed()
     assert said(driver) == []
+
+
+@needs_chromium
+def test_owners_are_told_and_a_runbook_is_a_link_only_where_it_is_https(driver: Any, page: Path) -> None:
+    load(driver, page)
+    assert [item.text for item in driver.find_elements("css selector", "#owners li")] == [
+        "plc: shift lead; runbook: https://wiki.example/plc?a=1",
+        f"ews: {HOSTILE}; runbook: javascript:alert(1)",
+        "jump; runbook: http://wiki.example/jump",
+        "ws1: desk",
+        "Work was announced under CHG-7.",
+    ]
+    links = [link.get_attribute("href") for link in driver.find_elements("css selector", "#owners a")]
+    assert links == ["https://wiki.example/plc?a=1"]
+
+    load(driver, page, "#sg-flood")
+    assert not driver.find_element("id", "owners-title").is_displayed()
 
 
 @needs_chromium

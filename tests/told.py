@@ -59,6 +59,8 @@ def tables_of(subgraphs: Mapping[str, Subgraph]) -> dict[str, pa.Table]:
             "reasons",
             "unusual",
             "checks",
+            "owners",
+            "tickets",
             "ties",
             "related",
             "story",

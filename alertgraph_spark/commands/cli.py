@@ -186,7 +186,7 @@ def _exception_remarks(told: Mapping[str, Any], n_hidden: int) -> list[tuple[str
     words = [
         f"{told[f'n_{name}']:,} {what}: {_ids(told, name)}" for name, what in again.items() if told.get(f"n_{name}")
     ]
-    return said + ([("exceptions", "; ".join(words))] if words else [])
+    return said + ([("exception", "; ".join(words))] if words else [])
 
 
 def _ids(told: Mapping[str, Any], name: str) -> str:

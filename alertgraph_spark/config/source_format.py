@@ -128,7 +128,8 @@ class Asset:
     """One row of the asset list.
 
     `asset` is a host name, an IP address or a CIDR block; several rows may carry one `name`. `purdue_level` runs from 0
-    (process) to 5 (enterprise), `role` says what the machine is for (scanner, jump_host ...).
+    (process) to 5 (enterprise), `role` says what the machine is for (scanner, jump_host ...), `owner` who answers for it, and
+    `runbook` what to do about it, a link or a text.
     """
 
     asset: str
@@ -136,6 +137,8 @@ class Asset:
     zone: str | None = None
     purdue_level: float | None = None
     role: str | None = None
+    owner: str | None = None
+    runbook: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,9 +146,11 @@ class MaintenanceWindow:
     """One row of the maintenance calendar: what `asset` does from `begins` until before `ends` was announced.
 
     `asset` is a host name or an IP address, `site` the workspace it is in, None for whichever has it; both times are aware.
+    `ticket` is the change under which it was announced.
     """
 
     asset: str
     begins: datetime
     ends: datetime
     site: str | None = None
+    ticket: str | None = None

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import pyarrow as pa
 
+from alertgraph_spark.explain.contacts import with_contacts
 from alertgraph_spark.explain.counterfactual import Rescore, with_counterfactual
 from alertgraph_spark.explain.network import Network, draw_network
 from alertgraph_spark.explain.related import with_related
@@ -14,7 +15,7 @@ from alertgraph_spark.explain.ties import with_ties
 from alertgraph_spark.explain.variants import Inputs
 from alertgraph_spark.tables.embedded import Engine
 
-__all__ = ["Inputs", "Network", "Rescore", "draw_network", "explain_subgraphs", "spans_of_stories"]
+__all__ = ["Inputs", "Network", "Rescore", "draw_network", "explain_subgraphs", "spans_of_stories", "with_contacts"]
 
 
 def explain_subgraphs(

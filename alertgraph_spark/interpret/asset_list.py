@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from alertgraph_spark.config.source_format import Asset
 from alertgraph_spark.interpret.entities import key_of
+from alertgraph_spark.tables.embedded import arrow_schema
+from alertgraph_spark.tables.interim_schemas import CONTACTS
 
 _IPV4 = re.compile(r"^ip:([0-9]{1,3}(?:\.[0-9]{1,3}){3})$")
 _FIELDS = ("zone", "purdue_level", "role")
+
+CONTACT = ("owner", "runbook")
+"""What the list says to people alone."""
 
 
 class End(NamedTuple):
@@ -45,6 +52,11 @@ class AssetList:
             key = key_of("host", asset.asset)
             if key and key not in self._facts:
                 self._facts[key], self._hosts[key] = asset, key_of("host", asset.name or asset.asset)
+        # An episode knows a host by its name; what the list says may stand with one of its addresses.
+        self._rows_of: dict[str | None, list[str]] = {}
+        for key, host in self._hosts.items():
+            self._rows_of.setdefault(host, []).append(key)
+        self._has_contacts = any(getattr(asset, field) for asset in assets for field in CONTACT)
 
     def resolved(self, end: End) -> End:
         """An end as the list knows it. What the list says comes before what the row says.
@@ -61,6 +73,26 @@ class AssetList:
         if any(owner and owner.startswith("host:") and owner != host for owner in owners):
             role = None
         return End(host, end.addresses, zone, level, role)
+
+    def contacts(self, episodes: pa.Table) -> pa.Table:
+        """Who answers for the ends of some episodes, and what to do about each.
+
+        One row is one end of which the list says either (`interim_schemas.CONTACTS`).
+        """
+        rows = []
+        ends = {
+            end for name in ("source_entity", "target_entity") for end in episodes[name].unique().to_pylist() if end
+        }
+        for entity in sorted(ends) if self._has_contacts else ():
+            said = {field: self._said(entity, field) for field in CONTACT}
+            if any(said.values()):
+                rows.append({"entity": entity, **said})
+        return pa.Table.from_pylist(rows, arrow_schema(CONTACTS))
+
+    def _said(self, entity: str, field: str) -> Any:
+        """What the list says of an entity under its own key, else under that of one of its addresses."""
+        keys = dict.fromkeys((entity, *self._rows_of.get(entity, ())))
+        return next((value for key in keys if (value := self._fact(key, field, None))), None)
 
     def _fact(self, entity: str, field: str, said: Any) -> Any:
         listed = getattr(self._facts[entity], field) if entity in self._facts else None

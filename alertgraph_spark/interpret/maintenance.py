@@ -22,7 +22,7 @@ def calendar_of(windows: Sequence[MaintenanceWindow], assets: Sequence[Asset]) -
     """
     names = {asset.asset.lower(): asset.name for asset in assets if asset.name}
     rows = [
-        {"machine": machine, "site": one.site, "begins": one.begins, "ends": one.ends}
+        {"machine": machine, "site": one.site, "begins": one.begins, "ends": one.ends, "ticket": one.ticket}
         for one in windows
         if (machine := key_of("host", names.get(one.asset.lower(), one.asset)))
     ]

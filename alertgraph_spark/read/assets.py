@@ -10,14 +10,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from alertgraph_spark.clean_text import clean
 from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
 from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.tables.schemas import ZONES
 
 log = logging.getLogger(__name__)
 
-HEADER = ("asset", "name", "zone", "purdue_level", "role")
-CALENDAR = ("asset", "from", "to", "site", "what")
+HEADER = ("asset", "name", "zone", "purdue_level", "role", "owner", "runbook")
+CALENDAR = ("asset", "from", "to", "site", "what", "ticket")
+
+RUNBOOK_LIMIT = 1024
+"""Characters of a runbook: an address with a query behind it, or a few sentences."""
 
 _Row = TypeVar("_Row")
 
@@ -93,6 +97,8 @@ def _asset(row: dict[str, str]) -> Asset:
         zone=zone,
         purdue_level=_number(row, "purdue_level", 5.0),
         role=(row.get("role") or "").lower() or None,
+        owner=clean(row.get("owner") or ""),
+        runbook=clean(row.get("runbook") or "", RUNBOOK_LIMIT),
     )
 
 
@@ -122,7 +128,7 @@ def _window(row: dict[str, str]) -> MaintenanceWindow:
     begins, ends = _time(row, "from"), _time(row, "to")
     if begins >= ends:
         raise ValueError(f"from {row['from']} is not before to {row['to']}")
-    return MaintenanceWindow(row["asset"], begins, ends, row.get("site") or None)
+    return MaintenanceWindow(row["asset"], begins, ends, row.get("site") or None, clean(row.get("ticket") or ""))
 
 
 def _time(row: dict[str, str], key: str) -> datetime:

@@ -82,6 +82,7 @@ def score_subgraphs(
             SELECT *, {probability_sql(p)} AS probability, {words.TITLE} AS title, {words.SUMMARY} AS summary,
                 [part['fact'] FOR part IN contributions] AS reasons,
                 {words.UNUSUAL} AS unusual, {words.CHECKS} AS checks,
+                []::STRUCT(entity VARCHAR, owner VARCHAR, runbook VARCHAR)[] AS owners, []::VARCHAR[] AS tickets,
                 []::VARCHAR[] AS ties, []::STRUCT(subgraph_id VARCHAR, fact VARCHAR)[] AS related,
                 []::STRUCT(sentence VARCHAR, alert_ids VARCHAR[])[] AS story,
                 CASE WHEN is_shown THEN {_NOT_ASKED} END AS counterfactual

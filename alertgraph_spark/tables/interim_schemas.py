@@ -125,6 +125,15 @@ CALENDAR = table(
     ("site", "string", "workspace; null where it is any"),
     ("begins", "timestamp", "first time of the window", False),
     ("ends", "timestamp", "first time after it", False),
+    ("ticket", "string", "change under which it was announced"),
+)
+
+CONTACTS = table(
+    "contacts",
+    "one entity of which the asset list says who answers for it or what to do about it",
+    ("entity", "string", "entity key", False),
+    ("owner", "string", "who answers for it"),
+    ("runbook", "string", "what to do about it: a link or a text"),
 )
 
 EXCEPTION_KEYS = table(

@@ -17,6 +17,7 @@ _PAST = "struct<name:string,seen_hours:bigint,history_hours:double>"
 _STORY = "array<struct<sentence:string,alert_ids:array<string>>>"
 _RELATED = "array<struct<subgraph_id:string,fact:string>>"
 _KINDS = "same_pair, pivot, account, same_source, same_target, answer, or coincidence; meeting, absorbed: of groups"
+CONTACTS_OF = "array<struct<entity:string,owner:string,runbook:string>>"
 _LEFT_OUT = "array<struct<source:string,name:string,n_alerts:bigint,alert_ids:array<string>>>"
 _COUNTERFACTUAL = f"struct<cut:double,score:double,types:{_LEFT_OUT},fact:string>"
 
@@ -198,9 +199,16 @@ SUBGRAPHS = table(
     ("reasons", "array<string>", "why it stands at its rank: the facts of its contributions, largest first", False),
     ("unusual", "array<string>", "what of it the site had rarely or never seen before", False),
     ("checks", "array<string>", "what to check next", False),
+    ("owners", CONTACTS_OF, "hosts of which the asset list says it, those late on its path first; five at most", False),
+    ("tickets", "array<string>", "changes under which work of its hosts was announced for the time", False),
     ("ties", "array<string>", "if shown, what followed what, after how long, where, and how rarely by chance", False),
     ("related", _RELATED, "if shown, other subgraphs with a rare entity in common, and which; else empty", False),
-    ("story", _STORY, "if shown, three to six sentences in time order with alerts behind each; else empty", False),
+    (
+        "story",
+        _STORY,
+        "if shown, three to six sentences in time order with alerts behind each, and who owns what",
+        False,
+    ),
     ("counterfactual", _COUNTERFACTUAL, "if shown, fewest alerts without which its score is below cut; else null"),
 )
 

@@ -207,6 +207,23 @@
     item.append(name, `: ${other.fact}.`);
     return item;
   };
+  // The asset list is the operator's own; still a runbook is a link only where it is an address that a browser asks by https.
+  const runbook = (text) => {
+    let address = null;
+    try { address = new URL(text); } catch { /* a text */ }
+    if (!address || address.protocol !== "https:") return make("span", text);
+    const link = make("a", text);
+    link.href = address.href; link.rel = "noopener noreferrer"; link.target = "_blank";
+    return link;
+  };
+  const owners = (s) => [
+    ...s.owners.map((one) => {
+      const item = make("li", `${one.entity}${one.owner ? `: ${one.owner}` : ""}`);
+      if (one.runbook) item.append("; runbook: ", runbook(one.runbook));
+      return item;
+    }),
+    ...s.tickets.map((ticket) => make("li", `Work was announced under ${ticket}.`)),
+  ];
   const select = (id) => {
     const s = found.find((one) => one.subgraph_id === id);
     if (!s) return;
@@ -220,6 +237,9 @@
       count(s.n_alerts, "alert"), count(s.n_hosts, "host"), s.site_shown, s.subgraph_id].map((text) => make("span", text)));
     fill("story", s.story.length ? story(s) : [make("li", s.summary)]);
     fill("checks", s.checks.map((text) => make("li", text)));
+    const owned = owners(s);
+    $("owners-title").hidden = !owned.length;
+    fill("owners", owned);
     $("ties-title").hidden = !s.ties.length;
     fill("ties", s.ties.map((text) => make("li", `${text}.`)));
     $("related-title").hidden = !s.related.length;

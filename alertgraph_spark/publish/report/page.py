@@ -141,6 +141,10 @@ def _words(row: Mapping[str, Any]) -> dict[str, Any]:
         "related": [{**part, "fact": said(part["fact"])} for part in row["related"]],
         "contributions": [{**part, "fact": said(part["fact"])} for part in row["contributions"]],
         "story": [{**part, "sentence": said(part["sentence"])} for part in row["story"]],
+        "owners": [
+            {**one, "entity": _label(one["entity"]), "owner": short(one["owner"] or "", CELL)} for one in row["owners"]
+        ],
+        "tickets": [short(ticket, WORD) for ticket in row["tickets"]],
         "suppressed_by": [_exception(one) for one in row["suppressed_by"]],
         "without": said((row.get("counterfactual") or {}).get("fact", "")),
     }
