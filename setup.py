@@ -46,6 +46,7 @@ setup(
         "alertgraph_spark.publish",
         "alertgraph_spark.publish.exports",
         "alertgraph_spark.publish.log_analytics",
+        "alertgraph_spark.publish.notification",
         "alertgraph_spark.publish.report",
         "alertgraph_spark.publish.results",
         "alertgraph_spark.read",

@@ -24,7 +24,8 @@ def main() -> int:
     shutil.rmtree(DEMO / "plant", ignore_errors=True)
     DEMO.mkdir(exist_ok=True)
     (DEMO / "posted.sqlite").unlink(missing_ok=True)
-    shutil.rmtree(DEMO / "results" / "posted", ignore_errors=True)  # what that one has had
+    for ledger in ("posted", "notified"):  # what that one has had
+        shutil.rmtree(DEMO / "results" / ledger, ignore_errors=True)
     subprocess.run(
         [sys.executable, "examples/plant/generate.py", str(DEMO / "plant")], check=True, stdout=subprocess.DEVNULL
     )
@@ -34,8 +35,9 @@ def main() -> int:
             [
                 *(sys.executable, "jobs/rank_alerts.py", "--config", "examples/plant.yaml"),
                 *("--set", f"post.endpoint={emulator.url}"),
+                *("--set", "notify.url=env:ALERTGRAPH_DEMO_WEBHOOK"),
             ],
-            env=os.environ | {"ALERTGRAPH_DEMO_TOKEN": token},
+            env=os.environ | {"ALERTGRAPH_DEMO_TOKEN": token, "ALERTGRAPH_DEMO_WEBHOOK": emulator.webhook("teams")},
             check=False,
         )
     if job.returncode == 0:

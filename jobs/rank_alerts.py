@@ -24,7 +24,15 @@ from alertgraph_spark import history
 from alertgraph_spark.access import principal, session
 from alertgraph_spark.access.secrets import resolve
 from alertgraph_spark.commands.arguments import arguments
-from alertgraph_spark.commands.cli import Console, check_posted, exit_code, posted_words, remarks
+from alertgraph_spark.commands.cli import (
+    Console,
+    check_notified,
+    check_posted,
+    exit_code,
+    notified_words,
+    posted_words,
+    remarks,
+)
 from alertgraph_spark.commands.exceptions import listed_exceptions
 from alertgraph_spark.commands.ticks import keep_ticking
 from alertgraph_spark.config import format_files
@@ -35,7 +43,8 @@ from alertgraph_spark.config.source_format import Asset, Format, MaintenanceWind
 from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.lines import AnyLines, read_lines
 from alertgraph_spark.pipeline import rank_lines
-from alertgraph_spark.publish import compiled, delivery, log_analytics, results, tracking
+from alertgraph_spark.publish import compiled, delivery, log_analytics, notices, results, tracking
+from alertgraph_spark.publish.notification import NotifyCounts
 from alertgraph_spark.publish.report import TABLES, write_or_say
 from alertgraph_spark.publish.run_record import first_subgraphs, run_record, tracked_run
 from alertgraph_spark.ranking import Method
@@ -134,15 +143,19 @@ class Job(NamedTuple):
             run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), saved, top)))
         with console.stage("post"):
             posted = post_saved(spark, settings, folder, record)
+        told = tell_saved(spark, settings, folder, console)
         with console.stage("report"):
             page = write_or_say(saved, record, folder)
         target = settings.post.endpoint or settings.post.folder
         places = {"results": folder.place, "MLflow": run.look if run else "not logged"}
         places |= {"history": given.words} if given.words else {}
-        places |= {"posted": posted_words(posted, target), "report": page}
+        places |= {"posted": posted_words(posted, target)}
+        places |= {"notified": notified_words(told, settings.notify.form)} if told else {}
+        places |= {"report": page}
         places |= {name: compiled.words(told) for name, told in copies.items()}
         console.end(top, record["counts"], [*remarks(record), *places.items()], time.perf_counter() - begin)
         check_posted(posted, run_id, folder.place)
+        check_notified(told, run_id, settings.notify.strict)
 
     def method(self, excepted: Sequence[AlertException]) -> Method:
         """What decides what is found."""
@@ -193,6 +206,7 @@ class Job(NamedTuple):
         start, end = (datetime.fromisoformat(found["window"][bound]) for bound in ("start", "end"))
         is_same = found["config_digest"] == self.settings.digest and end - start == given.end - given.start
         is_same = is_same and found.get("exceptions", {}).get("digest") == digest_of(excepted)
+        is_same = is_same and notices.is_told(found, self.settings.notify.url)
         return str(found["run_id"]) if is_same and delivery.is_delivered(found, self.settings.post.mode) else None
 
 
@@ -221,15 +235,19 @@ def window(args: argparse.Namespace) -> tuple[datetime | None, datetime | None]:
 
 
 def post_again(settings: Settings, run_id: str, console: Console) -> int:
-    """Post what of a saved run has not been delivered; nothing is computed."""
+    """Post what of a saved run has not been delivered, and tell what has not been told; nothing is computed."""
     console.say(f"run {run_id}")
     spark = signed_in_session(settings)
     folder = results.open_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
     record = results.read_run(folder)
     with console.stage("post"):
         posted = post_saved(spark, settings, folder, record)
+    told = tell_saved(spark, settings, folder, console)
     console.say(f"posted    {posted_words(posted, settings.post.endpoint or settings.post.folder)}")
+    if told:
+        console.say(f"notified  {notified_words(told, settings.notify.form)}")
     check_posted(posted, run_id, folder.place)
+    check_notified(told, run_id, settings.notify.strict)
     return 0
 
 
@@ -241,11 +259,13 @@ def usable_settings(args: argparse.Namespace) -> Settings:
 
 
 def signed_in_session(settings: Settings) -> SparkSession:
-    """Start Spark, then ask for the secret that the end of the run needs: a vault that refuses is told before the work."""
+    """Start Spark, then ask for the secrets that the end of the run needs: a vault that refuses is told before the work."""
     spark = session.start_session(APP, jars=settings.graph.jars, **asdict(settings.spark))
     post, tracked = settings.post, settings.tracking
     if log_analytics.Target.of(resolve, **asdict(post)).token():
         resolve(post.credential)
+    if webhook := notices.webhook_of(asdict(settings.notify), resolve):
+        webhook.url()
     principal.sign_in_for_tracking(tracked.uri, tracked.strict, post.principal, partial(resolve, post.credential))
     return spark
 
@@ -256,6 +276,17 @@ def post_saved(
     """Post of a run as it was saved what has changed, and add to its `run.json` what became of the rows."""
     place, look_back = settings.results.path.rstrip("/"), settings.export.look_back_hours
     return delivery.Delivery(spark, asdict(settings.post), place, look_back, resolve).post_run(folder, record)
+
+
+def tell_saved(
+    spark: SparkSession, settings: Settings, folder: results.RunFolder, console: Console
+) -> NotifyCounts | None:
+    """Tell of a run as it was saved what has not been told; None where nobody is to be told."""
+    if settings.notify.url is None:
+        return None
+    place = settings.results.path.rstrip("/")
+    with console.stage("notify"):
+        return notices.Notices(spark, asdict(settings.notify), place, resolve).tell_run(folder)
 
 
 def cli() -> None:

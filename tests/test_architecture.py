@@ -47,6 +47,7 @@ BREACHES = [
     ("layers", "tables/schemas.py", "from alertgraph_spark import graph"),  # against the direction
     ("layers", "utils.py", "X = 1"),  # a module without a place
     ("edges-apart", "publish/compiled.py", "from alertgraph_spark.read import export"),
+    ("edges-apart", "publish/notification/forms.py", "from alertgraph_spark.publish.log_analytics import Ledger"),
     ("edges-apart", "publish/log_analytics/rows.py", "from alertgraph_spark.publish.safe_csv import csv_text"),
     ("edges-know-tables", "read/export.py", "from alertgraph_spark.score import TERMS"),
     ("cloud-at-the-edge", "score/terms.py", "import mlflow"),
@@ -202,7 +203,16 @@ def test_the_job_is_a_table_of_contents() -> None:
 
     functions = [node for node in ast.walk(parsed(job)) if isinstance(node, ast.FunctionDef)]
     top = [node.name for node in parsed(job).body if isinstance(node, ast.FunctionDef)]
-    assert top == ["main", "window", "post_again", "usable_settings", "signed_in_session", "post_saved", "cli"]
+    assert top == [
+        "main",
+        "window",
+        "post_again",
+        "usable_settings",
+        "signed_in_session",
+        "post_saved",
+        "tell_saved",
+        "cli",
+    ]
     for function in functions:
         assert (function.end_lineno or 0) - function.lineno < 60
     assert {name for _, name in actions_in(parsed(job))} <= {"collect"}, "the few rows that are shown"

@@ -25,14 +25,16 @@ from pyspark.sql import DataFrame, SparkSession
 
 from alertgraph_spark.access.secret import Secret
 from alertgraph_spark.errors import ConfigError, PublishError, SchemaError
+from alertgraph_spark.publish.files import MemoryFiles
+from alertgraph_spark.publish.http_post import Response, post
 from alertgraph_spark.publish.log_analytics import PostCounts, frames, here, post_results, posting
 from alertgraph_spark.publish.log_analytics.batches import MAX_BODY_BYTES, Receipt
 from alertgraph_spark.publish.log_analytics.changes import Changes, Freshness
-from alertgraph_spark.publish.log_analytics.ledger import Ledger, MemoryFiles, TablePlan
+from alertgraph_spark.publish.log_analytics.ledger import Ledger, TablePlan
 from alertgraph_spark.publish.log_analytics.rows import RowEncoder, row_id
 from alertgraph_spark.publish.log_analytics.streams import STREAMS, Stream
 from alertgraph_spark.publish.log_analytics.tasks import Delivery, Edges, send_batches
-from alertgraph_spark.publish.log_analytics.transport import Response, ingestion_url, post
+from alertgraph_spark.publish.log_analytics.transport import ingestion_url
 from alertgraph_spark.publish.results import LocalFolder
 from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.network_schemas import EDGES, NODES

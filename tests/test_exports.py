@@ -25,8 +25,8 @@ from alertgraph_spark.publish.exports import FORMS, TABLES, export_subgraphs
 from alertgraph_spark.publish.exports.attack_flow import EXTENSION, MITRE
 from alertgraph_spark.publish.exports.cases import is_crossing
 from alertgraph_spark.publish.exports.ids import shared_id
-from alertgraph_spark.publish.exports.plain_text import plain
 from alertgraph_spark.publish.exports.techniques import _known, tactic, technique
+from alertgraph_spark.publish.plain_text import plain
 from alertgraph_spark.tables.attack import REVOKED_TECHNIQUES, TACTICS
 from alertgraph_spark.tables.network_schemas import NODES
 from alertgraph_spark.tables.schemas import CAUSES, EVIDENCE, FEATURES, MEMBERS, SUBGRAPHS

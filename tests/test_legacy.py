@@ -22,13 +22,13 @@ from faults import FAULTS, T0, FaultPlan, saved_rows
 
 from alertgraph_spark.access.secret import Secret
 from alertgraph_spark.errors import ConfigError, PublishError
+from alertgraph_spark.publish.http_post import Response, post
 from alertgraph_spark.publish.log_analytics import PostCounts, post_results
 from alertgraph_spark.publish.log_analytics.fields import CUT_MARK
 from alertgraph_spark.publish.log_analytics.legacy import LegacyTransport, legacy_url, signature, workspace_of
 from alertgraph_spark.publish.log_analytics.rows import RowEncoder
 from alertgraph_spark.publish.log_analytics.streams import STREAMS
 from alertgraph_spark.publish.log_analytics.target import Target
-from alertgraph_spark.publish.log_analytics.transport import Response, post
 from alertgraph_spark.tables.run_schemas import RUNS
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))  # the examples are no part of the wheel

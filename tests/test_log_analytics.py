@@ -24,6 +24,8 @@ import pytest
 from arrows import table_of
 
 from alertgraph_spark.errors import ConfigError, PublishError, SchemaError
+from alertgraph_spark.publish.files import MemoryFiles
+from alertgraph_spark.publish.http_post import Response, retry_after_seconds
 from alertgraph_spark.publish.log_analytics import frames, here, post_results, posting, stream_declarations
 from alertgraph_spark.publish.log_analytics.batches import Receipt, batch_body, batches
 from alertgraph_spark.publish.log_analytics.credentials import (
@@ -34,12 +36,12 @@ from alertgraph_spark.publish.log_analytics.credentials import (
     token_scope,
 )
 from alertgraph_spark.publish.log_analytics.fields import CUT_MARK, MAX_FIELD_BYTES, iso_utc
-from alertgraph_spark.publish.log_analytics.ledger import MemoryFiles, PostCounts, TablePlan
+from alertgraph_spark.publish.log_analytics.ledger import PostCounts, TablePlan
 from alertgraph_spark.publish.log_analytics.rate import RateLimiter
 from alertgraph_spark.publish.log_analytics.rows import EncodedRow, RowEncoder, row_id
-from alertgraph_spark.publish.log_analytics.sender import Sender, retry_after_seconds
+from alertgraph_spark.publish.log_analytics.sender import Sender
 from alertgraph_spark.publish.log_analytics.streams import STREAMS, Stream, check_declared, column_name, column_type
-from alertgraph_spark.publish.log_analytics.transport import Response, ingestion_url
+from alertgraph_spark.publish.log_analytics.transport import ingestion_url
 from alertgraph_spark.tables.table import table
 
 UTC = timezone.utc

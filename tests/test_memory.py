@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from alertgraph_spark.publish.files import MemoryFiles
 from alertgraph_spark.publish.log_analytics.changes import Delivered, Key
-from alertgraph_spark.publish.log_analytics.ledger import MemoryFiles
 from alertgraph_spark.publish.log_analytics.memory import Memory
 from alertgraph_spark.publish.results import HadoopFolder, LocalFolder
 

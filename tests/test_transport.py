@@ -13,8 +13,8 @@ import pytest
 from test_blob_mirror import self_signed
 
 from alertgraph_spark.errors import PublishError
-from alertgraph_spark.publish.log_analytics import transport
-from alertgraph_spark.publish.log_analytics.transport import Response, post
+from alertgraph_spark.publish import http_post
+from alertgraph_spark.publish.http_post import Response, post
 
 BEARER = {"Authorization": "Bearer tok-SECRET"}
 
@@ -62,9 +62,9 @@ def trusting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A certificate that this machine trusts, for 127.0.0.1 and no other name."""
     certificate = self_signed(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    transport._opener.cache_clear()
+    http_post._opener.cache_clear()
     yield certificate
-    transport._opener.cache_clear()
+    http_post._opener.cache_clear()
 
 
 def test_a_server_that_is_trusted_gets_the_token_and_one_of_another_name_does_not(trusting: Path) -> None:

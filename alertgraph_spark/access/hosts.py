@@ -1,4 +1,7 @@
-"""The hosts that may be shown a credential: Azure's own, in the public, US Government and China clouds, or this machine."""
+"""The hosts that may be shown a credential: Azure's own, in the public, US Government and China clouds, or this machine.
+
+The address of a webhook is a credential as well: whoever has it can write to the channel.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,11 @@ _COLLECTOR = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.ods\.op
 INGESTION_WORDS = (
     "https://….ingest.monitor.azure.com, or its like in another cloud; http on 127.0.0.1, ::1 or localhost"
 )
+_WEBHOOKS = {
+    "teams": re.compile(r"([a-z0-9-]+\.)+(logic\.azure\.(com|us|cn)|environment\.api\.powerplatform\.com)"),
+    "slack": re.compile(r"hooks\.slack(-gov)?\.com"),
+}
+WEBHOOK_FORMS = ("teams", "slack", "json")
 COLLECTOR_WORDS = "https://WORKSPACE_ID.ods.opinsights.azure.com, or its like in another cloud"
 
 
@@ -65,6 +73,28 @@ def collector_workspace(url: str) -> str | None:
         return "00000000-0000-0000-0000-000000000000"
     match = _COLLECTOR.fullmatch(host) if _is_service(parts) else None
     return match[1] if match else None
+
+
+def is_webhook(url: str, form: str, host: str | None = None) -> bool:
+    """Tell whether an address is that of a webhook that takes `form`, or of an emulator on loopback.
+
+    It is https at `host`, which may have a port; where that is None at a host of Power Automate (`teams`) or of Slack. Its
+    path and its query hold the secret.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    if not re.fullmatch(r"[!-~]+", url) or parts.fragment or "@" in parts.netloc:
+        return False
+    if is_loopback(name := parts.hostname or ""):
+        return parts.scheme in ("http", "https")
+    if host is not None:
+        is_known = host.lower() in (parts.netloc.lower(), name if port == 443 else "")
+    else:
+        is_known = port in (None, 443) and form in _WEBHOOKS and _WEBHOOKS[form].fullmatch(name) is not None
+    return parts.scheme == "https" and is_known
 
 
 def _split(url: str) -> SplitResult | None:

@@ -22,6 +22,11 @@ REFERENCE = (
 
 REFERENCE_WORDS = "`default`, `env:NAME`, `keyvault://VAULT/NAME` or `dbx://SCOPE/KEY`"
 
+NAMED_REFERENCE = REFERENCE.removeprefix("default|")
+"""What a reference looks like where nothing but a secret will do, for `re.fullmatch`."""
+
+NAMED_REFERENCE_WORDS = REFERENCE_WORDS.removeprefix("`default`, ")
+
 
 class Secret:
     """A value that shows itself as `***` and refuses to be pickled, so it enters no log, plan or closure."""

@@ -136,6 +136,30 @@ def check_posted(posted: Mapping[str, Any], run_id: str, folder: str) -> None:
         raise PublishError(f"{missing:,} rows were not delivered: {errors[0]}; {'; '.join([*errors[1:2], rest])}")
 
 
+def notified_words(told: Any, form: str) -> str:
+    """Say in words how many subgraphs were told to whom; `told` is `NotifyCounts`, None where nobody is to be told."""
+    if told is None:
+        return "nobody (notify.url: none)"
+    said = f"{told.n_told:,} of {told.n_shown:,} shown, by {form}"
+    said += f"; {told.n_before:,} had been before" if told.n_before else ""
+    return said + (f"; {told.n_missing:,} NOT told: {told.error}" if told.n_missing else "")
+
+
+def check_notified(told: Any, run_id: str, is_strict: bool) -> None:
+    """End the run where a subgraph was not told and `notify.strict` makes that an error.
+
+    Raises
+    ------
+    PublishError
+        With the number of subgraphs, the reason, and what to do.
+    """
+    if is_strict and told is not None and told.n_missing:
+        raise PublishError(
+            f"{told.n_missing:,} subgraphs were not told: {told.error}; notify.strict makes that an error; "
+            f"--post-only {run_id} tells the rest"
+        )
+
+
 def _missing(counts: Any) -> int:
     return int(counts.n_rows - counts.n_sent - counts.n_before)
 

@@ -23,6 +23,7 @@ from alertgraph_spark.access.hosts import (
 from alertgraph_spark.access.principal import Principal, conflicts, principal_of
 from alertgraph_spark.access.secret import REFERENCE, REFERENCE_WORDS
 from alertgraph_spark.config.keys import key
+from alertgraph_spark.config.notify import Notify
 from alertgraph_spark.config.parameters import RankingParameters
 
 _ID = {"like": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "like_words": "id as Entra shows it"}
@@ -211,6 +212,7 @@ class Settings:
     ranking: RankingParameters = field(default_factory=RankingParameters)
     tracking: Tracking = field(default_factory=Tracking)
     post: Post = field(default_factory=Post)
+    notify: Notify = field(default_factory=Notify)
     spark: Spark = field(default_factory=Spark)
     assets_file: Path | None = field(default=None, compare=False)
     maintenance_file: Path | None = field(default=None, compare=False)
@@ -228,6 +230,8 @@ class Settings:
                 yield f"sources.{number}.table", f"found {self.sources[number].table!r} twice; one format reads a table"
         for name, text in self.post.conflicts():
             yield f"post.{name}", text
+        for name, text in self.notify.conflicts():
+            yield f"notify.{name}", text
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as written in the file, defaults filled in, without the paths that were found."""

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from emulator.answer import Answer
 from emulator.faults import FaultPlan
-from emulator.server import Answer, Emulator, kept_time
+from emulator.server import Emulator, kept_time
 
 API_VERSION = "2016-04-01"
 WORKSPACE = "00000000-0000-0000-0000-000000000000"

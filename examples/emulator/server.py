@@ -5,6 +5,8 @@
 prints its address on the first line: set `post.endpoint` to it and `post.credential` to `env:TOKEN`. In Python:
 `with LogsIngestionEmulator("rows.sqlite", token) as emulator: ... emulator.url ...`
 
+`ADDRESS/webhooks/teams/TOKEN` (`slack`, `json`) is a webhook for `notify.url`; the table `Notified` has what it was told.
+
 It declares what `deploy/data_collection_rule.json` declares. With `--faults SEED` a third of the requests meets a fault.
 """
 
@@ -32,9 +34,14 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 if TYPE_CHECKING or __package__:
+    from emulator.answer import Answer
     from emulator.faults import Fault, FaultPlan
+    from emulator.webhook import Webhooks
 else:  # run as a script
-    from faults import Fault, FaultPlan
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from emulator.answer import Answer
+    from emulator.faults import Fault, FaultPlan
+    from emulator.webhook import Webhooks
 
 RULE = Path(__file__).resolve().parent.parent.parent / "deploy" / "data_collection_rule.json"
 API_VERSION = "2023-01-01"
@@ -54,16 +61,6 @@ _JSON_TYPES: dict[str, tuple[type, ...]] = {
 }
 
 Declarations = Mapping[str, Mapping[str, list[dict[str, str]]]]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A status and, for a refusal, the service's code word and message."""
-
-    status: int
-    code: str = ""
-    message: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 def declarations(rule: Path = RULE) -> Declarations:
@@ -110,9 +107,12 @@ class LogsIngestion:
     dcr_id: str
     streams: Declarations
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    webhooks: Webhooks | None = None
 
     def answer(self, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer a POST of `body` to `target` (path and query); `headers` are in their usual spelling."""
+        if self.webhooks and (told := self.webhooks.answer(target, body)):
+            return told
         url = urlsplit(target)
         route = _PATH.fullmatch(url.path)
         if route is None:
@@ -136,6 +136,8 @@ class LogsIngestion:
     def close(self) -> None:
         """Close the store."""
         self.store.close()
+        if self.webhooks:
+            self.webhooks.close()
 
     def _take(self, stream: str, body: bytes, *, is_gzip: bool) -> Answer:
         try:
@@ -240,12 +242,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, answer: Answer) -> None:
         error = {"error": {"code": answer.code, "message": answer.message}}
-        body = json.dumps(error).encode() if answer.code else b""
+        body = json.dumps(error).encode() if answer.code else answer.text.encode()
         self.send_response(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
         if body:
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", "text/html" if answer.text else "application/json")
         if answer.status != 204:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -305,8 +307,13 @@ class LogsIngestionEmulator(Emulator):
         """Take the port, 0 for a free one, and open `db`."""
         streams = declarations()
         self.dcr_id = dcr_id
-        self.service = LogsIngestion(RowStore(db, streams), token, dcr_id, streams)
+        self.service = LogsIngestion(RowStore(db, streams), token, dcr_id, streams, webhooks=Webhooks(db, token))
+        self._token = token
         super().__init__(self.service, port, faults)
+
+    def webhook(self, form: str) -> str:
+        """The address of the webhook that takes `teams`, `slack` or `json`: a secret."""
+        return f"{self.url}/webhooks/{form}/{self._token}"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -16,7 +16,6 @@ from typing import Any
 
 from alertgraph_spark.publish.exports.cases import Case, Row, Run, entities_of, is_crossing, techniques_of
 from alertgraph_spark.publish.exports.ids import stix_id
-from alertgraph_spark.publish.exports.plain_text import label, plain
 from alertgraph_spark.publish.exports.stix import incident_time, reference
 from alertgraph_spark.publish.exports.stix_objects import (
     ALWAYS,
@@ -30,6 +29,7 @@ from alertgraph_spark.publish.exports.stix_objects import (
 )
 from alertgraph_spark.publish.exports.techniques import ENTERPRISE, ICS, Tactic, Technique, tactic
 from alertgraph_spark.publish.exports.told import facts, heading, sections, sentence
+from alertgraph_spark.publish.plain_text import label, plain
 from alertgraph_spark.short_text import QUOTED
 
 EXTENSION = "extension-definition--fb9c968a-745b-4ade-9b25-c324172197f4"

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from alertgraph_spark.publish.exports.cases import Case, Row, Run
-from alertgraph_spark.publish.exports.plain_text import plain
 from alertgraph_spark.publish.exports.techniques import ENTERPRISE, ICS, VERSION, Technique
 from alertgraph_spark.publish.exports.told import clock, heading, sentence
+from alertgraph_spark.publish.plain_text import plain
 
 DOMAINS = {ENTERPRISE: "enterprise-attack", ICS: "ics-attack"}
 IT, OT = "#0072B2", "#E69F00"

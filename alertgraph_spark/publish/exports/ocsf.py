@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from alertgraph_spark.publish.exports.cases import Case, Row, Run, entities_of, techniques_of
-from alertgraph_spark.publish.exports.plain_text import label, plain
 from alertgraph_spark.publish.exports.stix_objects import PRODUCT, instant
 from alertgraph_spark.publish.exports.techniques import ENTERPRISE, ICS, VERSION, Technique, tactic
 from alertgraph_spark.publish.exports.told import heading, sections, sentence
+from alertgraph_spark.publish.plain_text import label, plain
 from alertgraph_spark.short_text import QUOTED
 
 OCSF = "1.8.0"

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from alertgraph_spark.publish.exports.cases import Case, Row, Run, entities_of, techniques_of
 from alertgraph_spark.publish.exports.ids import stix_id
-from alertgraph_spark.publish.exports.plain_text import label, plain
 from alertgraph_spark.publish.exports.stix_objects import (
     PRODUCT,
     TLP_AMBER,
@@ -22,6 +21,7 @@ from alertgraph_spark.publish.exports.stix_objects import (
     site_of,
 )
 from alertgraph_spark.publish.exports.told import heading, sections, sentence
+from alertgraph_spark.publish.plain_text import label, plain
 from alertgraph_spark.short_text import QUOTED, STORY
 
 MOST = 999_999_999

@@ -16,9 +16,9 @@ from typing import Any
 
 from alertgraph_spark.publish.exports.cases import Case, Run
 from alertgraph_spark.publish.exports.ids import shared_id, stix_id
-from alertgraph_spark.publish.exports.plain_text import label, plain
 from alertgraph_spark.publish.exports.techniques import ICS, Technique
 from alertgraph_spark.publish.exports.told import facts
+from alertgraph_spark.publish.plain_text import label, plain
 
 Object = dict[str, Any]
 

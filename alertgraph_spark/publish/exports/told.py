@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
 from alertgraph_spark.publish.exports.cases import Case, Row
-from alertgraph_spark.publish.exports.plain_text import label, plain
+from alertgraph_spark.publish.plain_text import label, plain
 from alertgraph_spark.short_text import HEADING, QUOTED
 
 ZONES = {"it": "IT", "ot": "OT", "dmz": "DMZ", "external": "external", "unknown": "zone unknown"}

@@ -6,8 +6,9 @@ delivers (`transport`, `credentials` and `rate` are its injected edges). `ledger
 `frames`, which has Spark run `tasks` on the executors. `legacy` is the API of before.
 """
 
+from alertgraph_spark.publish.files import Files
 from alertgraph_spark.publish.log_analytics.changes import Changes, changes_of, delivered_after, told_subgraphs
-from alertgraph_spark.publish.log_analytics.ledger import Files, Ledger, PostCounts
+from alertgraph_spark.publish.log_analytics.ledger import Ledger, PostCounts
 from alertgraph_spark.publish.log_analytics.memory import Memory
 from alertgraph_spark.publish.log_analytics.posting import post_results
 from alertgraph_spark.publish.log_analytics.streams import STREAMS, stream_declarations

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alertgraph_spark.errors import PublishError, ResultsError
+from alertgraph_spark.publish.files import Files
 from alertgraph_spark.publish.log_analytics.batches import Receipt
-from alertgraph_spark.publish.log_analytics.ledger import Files, PostCounts
+from alertgraph_spark.publish.log_analytics.ledger import PostCounts
 from alertgraph_spark.publish.log_analytics.rows import EncodedRow, RowEncoder
 from alertgraph_spark.publish.log_analytics.streams import Stream
 from alertgraph_spark.publish.log_analytics.tasks import Delivery, Edges

@@ -12,8 +12,9 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
+from alertgraph_spark.publish.files import Files
 from alertgraph_spark.publish.log_analytics.batches import Receipt
 from alertgraph_spark.publish.log_analytics.changes import Changes, Key
 from alertgraph_spark.publish.log_analytics.fields import iso_utc
@@ -22,45 +23,6 @@ logger = logging.getLogger(__name__)
 
 PLACE = "posted"
 DEAD_LETTERS = f"{PLACE}/dead_letters"
-
-
-class Files(Protocol):
-    """The folder of a run, wherever it is; names are relative to it, with `/` between their parts."""
-
-    def names(self, folder: str) -> list[str]:
-        """Return the names of the files in `folder`, without it; none where there is no such folder."""
-
-    def read(self, name: str) -> bytes | None:
-        """Return what a file holds, None where there is none."""
-
-    def write(self, name: str, content: bytes) -> None:
-        """Write a file whole or not at all, in place of an older one."""
-
-    def remove(self, name: str) -> None:
-        """Remove a file if it is there."""
-
-
-@dataclass
-class MemoryFiles:
-    """A ledger for one process: nothing is known before, nothing stays."""
-
-    content: dict[str, bytes] = field(default_factory=dict)
-
-    def names(self, folder: str) -> list[str]:
-        """Return the names in `folder`."""
-        return [name.removeprefix(f"{folder}/") for name in self.content if name.startswith(f"{folder}/")]
-
-    def read(self, name: str) -> bytes | None:
-        """Return the content of `name`."""
-        return self.content.get(name)
-
-    def write(self, name: str, content: bytes) -> None:
-        """Keep `content`."""
-        self.content[name] = content
-
-    def remove(self, name: str) -> None:
-        """Forget `name`."""
-        self.content.pop(name, None)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from email.utils import format_datetime
 from alertgraph_spark.access.hosts import collector_workspace
 from alertgraph_spark.access.secret import Secret
 from alertgraph_spark.errors import ConfigError, PublishError
+from alertgraph_spark.publish.http_post import Response, Transport, post
 from alertgraph_spark.publish.log_analytics.sender import Api
-from alertgraph_spark.publish.log_analytics.transport import Response, Transport, post
 
 MAX_FIELD_BYTES = 32 * 1024
 

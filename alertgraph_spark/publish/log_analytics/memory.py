@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime, timedelta
 
+from alertgraph_spark.publish.files import Files
 from alertgraph_spark.publish.log_analytics.changes import Delivered, Key
-from alertgraph_spark.publish.log_analytics.ledger import Files, place_of
+from alertgraph_spark.publish.log_analytics.ledger import place_of
 
 logger = logging.getLogger(__name__)
 

@@ -17,10 +17,11 @@ from pyspark.sql import DataFrame
 
 from alertgraph_spark.access.secret import Secret
 from alertgraph_spark.errors import ConfigError
+from alertgraph_spark.publish.files import Files, MemoryFiles
 from alertgraph_spark.publish.log_analytics import frames, here
 from alertgraph_spark.publish.log_analytics.batches import MAX_BODY_BYTES, Receipt
 from alertgraph_spark.publish.log_analytics.changes import Changes
-from alertgraph_spark.publish.log_analytics.ledger import Files, Ledger, MemoryFiles, PostCounts, TablePlan
+from alertgraph_spark.publish.log_analytics.ledger import Ledger, PostCounts, TablePlan
 from alertgraph_spark.publish.log_analytics.rows import RowEncoder
 from alertgraph_spark.publish.log_analytics.streams import STREAMS, Stream, check_declared, check_shapes
 from alertgraph_spark.publish.log_analytics.target import NETWORK_MODES, Target

@@ -21,9 +21,9 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 
 from alertgraph_spark.errors import PublishError
+from alertgraph_spark.publish.http_post import Response, Transport, is_passing, post, wait_seconds
 from alertgraph_spark.publish.log_analytics.batches import (
     MAX_BODY_BYTES,
     Receipt,
@@ -35,12 +35,8 @@ from alertgraph_spark.publish.log_analytics.batches import (
 from alertgraph_spark.publish.log_analytics.credentials import TokenProvider
 from alertgraph_spark.publish.log_analytics.rate import RateLimiter
 from alertgraph_spark.publish.log_analytics.rows import EncodedRow
-from alertgraph_spark.publish.log_analytics.transport import Response, Transport, post
 
 logger = logging.getLogger(__name__)
-
-_FIRST_WAIT_SECONDS = 1.0
-_MAX_WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -158,11 +154,11 @@ class Sender:
             if response.status == 401 and not is_refused:
                 is_refused = True
                 continue
-            if not _is_passing(response):
+            if not is_passing(response):
                 raise _Stopped(
                     f"{self.api.named(response)}: {self.api.remedy(response.status)}", response.status, batch
                 )
-            wait = self._wait_seconds(response, attempt)
+            wait = wait_seconds(response, attempt, self.jitter())
             if self.clock() + wait > give_up_at:
                 raise PublishError(
                     f"{self.api.named(response)} after {attempt + 1} attempts; the next one, in {wait:.0f} s, would pass the "
@@ -172,31 +168,6 @@ class Sender:
             self.sleep(wait)
         raise AssertionError("unreachable: count() does not end")
 
-    def _wait_seconds(self, response: Response, attempt: int) -> float:
-        """Return what the service asked for and up to a tenth more, else a doubling wait, half of it by chance.
-
-        The chance keeps several senders from coming back in the same moment.
-        """
-        asked = retry_after_seconds(response.headers)
-        if asked:  # a wait of nothing, in a loop, would hammer a service that is asking for rest
-            return asked * (1 + self.jitter() / 10)
-        ceiling = min(_MAX_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0 ** min(attempt, 10))
-        return ceiling * (1 + self.jitter()) / 2
-
-
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that a Retry-After header asks for, or None where there is none that can be read.
-
-    A date is measured against the answer's own Date header, so this machine's clock does not matter (RFC 9110, 10.2.3).
-    """
-    value = headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))).total_seconds())
-    except (TypeError, ValueError):
-        return None
-
 
 def _headers(token: str) -> dict[str, str]:
     return {
@@ -205,8 +176,3 @@ def _headers(token: str) -> dict[str, str]:
         "Content-Encoding": "gzip",
         "User-Agent": "alertgraph-spark",
     }
-
-
-def _is_passing(response: Response) -> bool:
-    """Tell whether the same request may succeed later: throttling, a fault of the service, a broken connection."""
-    return response.status in {0, 408, 429} or 500 <= response.status < 600

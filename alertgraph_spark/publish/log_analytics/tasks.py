@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 
+from alertgraph_spark.publish.http_post import Transport, post
 from alertgraph_spark.publish.log_analytics.batches import MAX_BODY_BYTES, Receipt, batches
 from alertgraph_spark.publish.log_analytics.credentials import TokenProvider, token_provider
 from alertgraph_spark.publish.log_analytics.rate import process_limiter
 from alertgraph_spark.publish.log_analytics.rows import EncodedRow, RowEncoder
 from alertgraph_spark.publish.log_analytics.sender import LOGS_INGESTION, Api, Sender
-from alertgraph_spark.publish.log_analytics.transport import Transport, post
 
 RECEIPT_DDL = (
     "batch_id string, n_rows bigint, n_bytes bigint, n_fields_cut bigint, n_known bigint, refused array<string>, "

@@ -1,4 +1,4 @@
-"""Text of alerts inside an export: whoever reads it may show it as Markdown or HTML, or make links of it."""
+"""Text of alerts that leaves for another program: it may show it as Markdown or HTML, or make links of it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,64 @@
+"""Tells of a saved run: reads what it shows, calls the webhook, and adds to its `run.json` what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from alertgraph_spark.access.secret import Secret
+from alertgraph_spark.publish import notification, results
+from alertgraph_spark.publish.notification import NotifyCounts, Webhook
+
+
+@dataclass(frozen=True)
+class Notices:
+    """Who is told of what saved runs show.
+
+    Attributes
+    ----------
+    notify
+        The settings below `notify`, by their names.
+    place
+        The folder that holds all runs.
+    resolve
+        Turns the reference to the address into the secret.
+    """
+
+    spark: SparkSession
+    notify: Mapping[str, Any]
+    place: str
+    resolve: Callable[[str], Secret]
+
+    @property
+    def webhook(self) -> Webhook | None:
+        """The webhook that is configured."""
+        return webhook_of(self.notify, self.resolve)
+
+    def tell_run(self, folder: results.RunFolder) -> NotifyCounts | None:
+        """Tell of a run as it was saved, and add what came of it to its `run.json`; nothing where nobody is to be told."""
+        if self.webhook is None:
+            return None
+        record = results.read_run(folder)
+        tables = results.read_tables(folder, notification.TABLES)
+        runs = results.open_folder(self.place, self.spark)
+        counts = notification.tell(self.webhook, tables, record["run_id"], runs)
+        results.save_run(folder, {**record, "notified": asdict(counts)})
+        return counts
+
+
+def webhook_of(notify: Mapping[str, Any], resolve: Callable[[str], Secret]) -> Webhook | None:
+    """The webhook that the settings below `notify` name, None where they name none."""
+    if notify["url"] is None:
+        return None
+    return Webhook(notify["url"], notify["form"], resolve, notify["host"], notify["link"])
+
+
+def is_told(record: Mapping[str, Any], url: str | None) -> bool:
+    """Whether all that a run shows was told, but for what the receiver refuses; `record` is its `run.json`."""
+    if url is None:
+        return True
+    found = record.get("notified")
+    return found is not None and (counts := NotifyCounts(**found)).n_missing == counts.n_refused
