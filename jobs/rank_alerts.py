@@ -149,9 +149,8 @@ class Job(NamedTuple):
         target = settings.post.endpoint or settings.post.folder
         places = {"results": folder.place, "MLflow": run.look if run else "not logged"}
         places |= {"history": given.words} if given.words else {}
-        places |= {"posted": posted_words(posted, target)}
-        places |= {"notified": notified_words(told, settings.notify.form)} if told else {}
-        places |= {"report": page}
+        notified = {"notified": notified_words(told, settings.notify.form)} if told else {}
+        places |= {"posted": posted_words(posted, target), **notified, "report": page}
         places |= {name: compiled.words(told) for name, told in copies.items()}
         console.end(top, record["counts"], [*remarks(record), *places.items()], time.perf_counter() - begin)
         check_posted(posted, run_id, folder.place)
