@@ -229,7 +229,7 @@ def test_stages_of_the_demo_are_printed_so() -> None:
             found.append(match[1])
 
     before_log = THE_LINE.index("log")
-    assert found == [*THE_LINE[:before_log], "save", *THE_LINE[before_log:], "report"]
+    assert found == [*THE_LINE[:before_log], "save", *THE_LINE[before_log:], "notify", "report"]
 
 
 def test_the_table_of_the_demo_is_printed_so() -> None:
