@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 
 from alertgraph_spark.__main__ import main as alertgraph
 from alertgraph_spark.commands.cli import exit_code
+from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.history import store as stores
 from alertgraph_spark.publish import delivery
 from jobs import rank_alerts
@@ -95,6 +96,48 @@ def test_ticks_rank_what_is_new_and_nothing_else(
     # Two closed days and three hours of the open ones; then the last of these has grown.
     assert [run["history"]["n_folded"] for run in (first, last)] == [5, 1]  # type: ignore[index]
     assert last["history"]["n_kept"] == 4  # type: ignore[index]
+
+
+def test_a_changed_list_of_exceptions_is_news_though_the_export_is_the_same(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = config.parent / "known.csv"
+    head = "id,alert,owner,reason,from,until\n"
+    lists = [head, head, f"{head}logons,logon,soc,known,2026-03-01,2026-04-01\n", f"{head}logons,logon,soc\n"]
+    said: list[str] = []
+
+    def ticking(every: timedelta, console: object, tick: Callable[[], object]) -> int:
+        for text in lists:
+            listed.write_text(text)
+            if text == lists[-1]:
+                with pytest.raises(ConfigError, match=r"known.csv:2: without reason, from, until"):
+                    tick()
+            else:
+                tick()
+                said.append(capsys.readouterr().out)
+        return len(lists)
+
+    listed.write_text(head)
+    monkeypatch.setattr(rank_alerts, "keep_ticking", ticking)
+    asked = ["--config", str(config), "--every", "5m", "--set", "exceptions=known.csv"]
+    assert exit_code(lambda: rank_alerts.main(asked)) == 0
+    assert ["nothing new since run" in text for text in said] == [False, True, False]
+    first, last = runs(config)
+    assert [run["counts"]["suppressed"] for run in (first, last)] == [0, last["counts"]["subgraphs"]]  # type: ignore[index]
+    assert last["exceptions"]["hiding"] == ["logons"]  # type: ignore[index]
+    assert "subgraphs by exceptions: logons" in said[2]
+
+
+def test_a_list_of_exceptions_that_is_wrong_ends_the_job_before_the_work(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (config.parent / "known.csv").write_text("alert,owner\nlogon,soc\n,soc\n")
+
+    assert exit_code(lambda: rank_alerts.main(["--config", str(config), "--set", "exceptions=known.csv"])) == 2
+    error = capsys.readouterr().err
+    assert "known.csv:2: without reason, from, until" in error
+    assert "known.csv:3: names nothing" in error
+    assert runs(config) == []
 
 
 def test_a_longer_window_is_news_though_the_export_is_the_same(
