@@ -217,6 +217,7 @@ def test_what_is_explained_whole_is_hidden_and_says_by_what() -> None:
     [
         "30 ws1/it -> fs1/it smb logon",  # who reaches a host that is scanned is no scanner
         "30 scan01/it -> ews/ot Port Scan",  # a scanner in the office has no business in the process network
+        "30 scan01 -> ews/ot Port Scan",  # nor has one of which nobody knows where it stands
         "30 ws1/it -> scan01/it rdp logon",  # nor is whoever takes the scanner over
         "30 scan01/it -> plc3/ot controller stopped #impair-process-control",
     ],
@@ -259,7 +260,7 @@ def test_what_happened_before_and_came_late_is_judged_by_when_it_came() -> None:
 
 def test_after_its_end_only_the_news_counts() -> None:
     later = [*IT, *story("plant", 3, "1001 scan01/it -> fs3/it Port Scan")]
-    links, fans = [(1, 2, 0.9), (2, 3, 0.9)], hits(("sg-plant", "fan_out", [1, 2]), ("sg-plant", "beacon", [3]))
+    links, fans = [(1, 2, 0.9), (2, 3, 0.9)], hits(("sg-plant", "fan_out", [1, 2, 3]), ("sg-plant", "beacon", [3]))
 
     weak = hidden(later, SCANNER, news=LEAST - 1e-9, links=links, motif_hits=fans)
     assert weak == {"sg-plant": (["scanner"], LEAST - 1e-9)}
@@ -290,6 +291,13 @@ def test_one_episode_that_goes_on_after_the_end_is_news() -> None:
 
 def test_all_that_began_after_the_end_is_as_if_there_had_been_no_exception() -> None:
     assert hidden(IT, excused("x", begins=at(-100), until=at(5), entity="host:scan01")) == {}
+
+
+def test_noise_that_was_explained_hides_no_news() -> None:
+    rows = [*IT[:1], *story("plant", 3, "1001 scan01/it -> fs3/it Port Scan")]
+
+    assert hidden(rows, SCANNER, roles=("context", "core"), news=0.1) == {}
+    assert hidden(rows, SCANNER, roles=("core", "core"), news=0.1) == {"sg-plant": (["scanner"], 0.1)}
 
 
 def test_it_is_told_what_each_exception_did() -> None:

@@ -647,6 +647,12 @@ def test_what_an_exception_hides_takes_no_place_of_the_budget() -> None:
     assert rows[1]["counterfactual"]["cut"] == pytest.approx(0.5), "below the next of its day it would not be shown"
 
 
+def test_what_exceptions_hide_is_not_what_the_next_must_beat() -> None:
+    rows = scored(three(), hidden={"sg-0": None, "sg-1": None})
+    assert shown_of(rows) == ["sg-2"]
+    assert rows[2]["counterfactual"]["cut"] == 0, "nothing else of its day asks for the place"
+
+
 def test_what_an_exception_hides_is_no_crowd() -> None:
     alike = [measured(f"sg-{n}", minute=n, rarity_nats=nats(0.6)) for n in range(3)]
     with Engine() as engine:

@@ -94,7 +94,7 @@ def suppress_subgraphs(
         f"""
         WITH whole AS (
             SELECT subgraph_id, score AS claim FROM (
-                SELECT subgraph_id FROM judged WHERE is_whole GROUP BY subgraph_id HAVING bool_or(is_covered)
+                SELECT subgraph_id FROM judged WHERE is_whole GROUP BY subgraph_id HAVING bool_or(counts AND is_covered)
             ) LEFT JOIN claims USING (subgraph_id)
         ),
         named AS (
