@@ -146,8 +146,8 @@ _EPISODES = """
 _TRIED = f"""
     WITH named AS (SELECT subgraph_id, list(DISTINCT id ORDER BY id) AS ids FROM matches GROUP BY subgraph_id),
     states AS (
-        SELECT subgraph_id, bool_or(counts AND is_covered) AND bool_and(is_whole) AS is_whole, count(*) FILTER (counts) AS n_count,
-            count(*) FILTER (counts AND is_covered) AS n_covered,
+        SELECT subgraph_id, bool_or(counts AND is_covered) AND bool_and(is_whole) AS is_whole,
+            count(*) FILTER (counts) AS n_count, count(*) FILTER (counts AND is_covered) AS n_covered,
             arg_min({{'name': name, 'source': source_entity, 'target': target_entity}}, (started_at, episode))
                 FILTER (counts AND NOT is_covered) AS open
         FROM judged JOIN episodes USING (subgraph_id, episode) GROUP BY subgraph_id
