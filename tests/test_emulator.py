@@ -325,6 +325,8 @@ def test_what_is_posted_is_what_the_tables_hold(
     ]
     assert (first["IsShown"], first["Score"], first["Motifs"], first["Summary"]) == (1, 0.9, None, TEXT)
     assert (second["IsShown"], second["Rank"], second["Motifs"], second["Summary"]) == (0, 2, "[]", None)
+    related = [{"subgraph_id": "sg-0000000000000002", "fact": "host fs1 in common; 3 days before"}]
+    assert json.loads(first["Related"]) == related
     members = stored(tmp_path, "AlertGraphMembers_CL")
     assert [(m["AlertId"], m["ItemId"]) for m in members] == [*((f"a-{i}", f"i-{i}") for i in range(4)), ("a-4", None)]
     (source,) = stored(tmp_path, "AlertGraphHealth_CL")

@@ -268,6 +268,25 @@ def test_the_explanation_says_who_owns_what(workspace: Workspace) -> None:
     ]
 
 
+def test_the_explanation_names_what_is_related_and_says_nothing_of_what_is_not(workspace: Workspace) -> None:
+    others = [
+        {"subgraph_id": "sg-7", "fact": "account meyer in common; 3 days later; 1 alert, rarest “logon”"},
+        {"subgraph_id": "sg-8", "fact": "host fs1 in common; at the same time; 2 alerts, rarest “smb”"},
+    ]
+    rows = [subgraph("sg-1", Related=others), subgraph("sg-2", Related=[]), subgraph("sg-3", Related=None)]
+    workspace.add("AlertGraphSubgraphs_CL", rows)
+
+    def related(key: str) -> list[str]:
+        rows = workspace.part("explanation", SubgraphId=key)
+        return [row["Text"] for row in rows if row["Heading"] == "Perhaps of the same attack"]
+
+    assert related("sg-1") == [
+        "sg-7: account meyer in common; 3 days later; 1 alert, rarest “logon”",
+        "sg-8: host fs1 in common; at the same time; 2 alerts, rarest “smb”",
+    ]
+    assert related("sg-2") == related("sg-3") == []
+
+
 def test_no_incident_is_made_of_what_an_exception_hides(workspace: Workspace) -> None:
     workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", IsShown=False, SuppressedBy=[HIDING])], arrived=NEW)
     assert incidents(workspace) == {}

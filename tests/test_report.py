@@ -53,6 +53,10 @@ OWNERS = [
     {"entity": "host:jump", "owner": None, "runbook": "http://wiki.example/jump"},
     {"entity": "host:ws1", "owner": "desk", "runbook": None},
 ]
+RELATED = [
+    {"subgraph_id": "sg-next", "fact": "account meyer in common; 3 days later; 1 alert, rarest “logon”"},
+    {"subgraph_id": "sg-elsewhere", "fact": f"host fs1 in common; 2 days before; 4 alerts, rarest “{HOSTILE}”"},
+]
 HIDING = {"id": "ex-soon", "owner": "it-ops", "reason": HOSTILE, "ticket": "CHG-7", "until": END + timedelta(days=12.5)}
 
 
@@ -147,7 +151,9 @@ def tables() -> dict[str, pa.Table]:
     path = {"path": [f"host:{h}" for h in ("ws1", "jump", "ews", "plc")]}
     without = {"cut": 0.4, "score": 0.3, "types": None, "fact": "without “phish” (2 alerts) it would score 0.30"}
     found = [
-        subgraph("sg-attack", 1, True, counterfactual=without, owners=OWNERS, tickets=["CHG-7"], **path),
+        subgraph(
+            "sg-attack", 1, True, counterfactual=without, owners=OWNERS, tickets=["CHG-7"], related=RELATED, **path
+        ),
         subgraph("sg-flood", 2, True, n_alerts=N_FLOOD, n_episodes=N_FLOOD, title=HOSTILE),
         subgraph("sg-next", 3, False, story=[]),
         subgraph("sg-last", 4, False, story=[]),
@@ -513,6 +519,21 @@ def test_owners_are_told_and_a_runbook_is_a_link_only_where_it_is_https(driver: 
 
     load(driver, page, "#sg-flood")
     assert not driver.find_element("id", "owners-title").is_displayed()
+
+
+@needs_chromium
+def test_what_is_related_is_told_and_leads_there_where_the_page_has_it(driver: Any, page: Path) -> None:
+    load(driver, page)
+    assert [item.text for item in driver.find_elements("css selector", "#related li")] == [
+        "sg-next: account meyer in common; 3 days later; 1 alert, rarest “logon”.",
+        f"sg-elsewhere: host fs1 in common; 2 days before; 4 alerts, rarest “{HOSTILE}”.",
+    ]
+    (link,) = driver.find_elements("css selector", "#related a")
+    assert link.text == "sg-next"
+    driver.execute_script("arguments[0].click()", link)
+    settle(driver)
+    assert driver.find_element("id", "title").text == "Title of sg-next"
+    assert not driver.find_element("id", "related-title").is_displayed(), "nothing is related to it"
 
 
 @needs_chromium
