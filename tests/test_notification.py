@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
+import os
 import re
 import secrets
+import signal
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
@@ -35,7 +38,7 @@ from alertgraph_spark.publish.results import LocalFolder
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))  # the examples are no part of the wheel
 
-from emulator.faults import Fault, FaultPlan
+from emulator.faults import KILLS, Fault, FaultPlan
 from emulator.server import LogsIngestionEmulator
 
 REFERENCE = "env:ALERTGRAPH_TEST_WEBHOOK"
@@ -134,14 +137,30 @@ def test_a_url_that_is_renewed_leads_to_the_same_people_and_another_reference_to
 # --- the ledger ------------------------------------------------------------------------------------------------------
 
 
-def test_a_kill_between_two_calls_loses_nothing_that_was_told(channel: Channel) -> None:
-    def killed(_: float) -> None:
-        raise KeyboardInterrupt
+def tell_in_a_process(url: str, place: str) -> None:
+    """Be a process that tells of two subgraphs."""
+    webhook = Webhook(REFERENCE, "json", lambda _: Secret(url), sleep=lambda _: None)
+    tell(webhook, tables_of(TWO), "run-1", LocalFolder(place))
 
-    with pytest.raises(KeyboardInterrupt):
-        channel.run("run-1", TWO, sleep=killed)  # after the first, before the second
-    assert channel.run("run-1", TWO) == NotifyCounts(n_shown=2, n_told=1, n_before=1)
-    assert channel.ids == ["sg-1", "sg-2"]
+
+@pytest.mark.parametrize(
+    ("kill", "heard"),
+    [(KILLS[0], ["sg-1", "sg-2"]), (KILLS[1], ["sg-1", "sg-2", "sg-2"])],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_killed_run_loses_nothing_and_repeats_at_most_the_call_under_way(
+    channel: Channel, tmp_path: Path, kill: Fault, heard: list[str]
+) -> None:
+    url, place = channel.emulator.webhook("json"), str(tmp_path / "runs")
+    process = multiprocessing.get_context("forkserver").Process(target=tell_in_a_process, args=(url, place))
+    channel.emulator.faults = FaultPlan([None, kill], kill=lambda: os.kill(process.pid or 0, signal.SIGKILL))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+
+    tell_in_a_process(url, place)
+    tell_in_a_process(url, place)
+    assert channel.ids == heard
 
 
 def test_the_ledger_stays_one_file_and_two_runs_at_one_time_both_count() -> None:
@@ -484,6 +503,22 @@ def test_run_json_and_the_console_say_what_was_told(channel: Channel, tmp_path: 
     assert notified_words(counts, "slack") == "2 of 2 shown, by slack"
     assert notified_words(teller.tell_run(folder), "slack") == "0 of 2 shown, by slack; 2 had been before"
     assert [path.name[:5] for path in (tmp_path / "notified").rglob("*.json")] == ["told-"]
+
+
+def test_what_was_not_told_is_a_warning_of_the_run(
+    channel: Channel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = LocalFolder(str(tmp_path / "run-1"))
+    results.save_tables(tables_of(TWO), folder)
+    results.save_run(folder, record_of("run-1", 2))
+    channel.emulator.faults = FaultPlan([Fault("410", status=410)])
+    notify = {"url": REFERENCE, "form": "slack", "host": None, "link": None}
+    teller = notices.Notices(None, notify, str(tmp_path), lambda _: Secret(channel.emulator.webhook("slack")))  # type: ignore[arg-type]
+
+    teller.tell_run(folder)
+
+    assert "2 subgraphs were not told: webhook: 410: the webhook or its channel is gone" in caplog.text
+    assert results.read_run(folder)["notified"]["n_told"] == 0
 
 
 def test_nobody_is_told_where_no_webhook_is_named(tmp_path: Path) -> None:

@@ -137,16 +137,14 @@ def check_posted(posted: Mapping[str, Any], run_id: str, folder: str) -> None:
 
 
 def notified_words(told: Any, form: str) -> str:
-    """Say in words how many subgraphs were told to whom; `told` is `NotifyCounts`, None where nobody is to be told."""
-    if told is None:
-        return "nobody (notify.url: none)"
+    """Say in words how many subgraphs were told in which form; `told` is `NotifyCounts`."""
     said = f"{told.n_told:,} of {told.n_shown:,} shown, by {form}"
     said += f"; {told.n_before:,} had been before" if told.n_before else ""
     return said + (f"; {told.n_missing:,} NOT told: {told.error}" if told.n_missing else "")
 
 
 def check_notified(told: Any, run_id: str, is_strict: bool) -> None:
-    """End the run where a subgraph was not told and `notify.strict` makes that an error.
+    """End the run where a subgraph was not told and `notify.strict` makes that an error; `told` is None without a webhook.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from pyspark.sql import SparkSession
 from alertgraph_spark.access.secret import Secret
 from alertgraph_spark.publish import notification, results
 from alertgraph_spark.publish.notification import NotifyCounts, Webhook
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Notices:
         runs = results.open_folder(self.place, self.spark)
         counts = notification.tell(self.webhook, tables, record["run_id"], runs)
         results.save_run(folder, {**record, "notified": asdict(counts)})
+        if counts.n_missing:
+            logger.warning("%d subgraphs were not told: %s", counts.n_missing, counts.error)
         return counts
 
 
