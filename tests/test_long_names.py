@@ -18,7 +18,7 @@ from incident import told
 from kusto import QUERIES, Workspace, rule_yaml
 from test_compare import ranked, run
 from test_kql_rows import NEW, NOW, edge, member, node, subgraph
-from test_report import RECORD, drawn
+from test_report import RECORD, drawn, excepted
 from test_report import subgraph as shown_subgraph
 
 from alertgraph_spark.clean_text import clean
@@ -28,6 +28,7 @@ from alertgraph_spark.explain.story import tell
 from alertgraph_spark.publish.compare import compare_runs, comparison_text
 from alertgraph_spark.short_text import CELL, CHECKS, HEADING, LABEL, LINE, MARKS, QUOTED, SENTENCE, STORY, WORD, short
 from alertgraph_spark.tables.network_schemas import EDGES, NODES
+from alertgraph_spark.tables.run_schemas import EXCEPTIONS
 from alertgraph_spark.tables.schemas import EVIDENCE, MEMBERS, SUBGRAPHS
 
 REPO = Path(__file__).parent.parent
@@ -190,13 +191,16 @@ def test_every_cell_of_the_workbook_and_the_incident(name: str) -> None:
     assert [fault for key, width in widths.items() for fault in unreadable(incident[key], width)] == []
 
 
-def test_custom_details_are_ids_numbers_and_times_of_ours() -> None:
+def test_custom_details_are_ids_numbers_and_times_of_ours_and_what_the_operator_lists() -> None:
     """Sentinel keeps 2 KB of all of them together; a name of an alert is in none."""
     details = rule_yaml()["customDetails"]
 
     assert set(details.values()) == {
-        *("SubgraphId", "Site", "RunId", "Rank", "Score", "Alerts", "HostCount", "Motifs", "StartTime", "EndTime")
+        *("SubgraphId", "Site", "RunId", "Rank", "Score", "Alerts", "HostCount", "Motifs", "StartTime", "EndTime"),
+        *("OwnerNames", "Runbooks", "Changes"),
     }
+    cuts = re.findall(r"(?:OwnerNames|Runbooks|Changes) = .*?(\d+)\),$", str(rule_yaml()["query"]), re.M)
+    assert sum(map(int, cuts)) == 460, "at four bytes a letter still below 2 KB"
 
 
 def workspace_of(name: str) -> Workspace:
@@ -236,14 +240,17 @@ def page_of(name: str) -> str:
         **{"story": [{"sentence": name, "alert_ids": ["0/1"]}], "path": [host, "host:b", "host:c"]},
         **{"contributions": [{"term": "rarity", "value": 0.5, "fact": name}]},
         "counterfactual": {"cut": 0.4, "score": 0.3, "types": None, "fact": name},
+        "owners": [{"entity": host, "owner": clean(name), "runbook": name}],
+        "tickets": [clean(name) or ""],
     }
     members = [{**row, "alert_id": f"{row['episode']}/1", "item_id": None, "role": "core"} for row in grouped]
     nodes, edges = drawn(grouped)
+    exceptions = [excepted("ex-1", 1, 0, owner=name, reason=name, ticket=name, names=name, site=name)]
     tables = {
         table.name: table_of(table, found)
         for table, found in (
             *((SUBGRAPHS, [shown_subgraph("sg-1", 1, True, **words)]), (MEMBERS, members), (EVIDENCE, grouped)),
-            *((NODES, nodes), (EDGES, edges)),
+            *((NODES, nodes), (EDGES, edges), (EXCEPTIONS, exceptions)),
         )
     }
     made: str = page.render(gather(tables, RECORD))
@@ -253,7 +260,9 @@ def page_of(name: str) -> str:
 @pytest.mark.parametrize("name", STRANGE.values(), ids=STRANGE)
 def test_every_text_of_the_page(name: str) -> None:
     (block,) = re.findall(r'<script[^>]*id="report"[^>]*>(.*?)</script>', page_of(name), re.S)
-    (one,) = json.loads(block)["subgraphs"]
+    data = json.loads(block)
+    (one,), (exception,) = data["subgraphs"], data["exceptions"]
+    assert [text for text in texts_in(exception) if unreadable(text, HEADING)] == []
     keys = {key: one.pop(key) for key in ("path", "hosts", "pairs")}  # by which lines are found: never seen
     del one["graph"]["nodes"]["id"]
 

@@ -141,13 +141,18 @@ def _words(row: Mapping[str, Any]) -> dict[str, Any]:
         "related": [{**part, "fact": said(part["fact"])} for part in row["related"]],
         "contributions": [{**part, "fact": said(part["fact"])} for part in row["contributions"]],
         "story": [{**part, "sentence": said(part["sentence"])} for part in row["story"]],
-        "owners": [
-            {**one, "entity": _label(one["entity"]), "owner": short(one["owner"] or "", CELL)} for one in row["owners"]
-        ],
+        "owners": [_owner(one) for one in row["owners"]],
         "tickets": [short(ticket, WORD) for ticket in row["tickets"]],
         "suppressed_by": [_exception(one) for one in row["suppressed_by"]],
         "without": said((row.get("counterfactual") or {}).get("fact", "")),
     }
+
+
+def _owner(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Who answers for a host; a runbook that is an address stays whole."""
+    book = row["runbook"] or ""
+    book = book if book.startswith("https://") else short(book, SENTENCE)
+    return {"entity": _label(row["entity"]), "owner": short(row["owner"] or "", CELL), "runbook": book}
 
 
 def _exception(row: Mapping[str, Any]) -> dict[str, Any]:
