@@ -38,6 +38,7 @@ setup(
         "alertgraph_spark.fold",
         "alertgraph_spark.graph",
         "alertgraph_spark.health",
+        "alertgraph_spark.verdicts",
         "alertgraph_spark.history",
         "alertgraph_spark.interpret",
         "alertgraph_spark.link",

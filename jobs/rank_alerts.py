@@ -18,6 +18,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
 from alertgraph_spark import history
@@ -47,9 +48,11 @@ from alertgraph_spark.publish import compiled, delivery, log_analytics, notices,
 from alertgraph_spark.publish.notification import NotifyCounts
 from alertgraph_spark.publish.report import TABLES, write_or_say
 from alertgraph_spark.publish.run_record import first_subgraphs, run_record, tracked_run
+from alertgraph_spark.publish.run_verdicts import Runs, Said, is_news, known_until, read_from, save_verdicts
 from alertgraph_spark.ranking import Method
-from alertgraph_spark.read import assets, blob_mirror, export
+from alertgraph_spark.read import assets, blob_mirror, export, verdict_list
 from alertgraph_spark.read.export_layout import past_from, window_of
+from alertgraph_spark.read.incidents import Incidents
 
 APP = "alertgraph-spark"
 
@@ -82,6 +85,7 @@ class Job(NamedTuple):
     assets: Sequence[Asset]
     maintenance: Sequence[MaintenanceWindow]
     store: history.Store | None
+    incidents: Incidents
 
     @classmethod
     def ready(cls, settings: Settings, console: Console) -> Job:
@@ -96,7 +100,7 @@ class Job(NamedTuple):
         if place:
             key = history.history_key(settings.export.root, formats)
             store = history.Store(results.make_folder(place, spark, "history.path"), key)
-        return cls(settings, console, spark, formats, known, planned, store)
+        return cls(settings, console, spark, formats, known, planned, store, Incidents(spark))
 
     def rank(
         self, start: datetime | None, end: datetime | None, compile_to: str | None = None, only_news: bool = False
@@ -130,6 +134,7 @@ class Job(NamedTuple):
             held.callback(ranking.release)
             with console.stage("save"):
                 results.save_tables(ranking.tables, folder)
+                told = self.judged(given, folder)
                 saved = results.read_tables(folder, LOOKED_AT)
             if compile_to:
                 with console.stage("compile"):
@@ -138,6 +143,7 @@ class Job(NamedTuple):
         record = run_record(run_id, settings.digest, (given.start, given.end), ranking, spark.version) | copies
         record |= {"history": given.told} if given.told else {}
         record["exceptions"]["digest"] = digest_of(excepted)
+        record["verdicts"] = told
         results.save_run(folder, record)
         with console.stage("log"):
             run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), saved, top)))
@@ -168,18 +174,18 @@ class Job(NamedTuple):
         look_back = timedelta(hours=exported.look_back_hours)
         past = timedelta(hours=max(exported.history_hours, exported.look_back_hours))
         containers = {source.table: source.container for source in self.settings.sources}
+        mirrored = containers | ({} if exported.incidents == "none" else {exported.incidents: None})
         mirror = blob_mirror.Mirror(spark, exported.credential, exported.staging, resolve)
-        root = mirror.readable_root(
-            exported.root, containers, exported.workspaces, start and past_from(start, past), end
-        )
+        root = mirror.readable_root(exported.root, mirrored, exported.workspaces, start and past_from(start, past), end)
         days = export.list_days(spark, root, containers, exported.workspaces)
         start, end = window_of(days, start, end)
+        said = self.said(root, start, end, past)
         gap = self.settings.ranking.episode_gap_seconds
         if self.store is None or anew:
             columns = {table: format_.reads for table, format_ in self.formats.items()}
             raw = export.read_export(spark, days, columns, past_from(start, past), end)
             lines = partial(read_lines, raw, self.formats, start, end, gap_seconds=gap)
-            return Given(lines, start, end, start - look_back, n_bytes=export.bytes_of(raw.values()))
+            return Given(lines, start, end, start - look_back, said, n_bytes=export.bytes_of(raw.values()))
         tune = partial(session.tuned, spark, conf=self.settings.spark.conf)
         span, on_part = (past_from(start, past), end), self.console.on_part
         kept = history.bring_up_to_date(
@@ -194,13 +200,42 @@ class Job(NamedTuple):
             "closed_until": kept.closed_until,
         }
         lines_kept = partial(history.KeptLines, files, start, end, kept.hours, **asked)
-        return Given(lines_kept, start, end, start - look_back, kept.n_bytes, kept.state, kept.words, kept.told)
+        return Given(lines_kept, start, end, start - look_back, said, kept.n_bytes, kept.state, kept.words, kept.told)
+
+    def said(self, root: str, start: datetime, end: datetime, past: timedelta) -> Said:
+        """Find what analysts have said."""
+        exported, file = self.settings.export, self.settings.verdicts_file
+        listed = verdict_list.load_verdicts(file) if file else []
+        look_back = timedelta(hours=exported.look_back_hours)
+        newest = self.newest()
+        if exported.incidents == "none":
+            return Said(known_until(newest), listed=listed)
+        since, now = read_from(newest, past_from(start, past), look_back), datetime.now(timezone.utc)
+        rows = self.incidents.read(root, exported.incidents, exported.workspaces, since, max(end, now))
+        changed = [at for at in (known_until(newest), pc.max(rows["modified_at"]).as_py()) if at]
+        return Said(max(changed, default=None), rows, listed)
+
+    def judged(self, given: Given, folder: results.RunFolder) -> dict[str, Any]:
+        """Save what analysts said, matched to the subgraphs that were saved; return what `run.json` says of it."""
+        past = timedelta(hours=self.settings.export.history_hours)
+        runs = Runs(results.open_folder(self.settings.results.path, self.spark), self.open_run)
+        return save_verdicts(given.said, folder, runs, past)
+
+    def open_run(self, run_id: str) -> results.RunFolder:
+        """The folder of a run."""
+        return results.open_folder(f"{self.settings.results.path.rstrip('/')}/{run_id}", self.spark)
+
+    def newest(self) -> dict[str, Any] | None:
+        """What `run.json` holds of the newest run that was saved."""
+        open_folder = partial(results.open_folder, spark=self.spark)
+        return results.newest_run(open_folder(self.settings.results.path), open_folder)
 
     def seen(self, given: Given, excepted: Sequence[AlertException]) -> str | None:
         """The newest run, where it saw the export as it is, asked the same of it, and all that it found was delivered."""
-        open_folder = partial(results.open_folder, spark=self.spark)
-        found = results.newest_run(open_folder(self.settings.results.path), open_folder)
+        found = self.newest()
         if found is None or found.get("history", {}).get("state") != given.state:
+            return None
+        if is_news(given.said, self.open_run(found["run_id"])):
             return None
         start, end = (datetime.fromisoformat(found["window"][bound]) for bound in ("start", "end"))
         is_same = found["config_digest"] == self.settings.digest and end - start == given.end - given.start
@@ -219,6 +254,7 @@ class Given(NamedTuple):
     start: datetime
     end: datetime
     told_since: datetime
+    said: Said
     n_bytes: int
     state: str = ""
     words: str = ""

@@ -192,9 +192,18 @@ def remarks(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     if over := [f"{n:,} {what}" for name, what in limits.items() if (n := record.get("counts", {}).get(name))]:
         said.append(("WARNING", "; ".join(over)))
     said += _exception_remarks(record.get("exceptions", {}), record.get("counts", {}).get("suppressed", 0))
+    said += _verdict_remarks(record.get("verdicts", {}))
     if n := record.get("counts", {}).get("crowded"):
         said.append(("CROWDED", f"{n:,} not shown that score like one of their site and day that is: look at them too"))
     return said
+
+
+def _verdict_remarks(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What analysts said, and of which incidents no subgraph is known."""
+    words = [f"{n:,} {verdict.replace('_', ' ')}" for verdict, n in told.get("n_standing", {}).items()]
+    said = [("verdicts", f"of subgraphs: {', '.join(words)}")] if words else []
+    reasons = [f"{n:,} {why}" for why, n in told.get("unmatched_by_reason", {}).items()]
+    return said + ([("no match", f"incidents: {'; '.join(reasons)}")] if reasons else [])
 
 
 MOST_EXCEPTIONS = 5

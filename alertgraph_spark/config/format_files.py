@@ -22,6 +22,7 @@ _END_FACTS = ("source_zone", "target_zone", "source_level", "target_level")
 _EXPRESSIONS = {
     "where": "true",
     "own": "false",
+    "own_details": "null",
     "acts": "false",
     "broken": "false",
     "doubts": "null",

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from alertgraph_spark.config.keys import ANY, Key, keys_of, nearest_key, split_key
-from alertgraph_spark.config.settings import Settings
+from alertgraph_spark.config.settings import LISTS, Settings
 from alertgraph_spark.config.shipped import nearest_words, shipped_file, shipped_formats
 from alertgraph_spark.errors import ConfigError
 
@@ -189,7 +189,7 @@ class _Reader:
                 file = self.look_up(source.format, f"sources.{number}.format", hint)
             sources[number] = replace(source, file=file)
         lists: dict[str, Any] = {}
-        for name in ("assets", "maintenance", "exceptions"):
+        for name in LISTS:
             file = getattr(settings, name)
             lists[f"{name}_file"] = self.look_up(file, name) if file else None
         return replace(settings, sources=tuple(sources), **lists)

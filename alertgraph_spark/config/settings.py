@@ -18,74 +18,15 @@ from alertgraph_spark.access.hosts import (
     INGESTION_WORDS,
     is_collector_endpoint,
     is_ingestion_endpoint,
-    is_storage_account,
 )
 from alertgraph_spark.access.principal import Principal, conflicts, principal_of
 from alertgraph_spark.access.secret import REFERENCE, REFERENCE_WORDS
+from alertgraph_spark.config.export_settings import Export, Source
 from alertgraph_spark.config.keys import key
 from alertgraph_spark.config.notify import Notify
 from alertgraph_spark.config.parameters import RankingParameters
 
 _ID = {"like": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "like_words": "id as Entra shows it"}
-
-
-@dataclass(frozen=True)
-class Export:
-    """Where the alerts are, and how far around the window they are read."""
-
-    root: str = key(
-        "folder or URL that holds the `am-<table>` folders of the export, or a URL with `{container}` in that place; "
-        "or `https://ACCOUNT.blob.core.windows.net`, which is mirrored first"
-    )
-    workspaces: str | tuple[str, ...] = key("workspaces to read, each one a site", "all", choices=("all",))
-    look_back_hours: float = key(
-        "rows that are written late: subgraphs with an alert received at most so long before the window are told again",
-        48.0,
-        within="[0, 720]",
-    )
-    history_hours: float = key(
-        "how far before the window alerts count as history for rarity; from two days on whole days",
-        720.0,
-        within="[0, 8760]",
-    )
-    credential: str = key(
-        "https root: reference to what opens the account, never the secret: azure-identity's default chain, or where a "
-        "connection string, SAS token or account key is kept",
-        "default",
-        like=REFERENCE,
-        like_words=REFERENCE_WORDS,
-        is_reference=True,
-    )
-    staging: str | None = key(
-        "https root: folder for the mirror, by default in the user's cache; on a cluster one that each machine sees",
-        None,
-    )
-
-    def conflicts(self) -> Iterator[tuple[str, str]]:
-        """Yield the key and the problem for everything that does not fit together."""
-        if not self.workspaces:
-            yield "workspaces", "empty; allowed: `all` or the names of workspaces"
-        if self.root and self.root.lower().startswith(("http:", "https:")):
-            if not is_storage_account(self.root):
-                yield (
-                    "root",
-                    (
-                        f"found {self.root!r}; allowed: https://ACCOUNT.blob.core.windows.net or its like in another cloud, "
-                        "and nothing after the host; a host and the account's name for an emulator on 127.0.0.1"
-                    ),
-                )
-        elif self.credential != "default" or self.staging is not None:
-            yield "root", "credential and staging are for an https root; any other is opened by Spark's own settings"
-
-
-@dataclass(frozen=True)
-class Source:
-    """One exported table and the format that reads it; `file` is where the format was found."""
-
-    table: str = key("exported table, as Log Analytics names it", like=r"[A-Za-z]\w*", like_words="letters, digits, _")
-    format: str = key("name of a shipped format, or a YAML file beside this file or in the working directory")
-    container: str | None = key("container that holds the table, where it is not `am-` and the table's name", None)
-    file: Path = field(default=Path(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -194,9 +135,13 @@ class Spark:
     conf: Mapping[str, str] = key("Spark settings; in a platform's session those that can be changed while it runs", {})
 
 
+LISTS = ("assets", "maintenance", "exceptions", "verdicts")
+"""Keys that name a file with rows."""
+
+
 @dataclass(frozen=True)
 class Settings:
-    """All settings of a run; `assets_file`, `maintenance_file` and `exceptions_file` are where the lists were found."""
+    """All settings of a run; `assets_file` and its like are where the lists were found."""
 
     export: Export
     results: Results
@@ -207,6 +152,7 @@ class Settings:
         "CSV or YAML of what is explained and hidden until it expires, or a watchlist's export, looked up like a format",
         None,
     )
+    verdicts: str | None = key("CSV of what analysts judged elsewhere, looked up like a format", None)
     history: History = field(default_factory=History)
     graph: Graph = field(default_factory=Graph)
     ranking: RankingParameters = field(default_factory=RankingParameters)
@@ -217,6 +163,7 @@ class Settings:
     assets_file: Path | None = field(default=None, compare=False)
     maintenance_file: Path | None = field(default=None, compare=False)
     exceptions_file: Path | None = field(default=None, compare=False)
+    verdicts_file: Path | None = field(default=None, compare=False)
 
     def conflicts(self) -> Iterator[tuple[str, str]]:
         """Yield the dotted key and the problem for everything that is right by itself and wrong together."""
@@ -236,7 +183,8 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as written in the file, defaults filled in, without the paths that were found."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
-        del plain["assets_file"], plain["maintenance_file"], plain["exceptions_file"]
+        for name in LISTS:
+            del plain[f"{name}_file"]
         for source in plain["sources"]:
             del source["file"]
         return plain

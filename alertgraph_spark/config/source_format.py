@@ -53,6 +53,9 @@ class Format:
         Predicate; rows that fail it are no alerts and are counted as such.
     own
         Predicate; rows that this project itself raised are refused as `own incident`, and kept among the rejected.
+    own_details
+        Text that is kept of such a row: a JSON object with its `alert_id` and the `details` that our rule gave it, by which
+        an incident that holds the alert is known to be about a subgraph.
     acts
         Predicate; rows whose source acts, though they name no target: it stays the source, where any other address alone is
         what the alert is about.
@@ -93,6 +96,7 @@ class Format:
     let: dict[str, str] = field(default_factory=dict)
     where: str = "true"
     own: str = "false"
+    own_details: str = "null"
     acts: str = "false"
     broken: str = "false"
     doubts: str = "null"
@@ -115,7 +119,7 @@ class Format:
 
     def expressions(self) -> Iterator[tuple[str, str]]:
         """Yield the key and the SQL of every expression but those of `let`, which build on one another."""
-        for key in ("where", "own", "acts", "broken", "doubts"):
+        for key in ("where", "own", "own_details", "acts", "broken", "doubts"):
             yield key, getattr(self, key)
         for key in ("columns", "source", "target", "other"):
             yield from ((f"{key}.{name}", expression) for name, expression in getattr(self, key).items())

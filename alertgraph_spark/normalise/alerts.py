@@ -67,7 +67,7 @@ _EVIDENCE = (
     # Evidence is for refused lines alone: on every row it would double what the shuffles carry.
     f"{_REASON} as reason",
     f"if({_REASON} is not null, file, null) as file",
-    f"if({_REASON} is not null, substring(coalesce(_corrupt_record, item_id), 1, {LINE_LIMIT}), null) as line",
+    f"if({_REASON} is not null, substring(coalesce(_corrupt_record, own_details, item_id), 1, {LINE_LIMIT}), null) as line",
     "file as path",
     "xxhash64(file) as file_id",
 )
@@ -108,6 +108,7 @@ def _of_table(raw: DataFrame, format_: Format) -> DataFrame:
         # Nearly every name has a letter of ASCII.
         f"coalesce({name} rlike '[!-~]' or {clean_sql(name)} is not null, false) as is_named",
         "coalesce(own, false) as is_own",
+        "if(own, own_details, null) as own_details",
         # Asked of rows alone that are no alerts: it reads the whole text.
         f"if(`where` and {name} is not null, false, {is_broken(f'`{JSON_TEXT}`')})"
         " or coalesce(broken, false) as is_broken",

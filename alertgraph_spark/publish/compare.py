@@ -23,6 +23,7 @@ Change = dict[str, Any]
 COMPARED = {
     "subgraphs": ("subgraph_id", "site", "rank", "score", "is_shown", "title", "n_alerts", "contributions"),
     "members": ("site", "alert_id", "subgraph_id"),
+    "verdicts": ("subgraph_id", "verdict", "is_latest"),
 }
 """What is read of a run: its tables and their columns."""
 
@@ -35,7 +36,7 @@ _WHAT = {
 
 
 def compare_runs(a: Tables, b: Tables, n_rows: int) -> dict[str, Any]:
-    """Compare the tables `subgraphs` and `members` of two runs.
+    """Compare the tables `subgraphs` and `members` of two runs, and what analysts say in `verdicts`.
 
     Parameters
     ----------
@@ -48,15 +49,20 @@ def compare_runs(a: Tables, b: Tables, n_rows: int) -> dict[str, Any]:
     -------
     dict
         `entered`, `left` and `moved`, each a list of changes; `same`, how many stand as they stood; and `shown`, how many
-        subgraphs each run shows. A change holds the subgraph in `a` and in `b` (rank, score, title and so on, None where
-        there is none); `n_shared_alerts` where their ids differ; `kin`, of one without a counterpart the subgraph of the
-        other run that has most of its alerts; and `terms`, by how much each term changed its score, largest first. They
+        subgraphs each run shows. A change holds the subgraph in `a` and in `b` (rank, score, title, verdict and so on, None
+        where there is none); `n_shared_alerts` where their ids differ; `kin`, of one without a counterpart the subgraph of
+        the other run that has most of its alerts; and `terms`, by how much each term changed its score, largest first. They
         sum to the change of the score.
     """
     with Engine() as engine:
         looked_at = [_first(engine, run["subgraphs"], n_rows) for run in (a, b)]
         pairs = list(_pairs(engine, a, b, *looked_at))
+        said = [_standing(engine, run) for run in (a, b)]
     changes = [_change(*pair) for pair in pairs]
+    for change in changes:
+        for side, of in zip("ab", said, strict=True):
+            if change[side]:
+                change[side]["verdict"] = of.get(change[side]["subgraph_id"])
     kinds: dict[str, list[Change]] = {kind: [] for kind in (*_WHAT, "same")}
     for change in changes:
         kinds[_kind(change)].append(change)
@@ -71,6 +77,13 @@ def _first(engine: Engine, subgraphs: pa.Table, n_rows: int) -> dict[str, dict[s
         f"SELECT {', '.join(_COLUMNS)} FROM subgraphs WHERE is_shown OR rank <= {n_rows} ORDER BY rank LIMIT {MAX_ROWS}"
     )
     return _by_id(engine.query(chosen, {"subgraphs": subgraphs}))
+
+
+def _standing(engine: Engine, run: Tables) -> dict[str, str]:
+    """What analysts say of each subgraph; nothing in a run of a version without verdicts."""
+    if "verdicts" not in run:
+        return {}
+    return dict(engine.rows("SELECT subgraph_id, verdict FROM verdicts WHERE is_latest", {"verdicts": run["verdicts"]}))
 
 
 def _by_id(subgraphs: pa.Table) -> dict[str, dict[str, Any]]:
@@ -180,12 +193,18 @@ def comparison_text(found: Mapping[str, Any], n_rows: int) -> Iterator[str]:
             yield f"  … and {len(changes) - n_rows} more; --rows shows them"
 
 
+def _said(side: Mapping[str, Any]) -> str:
+    return (side.get("verdict") or "").replace("_", " ")
+
+
 def _lines(change: Change) -> Iterator[str]:
     a, b = change["a"], change["b"]
     ranks = " → ".join(f"{side['rank']}" if side else "none" for side in (a, b))
     scores = " → ".join(f"{side['score']:.3f}" if side else "none" for side in (a, b))
     alerts = " → ".join(dict.fromkeys(f"{side['n_alerts']:,}" for side in (a, b) if side))
     yield f"  rank {ranks:<12} score {scores:<15}  {alerts} alerts  {short((b or a)['title'], HEADING)}"
+    if told := " → ".join(dict.fromkeys(_said(side) for side in (a, b) if side)).strip():
+        yield f"       judged {told}"
     if a and b and a["subgraph_id"] != b["subgraph_id"]:
         yield (
             f"       {a['subgraph_id']} is now {b['subgraph_id']}: {change['n_shared_alerts']:,} alerts are in both, of"

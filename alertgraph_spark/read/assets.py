@@ -39,7 +39,7 @@ def load_assets(path: Path) -> list[Asset]:
     UTF-8, with or without the mark that spreadsheets put in front; so is the calendar. A column that is not read is told in
     the log: a list may have more, and a name may be mistyped.
     """
-    return _rows(path, "asset list", HEADER, ("asset",), _asset)
+    return rows_of_list(path, "asset list", HEADER, ("asset",), _asset)
 
 
 def load_maintenance(path: Path) -> list[MaintenanceWindow]:
@@ -52,12 +52,13 @@ def load_maintenance(path: Path) -> list[MaintenanceWindow]:
     ConfigError
         If the file cannot be read, or with the line number of every row that is wrong.
     """
-    return _rows(path, "maintenance calendar", CALENDAR, CALENDAR[:3], _window)
+    return rows_of_list(path, "maintenance calendar", CALENDAR, CALENDAR[:3], _window)
 
 
-def _rows(
+def rows_of_list(
     path: Path, what: str, legal: tuple[str, ...], needed: tuple[str, ...], parse: Callable[[dict[str, str]], _Row]
 ) -> list[_Row]:
+    """Read a CSV whose rows `parse` understands: it raises a `ValueError` for one that is wrong, and all are told at once."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -125,13 +126,14 @@ def _number(row: dict[str, str], key: str, highest: float) -> float | None:
 def _window(row: dict[str, str]) -> MaintenanceWindow:
     if not row["asset"] or "/" in row["asset"]:
         raise ValueError(f"asset is {row['asset']!r}; a window is of one host name or address")
-    begins, ends = _time(row, "from"), _time(row, "to")
+    begins, ends = time_of(row, "from"), time_of(row, "to")
     if begins >= ends:
         raise ValueError(f"from {row['from']} is not before to {row['to']}")
     return MaintenanceWindow(row["asset"], begins, ends, row.get("site") or None, clean(row.get("ticket") or ""))
 
 
-def _time(row: dict[str, str], key: str) -> datetime:
+def time_of(row: dict[str, str], key: str) -> datetime:
+    """The time in a cell, which must have an offset; raises a `ValueError` that says so."""
     try:
         when = datetime.fromisoformat(row[key].replace("Z", "+00:00"))
     except ValueError:

@@ -46,6 +46,8 @@ def list_days(
     root: str,
     tables: Mapping[str, str | None],
     workspaces: Sequence[str] | str = "all",
+    *,
+    may_be_absent: bool = False,
 ) -> list[DayFolder]:
     """List the day folders of the export, in order of table, site and day.
 
@@ -57,6 +59,8 @@ def list_days(
         Table to the container that holds it; None for the one that is named after the table.
     workspaces
         Names of the workspaces to read, in any case of letters. A site is a workspace's name in lower case.
+    may_be_absent
+        Give no folder where there is none, in place of an error.
 
     Raises
     ------
@@ -81,10 +85,10 @@ def list_days(
                 log.info("table %s is read from the container %s", table, container)
                 break
     chosen = [d for d in found if wanted is None or d.site in wanted]
-    if not found:
+    if not found and not may_be_absent:
         there = f"; the root holds {', '.join(sorted(have))}" if have else ""
         raise SourceError(f"the export holds no alerts: no folder matches any of {', '.join(looked_for)}{there}")
-    if not chosen:
+    if not chosen and not may_be_absent:
         sites = ", ".join(sorted({d.site for d in found}))
         raise SourceError(f"no alerts of the workspaces {', '.join(sorted(wanted or ()))}: the export holds {sites}")
     return sorted(chosen, key=lambda d: (d.table, d.site, d.day))

@@ -11,6 +11,7 @@ from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.network_schemas import EDGES, NODES
 from alertgraph_spark.tables.run_schemas import EXCEPTIONS, EXPLAINED_BY
 from alertgraph_spark.tables.table import table
+from alertgraph_spark.tables.verdict_schemas import VERDICTS
 
 ZONES = ("it", "dmz", "ot", "external", "unknown")
 _PAST = "struct<name:string,seen_hours:bigint,history_hours:double>"
@@ -55,7 +56,11 @@ REJECTED = table(
     "rejected",
     "one exported line that was refused",
     ("file", "string", "file that holds the line", False),
-    ("line", "string", "the line's text, at most 2,000 characters; for a row that parsed, its `_ItemId`"),
+    (
+        "line",
+        "string",
+        "the line's text, at most 2,000 characters; of a row that parsed its `_ItemId`, of our own alert its details",
+    ),
     ("reason", "string", "why it was refused", False),
     ("site", "string", "workspace"),
     ("table", "string", "exported table"),
@@ -220,4 +225,7 @@ EVIDENCE = table(
     *((c.name, c.type, c.meaning, c.nullable) for c in EPISODES.columns if c.name not in ("episode", "is_chronic")),
 )
 
-RESULTS = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, CAUSES, MOTIF_HITS, FEATURES, CUTS, REJECTED, HEALTH, EXCEPTIONS)
+FOUND = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, CAUSES, MOTIF_HITS, FEATURES, CUTS, REJECTED, HEALTH, EXCEPTIONS)
+"""What the pipeline finds."""
+
+RESULTS = (*FOUND, VERDICTS)

@@ -142,7 +142,7 @@ def told_subgraphs(tables: Mapping[str, pa.Table]) -> dict[Key, Told]:
         found = engine.rows(
             f"""WITH told AS (
                 SELECT site, subgraph_id, {_DIGEST.format("string_agg(row, '' ORDER BY row)")} AS content
-                FROM ({rows}) GROUP BY ALL)
+                FROM ({rows}) WHERE site IS NOT NULL AND subgraph_id IS NOT NULL GROUP BY ALL)
             SELECT site, subgraph_id, content, {received}""",
             given,
         )

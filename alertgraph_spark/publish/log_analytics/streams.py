@@ -1,4 +1,4 @@
-"""What is posted: one stream for each of six tables, made from `schemas` alone, as are the files in `deploy/`.
+"""What is posted: one stream for each of seven tables, made from `schemas` alone, as are the files in `deploy/`.
 
 Names: the parts of a snake_case name are joined, the first letter of each in upper case (`subgraph_id` is `SubgraphId`,
 `n_alerts` is `NAlerts`). A name that Log Analytics keeps for itself gets the suffix `Value` (`type` is `TypeValue`).
@@ -24,6 +24,7 @@ from alertgraph_spark.tables.network_schemas import EDGES, NODES
 from alertgraph_spark.tables.run_schemas import RUNS
 from alertgraph_spark.tables.schemas import MEMBERS, SUBGRAPHS
 from alertgraph_spark.tables.table import Table
+from alertgraph_spark.tables.verdict_schemas import VERDICTS
 
 # Names that a custom table may not use, in lower case: Azure Monitor, "Create a custom table".
 _RESERVED = frozenset({"_resourceid", "id", "_subscriptionid", "tenantid", "type", "uniqueid", "title"})
@@ -124,6 +125,7 @@ STREAMS = (
     Stream(NODES, ("site", "subgraph_id", "node_id")),
     Stream(EDGES, ("site", "subgraph_id", "source", "target")),
     Stream(SUBGRAPHS, ("site", "subgraph_id")),
+    Stream(VERDICTS, ("site", "subgraph_id", "source", "judged_at", "verdict")),
     Stream(HEALTH, ("site", "table")),
     Stream(RUNS, ()),
 )

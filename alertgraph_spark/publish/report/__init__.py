@@ -12,13 +12,14 @@ from alertgraph_spark.publish.report.gather import gather
 from alertgraph_spark.tables.network_schemas import EDGES, NODES
 from alertgraph_spark.tables.run_schemas import EXCEPTIONS
 from alertgraph_spark.tables.schemas import EVIDENCE, MEMBERS, SUBGRAPHS
+from alertgraph_spark.tables.verdict_schemas import VERDICTS
 
 log = logging.getLogger(__name__)
 
 NAME = "report.html"
 """The page's file in the folder of its run."""
 
-TABLES = {table.name: table.names for table in (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, EXCEPTIONS)}
+TABLES = {table.name: table.names for table in (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, EXCEPTIONS, VERDICTS)}
 """What a page is made of: tables of a run and their columns."""
 
 NO_BOKEH = "not written: bokeh is not installed; pip install 'alertgraph-spark[report]', then: alertgraph report"

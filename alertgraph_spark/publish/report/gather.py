@@ -17,6 +17,9 @@ MAX_SHOWN, MAX_NEXT, MAX_HIDDEN = 40, 20, 20
 MAX_EXCEPTIONS = 100
 """Exceptions on a page that somebody should look at again."""
 
+MAX_WORDS = 10
+"""Words of analysts on one subgraph."""
+
 MAX_EVIDENCE = 100
 """Episodes of one subgraph on a page, the rarest first."""
 
@@ -111,6 +114,13 @@ _PAIRS = f"""
     LIMIT {MAX_PAIRS}
 """
 
+# What stands of each subgraph first, then what was said before it, the latest first.
+_VERDICTS = f"""
+    SELECT * FROM verdicts SEMI JOIN chosen USING (subgraph_id)
+    QUALIFY row_number() OVER (PARTITION BY subgraph_id ORDER BY is_latest DESC, judged_at DESC, source) <= {MAX_WORDS}
+    ORDER BY subgraph_id, is_latest DESC, judged_at DESC, source
+"""
+
 # What is in force at the window's end, and ends soon or explains nothing.
 _EXCEPTIONS = f"""
     SELECT * EXCLUDE (state) FROM exceptions
@@ -126,16 +136,16 @@ def gather(tables: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Gathere
     Parameters
     ----------
     tables
-        Of a run as it was saved: `subgraphs`, `members`, `evidence`, `nodes`, `edges` and `exceptions` of `schemas.RESULTS`,
-        as Arrow tables or datasets. `members`, of the size of the alerts, is read once, a part at a time.
+        Of a run as it was saved: `subgraphs`, `members`, `evidence`, `nodes`, `edges`, `exceptions` and `verdicts` of
+        `schemas.RESULTS`, as Arrow tables or datasets. `members`, of the size of the alerts, is read once, a part at a time.
     record
         What its `run.json` holds.
 
     Returns
     -------
     dict
-        `run`; `subgraphs`, best first, each with its `evidence`, `edges` and counts; `network`; `n_hidden`, how many
-        exceptions hide; and the `exceptions` that end soon or explain nothing. An episode has the first of its accounts,
+        `run`; `subgraphs`, best first, each with its `evidence`, `edges`, `verdicts` and counts; `network`; `n_hidden`, how
+        many exceptions hide; and the `exceptions` that end soon or explain nothing. An episode has the first of its accounts,
         and `n_accounts`. Times are milliseconds since 1970, UTC.
     """
     with Engine() as engine:
@@ -154,11 +164,13 @@ def gather(tables: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Gathere
             "SELECT count(*) FROM subgraphs WHERE len(suppressed_by) > 0", {"subgraphs": known["subgraphs"]}
         )
         end = datetime.fromisoformat(record["window"]["end"]).isoformat()
+        verdicts = _by_subgraph(rows(_VERDICTS, "verdicts", "chosen"))
         exceptions = rows(_EXCEPTIONS.format(end=end), "exceptions")
         network = _network(rows(_HOSTS, "nodes", "edges", "chosen"), rows(_PAIRS, "edges", "chosen"))
     for row in subgraphs:
         key = row["subgraph_id"]
         row |= {"evidence": evidence.get(key, []), "edges": edges.get(key, []), "nodes": _hosts(nodes.get(key, []))}
+        row["verdicts"] = verdicts.get(key, [])
     told = {"n_hidden": n_hidden, "exceptions": exceptions}
     return {"run": dict(record), "subgraphs": subgraphs, "network": network, **told}
 

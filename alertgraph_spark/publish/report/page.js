@@ -224,6 +224,11 @@
     }),
     ...s.tickets.map((ticket) => make("li", `Work was announced under ${ticket}.`)),
   ];
+  const verdict = (one) => {
+    const how = one.certainty < 1 ? ` (${Math.round(100 * one.certainty)} % of what was judged is this subgraph)` : "";
+    const text = `${one.verdict.replace("_", " ")}${one.judged_by ? ` by ${one.judged_by}` : ""}, ${minute(one.judged_at)} UTC, ${one.source}${how}${one.reason ? `: ${one.reason}` : ""}`;
+    return make("li", one.is_latest ? text : `earlier, or of something else too: ${text}`);
+  };
   const select = (id) => {
     const s = found.find((one) => one.subgraph_id === id);
     if (!s) return;
@@ -233,13 +238,16 @@
     $("subgraph").hidden = false;
     $("title").textContent = s.title;
     const state = s.is_shown ? "shown" : s.suppressed_by.length ? `hidden by ${s.suppressed_by.map((one) => one.id).join(", ")}` : "not shown";
-    fill("chips", [`rank ${s.rank}`, state, `score ${fixed(s.score, 3)}`, `P(attack) ${fixed(s.probability, 2)}`, `severity ${fixed(s.severity, 2)}`, `${time(s.first_seen).slice(0, 16)} to ${time(s.last_seen).slice(0, 16)} UTC`,
+    const judged = s.verdicts.filter((one) => one.is_latest).map((one) => `judged ${one.verdict.replace("_", " ")}`);
+    fill("chips", [`rank ${s.rank}`, state, ...judged, `score ${fixed(s.score, 3)}`, `P(attack) ${fixed(s.probability, 2)}`, `severity ${fixed(s.severity, 2)}`, `${time(s.first_seen).slice(0, 16)} to ${time(s.last_seen).slice(0, 16)} UTC`,
       count(s.n_alerts, "alert"), count(s.n_hosts, "host"), s.site_shown, s.subgraph_id].map((text) => make("span", text)));
     fill("story", s.story.length ? story(s) : [make("li", s.summary)]);
     fill("checks", s.checks.map((text) => make("li", text)));
     const owned = owners(s);
     $("owners-title").hidden = !owned.length;
     fill("owners", owned);
+    $("verdicts-title").hidden = !s.verdicts.length;
+    fill("verdicts", s.verdicts.map(verdict));
     $("ties-title").hidden = !s.ties.length;
     fill("ties", s.ties.map((text) => make("li", `${text}.`)));
     $("related-title").hidden = !s.related.length;

@@ -144,6 +144,7 @@ def _words(row: Mapping[str, Any]) -> dict[str, Any]:
         "owners": [_owner(one) for one in row["owners"]],
         "tickets": [short(ticket, WORD) for ticket in row["tickets"]],
         "suppressed_by": [_exception(one) for one in row["suppressed_by"]],
+        "verdicts": [_verdict(one) for one in row["verdicts"]],
         "without": said((row.get("counterfactual") or {}).get("fact", "")),
     }
 
@@ -159,6 +160,13 @@ def _exception(row: Mapping[str, Any]) -> dict[str, Any]:
     """One exception as a page tells it."""
     rooms = {"names": HEADING, "owner": WORD, "reason": CELL, "ticket": WORD, "site": WORD}
     return {**row, **{name: short(row[name], room) for name, room in rooms.items() if row.get(name)}}
+
+
+def _verdict(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One word of an analyst as a page tells it."""
+    rooms = {"judged_by": WORD, "reason": CELL, "source": WORD}
+    kept = {name: row[name] for name in ("verdict", "is_latest", "certainty", "judged_at")}
+    return {**kept, **{name: short(row[name], room) if row[name] else "" for name, room in rooms.items()}}
 
 
 def _line(episode: Mapping[str, Any]) -> dict[str, Any]:

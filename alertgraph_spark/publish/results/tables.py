@@ -29,7 +29,7 @@ PART = "part-00000.parquet"
 def save_tables(tables: Mapping[str, DataFrame | pa.Table], folder: RunFolder) -> None:
     """Write each results table to the folder `<name>` of a run as Parquet, replacing what an interrupted run left there.
 
-    Only the tables of `schemas.RESULTS` are written; their names are a contract. An Arrow table is written by this process
+    Only tables of `schemas.RESULTS` are written; their names are a contract. An Arrow table is written by this process
     as one file, without a Spark job; a DataFrame by Spark, from where its rows are. Times are UTC, in microseconds, in the
     one; in the other as Spark is set up.
 
@@ -50,7 +50,7 @@ def save_tables(tables: Mapping[str, DataFrame | pa.Table], folder: RunFolder) -
             found.write.mode("overwrite").parquet(f"{folder.place}/{table.name}")
 
     with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
-        list(pool.map(write, RESULTS))
+        list(pool.map(write, [table for table in RESULTS if table.name in tables]))
 
 
 def read_tables(folder: RunFolder, names: Iterable[str]) -> dict[str, ds.Dataset]:
