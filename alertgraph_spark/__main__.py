@@ -177,13 +177,17 @@ def _run_folder(place: str) -> results.RunFolder:
     return results.open_folder(place, _small_session())
 
 
+LATER = ("verdicts",)
+"""Tables that a version before this one did not save, and that can be done without."""
+
+
 def _saved(folder: results.RunFolder, wanted: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """The tables of a run that are wanted, with the columns that are."""
     tables = results.read_tables(folder, wanted)
-    lacks = [name for name in wanted if name not in tables]
+    lacks = [name for name in wanted if name not in tables and name not in LATER]
     if lacks:
         raise ResultsError(f"{folder.place} has no table {', '.join(lacks)}: saved by an older version; rank it again")
-    lacks = [f"{name}.{c}" for name, columns in wanted.items() for c in columns if c not in tables[name].schema.names]
+    lacks = [f"{name}.{c}" for name in tables for c in wanted[name] if c not in tables[name].schema.names]
     if lacks:
         raise ResultsError(f"{folder.place} has no column {', '.join(lacks)}: saved by an older version; rank it again")
     return tables

@@ -48,6 +48,7 @@ import alertgraph_spark
 from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.publish.log_analytics import post_results
 from alertgraph_spark.tables.health_schemas import HEALTH
+from alertgraph_spark.tables.verdict_schemas import VERDICTS
 from alertgraph_spark.tables.network_schemas import EDGES, NODES
 from alertgraph_spark.tables.run_schemas import RUNS
 from alertgraph_spark.tables.schemas import MEMBERS, SUBGRAPHS
@@ -57,7 +58,7 @@ spark = SparkSession.builder.getOrCreate()
 saved = pickle.loads(Path("saved.pickle").read_bytes())
 now = datetime.now(timezone.utc)
 saved["runs"] = [dict(zip(RUNS.names, (now, now, "0", "driver", [], [], [], *[None] * 4)))]
-posted = {{t.name: t for t in (MEMBERS, NODES, EDGES, SUBGRAPHS, HEALTH, RUNS)}}
+posted = {{t.name: t for t in (MEMBERS, NODES, EDGES, SUBGRAPHS, VERDICTS, HEALTH, RUNS)}}
 tables = {{
     name: pa.Table.from_pylist([{{n: r[n] for n in t.names}} for r in saved.get(name, [])], schema=arrow_schema(t))
     for name, t in posted.items()

@@ -35,7 +35,7 @@ from emulator.server import DCR_ID, LogsIngestionEmulator
 
 TOKEN_VARIABLE = "ALERTGRAPH_TEST_DELIVERY_TOKEN"
 TOKEN = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_hex(16))
-TABLES = ("members", "nodes", "edges", "subgraphs", "health", "runs")
+TABLES = ("members", "nodes", "edges", "subgraphs", "verdicts", "health", "runs")
 
 
 def settings(url: str, **instead: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
 
 
 TWO = {"sg-1": Subgraph("ab"), "sg-2": Subgraph("c")}
-OF_TWO = {"members": 3, "nodes": 4, "edges": 2, "subgraphs": 2, "health": 0, "runs": 1}
+OF_TWO = {"members": 3, "nodes": 4, "edges": 2, "subgraphs": 2, "verdicts": 0, "health": 0, "runs": 1}
 SENT_OF_TWO = {name: n for name, n in OF_TWO.items() if n}
 
 # --- what is posted, and what is seen --------------------------------------------------------------------------------
@@ -402,7 +402,7 @@ def test_of_a_subgraph_with_a_row_that_is_refused_the_next_run_tries_all_again(
     second = runs.post("run-2")
 
     assert {name: counts.n_sent for name, counts in second.items()} == {
-        **{"members": 2, "nodes": 2, "edges": 1, "subgraphs": 1, "health": 0, "runs": 1}
+        **{"members": 2, "nodes": 2, "edges": 1, "subgraphs": 1, "verdicts": 0, "health": 0, "runs": 1}
     }
     assert runs.current == {"sg-1": "run-2", "sg-2": "run-1"}
 

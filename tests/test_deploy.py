@@ -17,7 +17,7 @@ sys.path.insert(0, str(DEPLOY))  # a folder of scripts, no part of the wheel
 import make_deploy as MAKER  # noqa: E402 - needs the line above
 import posted_tables as TABLES  # noqa: E402
 
-SIX = [f"AlertGraph{name}_CL" for name in ("Members", "Nodes", "Edges", "Subgraphs", "Health", "Runs")]
+POSTED = [f"AlertGraph{name}_CL" for name in ("Members", "Nodes", "Edges", "Subgraphs", "Verdicts", "Health", "Runs")]
 
 
 @pytest.mark.parametrize("name", MAKER.files())
@@ -56,14 +56,14 @@ def test_tables_and_rule_have_the_same_columns() -> None:
     (rule,) = json.loads((DEPLOY / "data_collection_rule.json").read_text(encoding="utf-8"))["resources"]
     declared = rule["properties"]["streamDeclarations"]
 
-    assert list(tables) == SIX
+    assert list(tables) == POSTED
     assert declared == stream_declarations()
     assert {
         stream.removeprefix("Custom-"): [(c["name"], c["type"]) for c in declared[stream]["columns"]]
         for stream in declared
     } == tables
     assert [(f["streams"], f["outputStream"]) for f in rule["properties"]["dataFlows"]] == [
-        ([f"Custom-{table}"], f"Custom-{table}") for table in SIX
+        ([f"Custom-{table}"], f"Custom-{table}") for table in POSTED
     ]
     assert ("FirstSeen", "datetime") in tables["AlertGraphNodes_CL"], (
         "its own column: the service may replace TimeGenerated"
@@ -86,6 +86,6 @@ def test_each_table_has_a_function_that_folds_by_row_id() -> None:
 def test_the_page_names_every_table_and_function() -> None:
     page = (DEPLOY / "README.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^\| `(\w+_CL)` \| `(\w+)` ", page, re.M)) == sorted(
-        (t, t.removesuffix("_CL")) for t in SIX
+        (t, t.removesuffix("_CL")) for t in POSTED
     )
     assert [name for name in TABLES.KEPT_FUNCTIONS if f"`{name}`" not in page] == []

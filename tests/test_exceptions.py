@@ -234,7 +234,7 @@ def test_an_id_stays_while_the_same_is_named_from_the_same_time_on(tmp_path: Pat
 
     first = id_of()
     assert first.startswith("ex-")
-    assert id_of(owner="soc", reason="other", ticket="T-1", until="2026-05-01", entity="SCAN01.corp") == first
+    assert id_of(owner="soc", **{"reason": "other"}, ticket="T-1", until="2026-05-01", entity="SCAN01.corp") == first
     assert id_of(**{"from": "2026-03-01T01:00:00+01:00"}) == first
     assert len({first, id_of(entity="scan02"), id_of(**{"from": "2026-03-02"}), id_of(site="plant")}) == 4
     # What is named under two conditions is not what is named under two others.

@@ -274,7 +274,7 @@ def test_the_run_itself_is_posted_last_and_its_record_says_what_arrived(done: Do
     assert row[:3] == (done.record["run_id"], "driver", done.record["config_digest"])
     assert row[3] == "2026-03-02T00:00:00.000000Z"
     assert {count["name"]: count["n"] for count in json.loads(row[4])} == done.record["counts"]
-    assert list(done.record["posted"]) == ["members", "nodes", "edges", "subgraphs", "health", "runs"]
+    assert list(done.record["posted"]) == ["members", "nodes", "edges", "subgraphs", "verdicts", "health", "runs"]
     for name, counts in done.record["posted"].items():
         n_rows = 1 if name == "runs" else done.tables[name].count()
         assert (counts["n_rows"], counts["n_sent"], counts["n_refused"], counts["error"]) == (n_rows, n_rows, 0, "")
@@ -499,7 +499,7 @@ def test_what_could_not_be_posted_ends_with_2_and_is_posted_from_what_was_saved(
     assert (codes, unknown) == ([0, 0], 2)
     assert "normalise" not in out
     assert (
-        f"posted    1 members, {n_rows['nodes']} nodes, {n_rows['edges']} edges, 1 subgraphs, 1 health, 1 runs to"
+        f"posted    1 members, {n_rows['nodes']} nodes, {n_rows['edges']} edges, 1 subgraphs, 0 verdicts, 1 health, 1 runs to"
         in out
     )
     assert f"; {sum(n_rows.values())} had been before" in out
@@ -539,7 +539,7 @@ def test_a_second_run_of_the_same_rows_posts_its_own_row_and_one_that_grew_is_po
             sent.append({name: counts["n_sent"] for name, counts in record["posted"].items()})
             if record["freshness"]["subgraphs"] == 0:
                 assert re.search(
-                    r"^posted    0 members, 0 nodes, 0 edges, 0 subgraphs, 1 health, 1 runs to .*; 4 unchanged$",
+                    r"^posted    0 members, 0 nodes, 0 edges, 0 subgraphs, 0 verdicts, 1 health, 1 runs to .*; 4 unchanged$",
                     out,
                     re.M,
                 )
@@ -550,9 +550,9 @@ def test_a_second_run_of_the_same_rows_posts_its_own_row_and_one_that_grew_is_po
     assert codes == [0, 0, 0]
     edges = sent[0]["edges"]
     assert sent == [
-        {"members": 1, "nodes": 1, "edges": edges, "subgraphs": 1, "health": 1, "runs": 1},
-        {"members": 0, "nodes": 0, "edges": 0, "subgraphs": 0, "health": 1, "runs": 1},
-        {"members": 2, "nodes": 1, "edges": edges, "subgraphs": 1, "health": 1, "runs": 1},
+        {"members": 1, "nodes": 1, "edges": edges, "subgraphs": 1, "verdicts": 0, "health": 1, "runs": 1},
+        {"members": 0, "nodes": 0, "edges": 0, "subgraphs": 0, "verdicts": 0, "health": 1, "runs": 1},
+        {"members": 2, "nodes": 1, "edges": edges, "subgraphs": 1, "verdicts": 0, "health": 1, "runs": 1},
     ]
 
 

@@ -287,6 +287,33 @@ def test_the_explanation_names_what_is_related_and_says_nothing_of_what_is_not(w
     assert related("sg-2") == related("sg-3") == []
 
 
+def test_the_explanation_says_what_analysts_said(workspace: Workspace) -> None:
+    workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1")])
+    word = {
+        "SubgraphId": "sg-1",
+        "Verdict": "benign_positive",
+        "IsLatest": False,
+        "JudgedBy": "ana",
+        "Source": "incident 7",
+    }
+    word |= {"Site": "plant", "Certainty": 1.0, "JudgedAt": "2026-03-02 10:00:00", "RowId": "v-1", "RunId": "run-1"}
+    later = {
+        "Verdict": "true_positive",
+        "IsLatest": True,
+        "JudgedAt": "2026-03-02 12:30:00",
+        "JudgedBy": None,
+        "RowId": "v-2",
+    }
+    other = {"SubgraphId": "sg-2", "RowId": "v-3"}
+    rows = [word, word | later | {"Reason": "it was <b>real</b>"}, word | other]
+    workspace.add("AlertGraphVerdicts_CL", [*rows, rows[0]])
+
+    assert [row["Text"] for row in workspace.part("explanation") if row["Heading"] == "What analysts said"] == [
+        "true positive, 2026-03-02 12:30 UTC, incident 7: it was <b>real</b>",
+        "benign positive by ana, 2026-03-02 10:00 UTC, incident 7",
+    ]
+
+
 def test_no_incident_is_made_of_what_an_exception_hides(workspace: Workspace) -> None:
     workspace.add("AlertGraphSubgraphs_CL", [subgraph("sg-1", IsShown=False, SuppressedBy=[HIDING])], arrived=NEW)
     assert incidents(workspace) == {}

@@ -147,7 +147,7 @@ def test_rows_arrive_over_http_signed_as_the_service_works_it_out(tmp_path: Path
 
     assert {name: (c.n_rows, c.n_sent, c.is_complete) for name, c in done.items()} == {
         **{"members": (0, 0, True), "nodes": (60, 60, True), "edges": (30, 30, True)},
-        **{"subgraphs": (0, 0, True), "health": (0, 0, True), "runs": (1, 1, True)},
+        **{"subgraphs": (0, 0, True), "verdicts": (0, 0, True), "health": (0, 0, True), "runs": (1, 1, True)},
     }
     assert done["nodes"].n_batches > 3
     assert n_requests == sum(c.n_batches for c in done.values()) + 2

@@ -46,7 +46,7 @@ from alertgraph_spark.tables.table import table
 
 UTC = timezone.utc
 RUN_TIME = datetime(2026, 11, 24, 5, 6, 7, tzinfo=UTC)
-MEMBERS, NODES, EDGES, SUBGRAPHS, HEALTH, RUNS = STREAMS
+MEMBERS, NODES, EDGES, SUBGRAPHS, VERDICTS, HEALTH, RUNS = STREAMS
 ENDPOINT, DCR = "https://soc.westeurope-1.ingest.monitor.azure.com", "dcr-0123456789abcdef"
 
 
@@ -87,6 +87,7 @@ def test_declarations_are_legal_and_complete() -> None:
         "Custom-AlertGraphNodes_CL",
         "Custom-AlertGraphEdges_CL",
         "Custom-AlertGraphSubgraphs_CL",  # after what it leads to, see STREAMS
+        "Custom-AlertGraphVerdicts_CL",
         "Custom-AlertGraphHealth_CL",
         "Custom-AlertGraphRuns_CL",
     ]

@@ -28,6 +28,7 @@ from alertgraph_spark.publish.report.page import render
 from alertgraph_spark.tables.network_schemas import EDGES, NODES
 from alertgraph_spark.tables.run_schemas import EXCEPTIONS
 from alertgraph_spark.tables.schemas import EVIDENCE, MEMBERS, SUBGRAPHS
+from alertgraph_spark.tables.verdict_schemas import VERDICTS
 
 N_FLOOD = 10_000
 END = datetime(2026, 3, 5, tzinfo=timezone.utc)
@@ -65,6 +66,26 @@ def excepted(key: str, days_left: float, n_episodes: int, **more: Any) -> dict[s
     row = {"id": key, "site": None, "names": f"entity host:{key}", "owner": "soc", "reason": "known", "ticket": None}
     row |= {"begins": at(0), "until": END + timedelta(days=days_left), "state": "in force"}
     return {**row, "n_episodes": n_episodes, "n_hidden": n_episodes, **more}
+
+
+def judged(key: str | None, hour: float, verdict: str, **more: Any) -> dict[str, Any]:
+    """One word of Ana on a subgraph."""
+    row = {
+        "site": "plant",
+        "subgraph_id": key,
+        "verdict": verdict,
+        "is_latest": False,
+        "certainty": 1.0,
+        "reason": None,
+    }
+    row |= {
+        "judged_by": "ana",
+        "judged_at": at(60 * hour),
+        "source": "incident 7",
+        "matched_by": None,
+        "unmatched": None,
+    }
+    return row | more
 
 
 def subgraph(key: str, rank: int, shown: bool, **more: Any) -> dict[str, Any]:
@@ -166,11 +187,16 @@ def tables() -> dict[str, pa.Table]:
         excepted("ex-fine", 40, 2),
         excepted("ex-over", -1, 0, state="ended"),
     ]
+    verdicts = [
+        judged("sg-attack", 3, "benign_positive", certainty=0.5),
+        judged("sg-attack", 9, "true_positive", is_latest=True, reason=HOSTILE),
+        judged(None, 9, "false_positive", certainty=0.0, unmatched="the incident has no alert"),
+    ]
     return {
         table.name: table_of(table, rows)
         for table, rows in (
             *((SUBGRAPHS, found), (MEMBERS, members), (EVIDENCE, grouped)),
-            *((NODES, nodes), (EDGES, edges), (EXCEPTIONS, exceptions)),
+            *((NODES, nodes), (EDGES, edges), (EXCEPTIONS, exceptions), (VERDICTS, verdicts)),
         )
     }
 
@@ -534,6 +560,20 @@ def test_what_is_related_is_told_and_leads_there_where_the_page_has_it(driver: A
     settle(driver)
     assert driver.find_element("id", "title").text == "Title of sg-next"
     assert not driver.find_element("id", "related-title").is_displayed(), "nothing is related to it"
+
+
+@needs_chromium
+def test_what_analysts_said_is_told_what_stands_first(driver: Any, page: Path) -> None:
+    load(driver, page)
+    said_first, before = [item.text for item in driver.find_elements("css selector", "#verdicts li")]
+    assert said_first == f"true positive by ana, 2026-03-02 09:00 UTC, incident 7: {HOSTILE}"
+    assert before.startswith("earlier, or of something else too: benign positive by ana")
+    assert before.endswith("incident 7 (50 % of what was judged is this subgraph)")
+    assert "judged true positive" in driver.find_element("id", "chips").text
+
+    load(driver, page, "#sg-flood")
+    assert not driver.find_element("id", "verdicts-title").is_displayed()
+    assert "judged" not in driver.find_element("id", "chips").text
 
 
 @needs_chromium

@@ -414,7 +414,7 @@ def test_no_secret_is_in_anything_that_a_run_leaves(  # noqa: PLR0917 - fixtures
     watched.add_spark(spark)
 
     assert code == 0, err
-    assert "posted    2 members, 3 nodes, 2 edges, 1 subgraphs, 1 health, 1 runs to" in out
+    assert "posted    2 members, 3 nodes, 2 edges, 1 subgraphs, 0 verdicts, 1 health, 1 runs to" in out
     kinds = {where.split()[0] for where in watched.parts}
     assert kinds >= {"stdout", "log", "plan", "file", "table", "conf", "session", "hadoop"}
     senders = [what for where, what in watched.parts.items() if where.startswith("closure") and b"send_batches" in what]

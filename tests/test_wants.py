@@ -79,7 +79,8 @@ REASONS = [
     (file.name, reason)
     for file in sorted(TESTS.glob("*.py"))
     for reason in re.findall(
-        r'(?:pytest\.skip\(f?|reason=)"([^"]+)"', file.read_text(encoding="utf-8") if file.stem != "test_wants" else ""
+        r'(?:pytest\.skip\(f?|(?<!\w)reason=)"([^"]+)"',
+        file.read_text(encoding="utf-8") if file.stem != "test_wants" else "",
     )
 ]
 

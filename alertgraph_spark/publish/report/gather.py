@@ -164,7 +164,8 @@ def gather(tables: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Gathere
             "SELECT count(*) FROM subgraphs WHERE len(suppressed_by) > 0", {"subgraphs": known["subgraphs"]}
         )
         end = datetime.fromisoformat(record["window"]["end"]).isoformat()
-        verdicts = _by_subgraph(rows(_VERDICTS, "verdicts", "chosen"))
+        # A version before this one saved none.
+        verdicts = _by_subgraph(rows(_VERDICTS, "verdicts", "chosen")) if "verdicts" in known else {}
         exceptions = rows(_EXCEPTIONS.format(end=end), "exceptions")
         network = _network(rows(_HOSTS, "nodes", "edges", "chosen"), rows(_PAIRS, "edges", "chosen"))
     for row in subgraphs:
