@@ -134,33 +134,38 @@ class Job(NamedTuple):
             held.callback(ranking.release)
             with console.stage("save"):
                 results.save_tables(ranking.tables, folder)
-                told = self.judged(given, folder)
+                verdicts = self.judged(given, folder)
                 saved = results.read_tables(folder, LOOKED_AT)
             if compile_to:
                 with console.stage("compile"):
                     copies = {"compiled": compiled.write_compiled(ranking.alerts(), compile_to)}
-        top = first_subgraphs(saved["subgraphs"], console.ROWS)
         record = run_record(run_id, settings.digest, (given.start, given.end), ranking, spark.version) | copies
         record |= {"history": given.told} if given.told else {}
         record["exceptions"]["digest"] = digest_of(excepted)
-        record["verdicts"] = told
+        record["verdicts"] = verdicts
         results.save_run(folder, record)
-        with console.stage("log"):
-            run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), saved, top)))
-        with console.stage("post"):
-            posted = post_saved(spark, settings, folder, record)
-        told = tell_saved(spark, settings, folder, console)
-        with console.stage("report"):
-            page = write_or_say(saved, record, folder)
-        target = settings.post.endpoint or settings.post.folder
-        places = {"results": folder.place, "MLflow": run.look if run else "not logged"}
-        places |= {"history": given.words} if given.words else {}
-        notified = {"notified": notified_words(told, settings.notify.form)} if told else {}
-        places |= {"posted": posted_words(posted, target), **notified, "report": page}
+        places = {"history": given.words} if given.words else {}
         places |= {name: compiled.words(told) for name, told in copies.items()}
-        console.end(top, record["counts"], [*remarks(record), *places.items()], time.perf_counter() - begin)
-        check_posted(posted, run_id, folder.place)
-        check_notified(told, run_id, settings.notify.strict)
+        self.publish(Saved(folder, saved, record, begin), tracker, places)
+
+    def publish(self, done: Saved, tracker: tracking.Tracker, places: Mapping[str, str]) -> None:
+        """Log, post and notify what was saved; say what was found and where it is, then what could not be delivered."""
+        settings, console, (folder, tables, record, begin) = self.settings, self.console, done
+        top = first_subgraphs(tables["subgraphs"], console.ROWS)
+        with console.stage("log"):
+            run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), tables, top)))
+        with console.stage("post"):
+            posted = post_saved(self.spark, settings, folder, record)
+        told = tell_saved(self.spark, settings, folder, console)
+        with console.stage("report"):
+            page = write_or_say(tables, record, folder)
+        found = {"results": folder.place, "MLflow": run.look if run else "not logged", **places}
+        found["posted"] = posted_words(posted, settings.post.endpoint or settings.post.folder)
+        found |= {"notified": notified_words(told, settings.notify.form)} if told else {}
+        found["report"] = page
+        console.end(top, record["counts"], [*remarks(record), *found.items()], time.perf_counter() - begin)
+        check_posted(posted, record["run_id"], folder.place)
+        check_notified(told, record["run_id"], settings.notify.strict)
 
     def method(self, excepted: Sequence[AlertException]) -> Method:
         """What decides what is found."""
@@ -242,6 +247,15 @@ class Job(NamedTuple):
         is_same = is_same and found.get("exceptions", {}).get("digest") == digest_of(excepted)
         is_same = is_same and notices.is_told(found, self.settings.notify.url)
         return str(found["run_id"]) if is_same and delivery.is_delivered(found, self.settings.post.mode) else None
+
+
+class Saved(NamedTuple):
+    """A run as it was saved: its folder, its tables and `run.json`; and when it began, by `time.perf_counter`."""
+
+    folder: results.RunFolder
+    tables: Mapping[str, Any]
+    record: dict[str, Any]
+    begin: float
 
 
 class Given(NamedTuple):

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from arrows import table_of
-from incident import story
+from incident import DAY, story
 
 from alertgraph_spark.__main__ import main
 from alertgraph_spark.commands.exceptions import try_exceptions
 from alertgraph_spark.config.alert_exception import AlertException
 from alertgraph_spark.config.source_format import Asset
 from alertgraph_spark.tables.schemas import EVIDENCE, MEMBERS, MOTIF_HITS, SUBGRAPHS
+from alertgraph_spark.tables.verdict_schemas import VERDICTS
 
 HOSTILE = "\x1b[2J<b>"
 SCANS = story("scan", 1, "10 scan01/it -> fs1/it Port Scan", "20 scan01/it -> fs2/it Port Scan")
@@ -52,7 +53,9 @@ def tables_of(*stories: Sequence[dict[str, Any]], shown: Sequence[str] = ("scan"
 
 
 def verdicts(**given: str) -> dict[str, pa.Table]:
-    return {"verdicts": pa.table({"subgraph_id": [f"sg-{n}" for n in given], "verdict": list(given.values())})}
+    said = [{"subgraph_id": f"sg-{name}", "verdict": verdict, "is_latest": True} for name, verdict in given.items()]
+    rows = [dict.fromkeys(VERDICTS.names) | row | {"certainty": 1.0, "judged_at": DAY, "source": "x"} for row in said]
+    return {"verdicts": table_of(VERDICTS, rows)}
 
 
 def test_what_is_explained_whole_would_have_been_hidden_whenever_it_was() -> None:
@@ -74,8 +77,8 @@ def test_true_attacks_come_first() -> None:
         return [(row["subgraph_id"], row["is_attack"]) for row in tried.hidden]
 
     assert order() == [("sg-scan", False), ("sg-attack", False)]
-    assert order(attack="True positive", scan="BenignPositive") == [("sg-attack", True), ("sg-scan", False)]
-    assert order(attack="FalsePositive") == [("sg-scan", False), ("sg-attack", False)]
+    assert order(attack="true_positive", scan="benign_positive") == [("sg-attack", True), ("sg-scan", False)]
+    assert order(attack="false_positive") == [("sg-scan", False), ("sg-attack", False)]
 
 
 def test_a_motif_and_the_asset_list_count_as_in_a_run() -> None:
@@ -127,7 +130,7 @@ def test_the_command_says_it(run: Path, tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_a_true_attack_ends_with_two(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run / "verdicts").mkdir()
-    pq.write_table(verdicts(alone="TruePositive")["verdicts"], run / "verdicts" / "part-00000.parquet")
+    pq.write_table(verdicts(alone="true_positive")["verdicts"], run / "verdicts" / "part-00000.parquet")
 
     assert main(["exceptions", "try", str(listed(tmp_path)), str(run)]) == 2
     out = capsys.readouterr().out.splitlines()

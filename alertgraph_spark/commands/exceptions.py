@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
 from alertgraph_spark.config.alert_exception import AlertException
 from alertgraph_spark.config.source_format import Asset
 from alertgraph_spark.interpret import exception_keys
@@ -19,8 +17,9 @@ from alertgraph_spark.read.assets import load_assets
 from alertgraph_spark.read.exceptions import load_exceptions
 from alertgraph_spark.score import judge_episodes, match_exceptions
 from alertgraph_spark.short_text import HEADING, QUOTED, WORD, short
-from alertgraph_spark.tables.embedded import Engine
+from alertgraph_spark.tables.embedded import Engine, arrow_schema
 from alertgraph_spark.tables.schemas import EVIDENCE, MEMBERS, MOTIF_HITS
+from alertgraph_spark.tables.verdict_schemas import VERDICTS
 
 TRIED = {
     "subgraphs": ("subgraph_id", "site", "rank", "score", "is_shown", "title"),
@@ -29,9 +28,6 @@ TRIED = {
     "motif_hits": MOTIF_HITS.names,
 }
 """Tables of a run that a list is tried on, and their columns."""
-
-TRUE_ATTACKS = ("truepositive", "attack", "trueattack", "malicious")
-"""Verdicts, in letters of lower case, by which a subgraph was a true attack."""
 
 Tables = Mapping[str, Any]
 
@@ -76,9 +72,10 @@ def add_commands(
         used: set[str] = set()
         n_attacks = 0
         say(f"list      {args.file}: {_many(len(exceptions), 'exception')}, tried as if each were in force")
-        for place in args.runs:
-            folder = open_run(place)
-            tables = {**saved(folder, TRIED), **results.read_tables(folder, ["verdicts"])}
+        folders = [open_run(place) for place in args.runs]
+        verdicts = _newest_verdicts(folders)
+        for folder in folders:
+            tables = {**saved(folder, TRIED), **verdicts}
             tried = try_exceptions(tables, exceptions, assets)
             for line in _told(folder.place, tried, {one.id: one for one in exceptions}):
                 say(line)
@@ -90,6 +87,14 @@ def add_commands(
         return 2 if n_attacks else 0
 
     trial.set_defaults(run=run)
+
+
+def _newest_verdicts(folders: Sequence[results.RunFolder]) -> dict[str, Any]:
+    """The table `verdicts` of the newest of some runs that has one: each knows what was said before, of any run."""
+    for folder in sorted(folders, key=lambda one: one.place.rstrip("/").rsplit("/", 1)[-1], reverse=True):
+        if found := results.read_tables(folder, ["verdicts"]):
+            return dict(found)
+    return {}
 
 
 class Tried(NamedTuple):
@@ -112,11 +117,9 @@ def try_exceptions(tables: Tables, exceptions: Sequence[AlertException], assets:
     Parameters
     ----------
     tables
-        Those of `TRIED`, and `verdicts` where there is one (`subgraph_id`, `verdict`), as Arrow tables or datasets.
+        Those of `TRIED`, and `verdicts` where there is one, as Arrow tables or datasets.
     """
-    verdicts = tables.get(
-        "verdicts", pa.table({name: pa.array([], pa.string()) for name in ("subgraph_id", "verdict")})
-    )
+    verdicts = tables.get("verdicts", arrow_schema(VERDICTS).empty_table())
     with Engine() as engine:
         episodes = engine.query(_EPISODES, {name: tables[name] for name in ("evidence", "members")})
         keys = engine.query(
@@ -143,18 +146,17 @@ _EPISODES = """
 """
 """The episodes of a run, each with its role and its number, which `episode_id` is in hexadecimal digits."""
 
-_TRIED = f"""
+_TRIED = """
     WITH named AS (SELECT subgraph_id, list(DISTINCT id ORDER BY id) AS ids FROM matches GROUP BY subgraph_id),
     states AS (
         SELECT subgraph_id, bool_or(counts AND is_covered) AND bool_and(is_whole) AS is_whole,
             count(*) FILTER (counts) AS n_count, count(*) FILTER (counts AND is_covered) AS n_covered,
-            arg_min({{'name': name, 'source': source_entity, 'target': target_entity}}, (started_at, episode))
+            arg_min({'name': name, 'source': source_entity, 'target': target_entity}, (started_at, episode))
                 FILTER (counts AND NOT is_covered) AS open
         FROM judged JOIN episodes USING (subgraph_id, episode) GROUP BY subgraph_id
     ),
     attacks AS (
-        SELECT DISTINCT subgraph_id FROM verdicts
-        WHERE regexp_replace(lower(verdict), '[^a-z]', '', 'g') IN ({", ".join(f"'{word}'" for word in TRUE_ATTACKS)})
+        SELECT DISTINCT subgraph_id FROM verdicts WHERE verdict = 'true_positive' AND is_latest
     )
     SELECT subgraphs.*, ids, is_whole, n_count, n_covered, open, attacks.subgraph_id IS NOT NULL AS is_attack
     FROM subgraphs JOIN named USING (subgraph_id) JOIN states USING (subgraph_id) LEFT JOIN attacks USING (subgraph_id)
