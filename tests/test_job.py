@@ -19,6 +19,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -40,6 +41,7 @@ sys.path.insert(0, str(REPO / "examples"))  # the examples are no part of the wh
 from emulator.server import LogsIngestionEmulator  # noqa: E402 - needs the line above
 
 TOKEN_VARIABLE = "ALERTGRAPH_TEST_JOB_TOKEN"
+WEBHOOK_VARIABLE = "ALERTGRAPH_TEST_JOB_WEBHOOK"
 # Set before Spark starts, since its Python workers inherit what the environment held then.
 TOKEN = os.environ.setdefault(TOKEN_VARIABLE, secrets.token_hex(16))
 LOGGERS = ("alertgraph_spark", *EDGES, "py4j")
@@ -89,7 +91,7 @@ class Done:
 
 
 def left_by(home: Path, code: int, out: str, spark: SparkSession) -> Done:
-    (folder,) = (path for path in (home / "results").iterdir() if path.name != "posted")
+    (folder,) = (path for path in (home / "results").iterdir() if path.name not in ("posted", "notified"))
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     tables = {table.name: spark.read.parquet(str(folder / table.name)) for table in RESULTS}
     return Done(home, code, out, folder, record, tables)
@@ -112,6 +114,7 @@ def done(spark: SparkSession, plant: Path) -> Iterator[Done]:
     out = home / "out.txt"
     with LogsIngestionEmulator(home / "posted.sqlite", TOKEN) as emulator, out.open("w", encoding="utf-8") as stdout:
         capture.setattr(sys, "stdout", stdout)
+        capture.setenv(WEBHOOK_VARIABLE, emulator.webhook("teams"))
         code = run_job(
             REPO / "examples" / "plant.yaml",
             export__root=home / "plant" / "lake",
@@ -121,6 +124,7 @@ def done(spark: SparkSession, plant: Path) -> Iterator[Done]:
             tracking__uri=f"sqlite:///{home}/mlflow.db",
             post__endpoint=emulator.url,
             post__credential=f"env:{TOKEN_VARIABLE}",
+            notify__url=f"env:{WEBHOOK_VARIABLE}",
             **FEW_TASKS,
         )
         capture.undo()
@@ -322,10 +326,11 @@ def test_it_tells_each_step_in_order_and_where_to_look(done: Done) -> None:
     )
 
     assert lines[0] == f"run {done.record['run_id']}"
-    assert steps == ["read", *done.record["seconds"], "save", "log", "post", "report"]
+    assert steps == ["read", *done.record["seconds"], "save", "log", "post", "notify", "report"]
     assert f"report    {done.folder}/report.html" in lines
     assert any(line.startswith(balance) for line in lines)
     assert f"results   {done.folder}" in lines
+    assert "notified  3 of 3 shown, by teams" in lines
     assert re.search(
         r"^   1  0\.\d{3}  0\.\d\d  yes    plant-north    2026-03-03 \d\d:\d\d  OT action after crossing",
         done.out,
@@ -339,11 +344,20 @@ def test_the_readme_shows_this_very_run(done: Done) -> None:
     said = [re.sub(r"(?<= )[\d.]+ s$", "", line) for line in done.out.splitlines()]
     facts = [line for line in shown if re.match(r" +\d+  0\.|  [a-z]|rank|[\d,]+ rows read", line)]
 
-    assert len(facts) == 4 + len(done.record["seconds"]) + 5 + 2
+    assert len(facts) == 4 + len(done.record["seconds"]) + 6 + 2
     ids = {re.sub("[0-9a-f]", "0", one) for one in re.findall(r"\d{8}T\d{6}[-0-9a-f]*", "\n".join(shown))}
     assert ids == {re.sub("[0-9a-f]", "0", done.record["run_id"])}, "an id of another length is of an older version"
     for line in facts:
         assert re.sub(r"(?<= )[\d.]+ s$", "", line).rstrip() in [one.rstrip() for one in said]
+
+
+def test_a_channel_is_told_of_what_the_run_shows(done: Done) -> None:
+    with closing(sqlite3.connect(done.home / "posted.sqlite")) as connection:
+        bodies = [json.loads(body) for (body,) in connection.execute("SELECT Body FROM Notified")]
+    cards = [body["attachments"][0]["content"] for body in bodies]
+    shown = [row for row in done.ranked if row["is_shown"]]
+    assert [card["body"][0]["inlines"][0]["text"] for card in cards] == [row["title"] for row in shown]
+    assert done.record["notified"]["n_told"] == len(shown) == 3
 
 
 def test_the_token_is_in_nothing_that_the_run_left(done: Done) -> None:
