@@ -567,8 +567,9 @@ def test_what_analysts_said_is_told_what_stands_first(driver: Any, page: Path) -
     load(driver, page)
     said_first, before = [item.text for item in driver.find_elements("css selector", "#verdicts li")]
     assert said_first == f"true positive by ana, 2026-03-02 09:00 UTC, incident 7: {HOSTILE}"
-    assert before.startswith("earlier, or of something else too: benign positive by ana")
-    assert before.endswith("incident 7 (50 % of what was judged is this subgraph)")
+    assert before.startswith("benign positive by ana")
+    assert before.endswith("incident 7 (50 % of what was judged is this subgraph); this does not stand")
+    assert driver.find_element("id", "export").text == "alertgraph export . --as attack-flow --subgraph sg-attack"
     assert "judged true positive" in driver.find_element("id", "chips").text
 
     load(driver, page, "#sg-flood")

@@ -227,7 +227,7 @@
   const verdict = (one) => {
     const how = one.certainty < 1 ? ` (${Math.round(100 * one.certainty)} % of what was judged is this subgraph)` : "";
     const text = `${one.verdict.replace("_", " ")}${one.judged_by ? ` by ${one.judged_by}` : ""}, ${minute(one.judged_at)} UTC, ${one.source}${how}${one.reason ? `: ${one.reason}` : ""}`;
-    return make("li", one.is_latest ? text : `earlier, or of something else too: ${text}`);
+    return make("li", one.is_latest ? text : `${text}; this does not stand`);
   };
   const select = (id) => {
     const s = found.find((one) => one.subgraph_id === id);
@@ -257,6 +257,7 @@
     $("without").textContent = s.without && `${s.without[0].toUpperCase()}${s.without.slice(1)}.`;
     fill("evidence", s.evidence.map(row));
     $("evidence-note").textContent = note(s);
+    $("export").textContent = `alertgraph export . --as attack-flow --subgraph ${s.subgraph_id}`;
     graph(s);
     timeline(s);
     highlight(s);
