@@ -127,7 +127,7 @@ def _parameters() -> dict[str, Any]:
         "exportTables": _parameter(
             "array",
             "Tables to export beside those of textLogs; they must exist. Never those of the results.",
-            ["SecurityAlert", "CommonSecurityLog"],
+            ["SecurityAlert", "SecurityIncident", "CommonSecurityLog"],
         ),
         "textLogs": _parameter(
             "array",

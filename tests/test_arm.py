@@ -92,6 +92,7 @@ def test_nothing_of_the_results_is_exported(full: Deployment) -> None:
     assert export["properties"]["destination"] == {"resourceId": STORAGE}
     assert export["properties"]["tableNames"] == [
         "SecurityAlert",
+        "SecurityIncident",
         "CommonSecurityLog",
         "SuricataEve_CL",
         "SigmaAlerts_CL",
@@ -105,7 +106,7 @@ def test_without_texts_there_is_no_endpoint_and_no_rule_for_them() -> None:
     assert bare.of_type("Microsoft.Insights/dataCollectionEndpoints") == []
     assert [r["name"] for r in bare.of_type("Microsoft.Insights/dataCollectionRules")] == ["alertgraph"]
     (export,) = bare.of_type("Microsoft.OperationalInsights/workspaces/dataExports")
-    assert export["properties"]["tableNames"] == ["SecurityAlert", "CommonSecurityLog"]
+    assert export["properties"]["tableNames"] == ["SecurityAlert", "SecurityIncident", "CommonSecurityLog"]
 
 
 def test_functions_workbook_and_incident_rule_are_those_that_are_checked(full: Deployment) -> None:

@@ -61,6 +61,14 @@ def test_an_incident_that_was_never_closed_says_nothing() -> None:
     assert words(change(1, "New"), change(2, "Active", "TruePositive")) == []
 
 
+def test_an_incident_that_was_merged_into_another_was_judged_by_nobody() -> None:
+    moved = json.dumps([{"labelName": "Redirected", "labelType": "AutoAssigned"}])
+    assert words(change(1, "New"), change(2, "Closed", "Undetermined", labels=moved)) == []
+    assert words(change(2, "Closed", "Undetermined", labels='[{"labelName": "not Redirected"}]')) == [
+        (2, "undetermined")
+    ]
+
+
 def test_a_comment_on_a_closed_incident_is_no_new_word_and_another_classification_is() -> None:
     closed = change(5, "Closed", "BenignPositive")
     commented = change(6, "Closed", "BenignPositive", comment="as every month", closed_at=at(5))

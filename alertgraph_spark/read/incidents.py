@@ -33,11 +33,12 @@ _COLUMNS = {
     "modified_at": "coalesce(try_cast(LastModifiedTime as timestamp), try_cast(TimeGenerated as timestamp))",
     "closed_at": "try_cast(nullif(ClosedTime, '') as timestamp)",
     "alert_ids": f"left(AlertIds, {10 * _TEXT})",
+    "labels": f"left(Labels, {_TEXT})",
 }
 
 READS = (
     *("IncidentNumber", "Status", "Classification", "ClassificationReason", "ClassificationComment", "ModifiedBy"),
-    *("Owner", "LastModifiedTime", "ClosedTime", "AlertIds"),
+    *("Owner", "LastModifiedTime", "ClosedTime", "AlertIds", "Labels"),
 )
 
 _Hour = tuple[str, date, int]

@@ -25,6 +25,7 @@ INCIDENTS = table(
     ("modified_at", "timestamp", "when it was changed"),
     ("closed_at", "timestamp", "when it was closed; null where it is open"),
     ("alert_ids", "string", "SystemAlertId of its alerts, as a JSON list"),
+    ("labels", "string", "its tags, as JSON"),
 )
 
 VERDICTS = table(

@@ -16,6 +16,10 @@ from alertgraph_spark.tables.verdict_schemas import REOPENED, verdict_of
 
 Row = Mapping[str, Any]
 
+REDIRECTED = '"Redirected"'
+"""The tag of an incident that Defender closed since it moved its alerts into another: nobody judged it
+(learn.microsoft.com/defender-xdr/alerts-incidents-correlation)."""
+
 
 class Judged(NamedTuple):
     """One word of an analyst on one incident, or, with `subgraph_id`, on one subgraph."""
@@ -44,7 +48,8 @@ def judged_incidents(incidents: pa.Table, earlier: pa.Table | None = None) -> tu
     -------
     list of Judged
         A word for each time an incident was closed with another classification than before, and for each time it was opened
-        again. An incident that was never closed has none. The alerts are those that the incident held then.
+        again. One that was never closed has none, nor has one that was merged into another. The alerts are those that the
+        incident held then.
     Counter
         Rows that could not be read, by reason.
     """
@@ -67,7 +72,7 @@ def _readable(rows: Iterable[Row], refused: Counter[str]) -> Iterator[Row]:
             refused["an incident without the time of its change"] += 1
         elif _closed(row) and row["classification"] and verdict_of(row["classification"]) is None:
             refused["a classification that Sentinel does not have"] += 1
-        else:
+        elif not (_closed(row) and REDIRECTED in (row["labels"] or "")):
             yield row
 
 

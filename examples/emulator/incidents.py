@@ -72,7 +72,8 @@ class Incidents:
         """Move the alerts of another incident into this one, as Defender does where it sees one attack in both."""
         joined = [*self._last[number]["AlertIds"], *self._last[other]["AlertIds"]]
         self.change(number, at, "Active", ProviderName="Microsoft XDR", AlertIds=joined)
-        self.change(other, at, "Closed", "Undetermined", AlertIds=[], ModifiedBy="Microsoft 365 Defender")
+        redirected = [{"labelName": "Redirected", "labelType": "AutoAssigned"}]
+        self.change(other, at, "Closed", "Undetermined", AlertIds=[], Labels=redirected, ModifiedBy="Microsoft XDR")
 
     def _alert(self, row: Any, alert: str, at: datetime) -> Row:
         details = {"SubgraphId": [row["SubgraphId"]], "Site": [row["Site"]]}
