@@ -34,9 +34,10 @@ from alertgraph_spark.ranking import Found, Method, OnStage, Ranking, Stages
 from alertgraph_spark.score import count_unshown, score_subgraphs, suppress_subgraphs, tell_exceptions, with_score
 from alertgraph_spark.score import rank_subgraphs as rank_over_sites
 from alertgraph_spark.sites import WORKER_SPANS, rank_on_workers
-from alertgraph_spark.tables.embedded import Engine, conform_arrow, episode_id
+from alertgraph_spark.tables.embedded import Engine, arrow_schema, conform_arrow, episode_id
 from alertgraph_spark.tables.frames import collect_arrow
 from alertgraph_spark.tables.interim_schemas import SPANS
+from alertgraph_spark.tables.verdict_schemas import VERDICTS
 
 
 def rank_subgraphs(
@@ -133,6 +134,7 @@ def rank_lines(
         unshown = count_unshown(engine, subgraphs, p)
         tables = _tables(engine, found, subgraphs, lines)
         tables["exceptions"] = tell_exceptions(engine, excepted, found.matched, subgraphs, lines.window[1])
+        tables["verdicts"] = arrow_schema(VERDICTS).empty_table()  # what analysts say is matched to what was saved
         tables["health"] = judge_health(engine, lines.heard, *lines.window, closed_until=lines.closed_until)
     lines.balance.tell_unknown(found.unknown)
     lines.balance.counts.update(

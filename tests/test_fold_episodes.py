@@ -243,10 +243,16 @@ def test_neither_the_order_of_rows_nor_another_site_changes_an_episode() -> None
 # --- what was announced ---------------------------------------------------------------------------------------------
 
 WINDOWS = [
-    {"machine": "host:ews-1", "site": "plant", "begins": at(60), "ends": at(120)},
-    {"machine": "host:ews-1", "site": "plant", "begins": at(600), "ends": at(660)},  # a second shift
-    {"machine": "host:mnt-1", "site": None, "begins": at(60), "ends": at(120)},  # no site: wherever it is
-    {"machine": "ip:10.9.0.8", "site": None, "begins": at(60), "ends": at(120)},
+    {"machine": "host:ews-1", "site": "plant", "begins": at(60), "ends": at(120), "ticket": None},
+    {"machine": "host:ews-1", "site": "plant", "begins": at(600), "ends": at(660), "ticket": "CHG-7"},  # a second shift
+    {
+        "machine": "host:mnt-1",
+        "site": None,
+        "begins": at(60),
+        "ends": at(120),
+        "ticket": None,
+    },  # no site: wherever it is
+    {"machine": "ip:10.9.0.8", "site": None, "begins": at(60), "ends": at(120), "ticket": None},
 ]
 
 

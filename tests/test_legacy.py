@@ -178,7 +178,7 @@ def test_a_key_that_is_another_is_refused_with_what_to_do_and_nothing_is_stored(
 
     said = r"HTTP Data Collector API: 403 \(InvalidAuthorization\): the signature was refused: post\.credential must"
     assert re.match(said, done["nodes"].error)
-    assert [counts.n_sent for counts in done.values()] == [0] * 6
+    assert [counts.n_sent for counts in done.values()] == [0] * 7
     assert KEY not in f"{done!r} {caplog.text}"
     with closing(sqlite3.connect(tmp_path / "workspace.sqlite")) as connection:
         assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)

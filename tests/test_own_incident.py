@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from alertgraph_spark.config.format_files import find_format, load_format
 from alertgraph_spark.lines import normalise_alerts
 from alertgraph_spark.normalise.alerts import rejected_lines, with_status
+from alertgraph_spark.verdicts import own_alerts
 
 RULE = rule_yaml()
 RULE_ID = RULE["id"]
@@ -102,7 +103,9 @@ def returned(spark: SparkSession) -> tuple[dict[str, str | None], set[tuple[str,
     start = datetime(2026, 3, 5, tzinfo=timezone.utc)
     lines = with_status(normalise_alerts(raw, {"SecurityAlert": read}), start, start + timedelta(days=1))
     kept = rejected_lines(lines).collect()
-    return {row["item_id"]: row["reason"] for row in lines.collect()}, {(row["line"], row["reason"]) for row in kept}
+    return {row["item_id"]: row["reason"] for row in lines.collect()}, {
+        (json.loads(row["line"])["item_id"], row["reason"]) for row in kept
+    }
 
 
 @pytest.mark.parametrize("case", RETURNS)
@@ -120,6 +123,17 @@ def test_what_the_rule_raises_is_kept_for_whoever_doubts_it(
     _, kept = returned
 
     assert kept == {(case, "own incident") for case, (_, is_read) in RETURNS.items() if not is_read}
+
+
+def test_what_is_kept_says_the_subgraph_that_it_was_about(spark: SparkSession) -> None:
+    """By this an incident that an analyst closes is known to be about a subgraph."""
+    read = load_format(find_format("security_alert"))
+    raw = raw_tables(spark, [{**raised(), "_ItemId": "item-1"}], read.reads)
+    start = datetime(2026, 3, 5, tzinfo=timezone.utc)
+    lines = with_status(normalise_alerts(raw, {"SecurityAlert": read}), start, start + timedelta(days=1))
+    (kept,) = rejected_lines(lines).collect()
+
+    assert own_alerts([(kept["site"], kept["line"])]) == {("plant", "a-1"): "sg-1"}
 
 
 def test_the_format_knows_the_id_that_is_deployed() -> None:

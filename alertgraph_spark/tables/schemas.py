@@ -225,7 +225,7 @@ EVIDENCE = table(
     *((c.name, c.type, c.meaning, c.nullable) for c in EPISODES.columns if c.name not in ("episode", "is_chronic")),
 )
 
-FOUND = (SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, CAUSES, MOTIF_HITS, FEATURES, CUTS, REJECTED, HEALTH, EXCEPTIONS)
-"""What the pipeline finds."""
-
-RESULTS = (*FOUND, VERDICTS)
+RESULTS = (
+    *(SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, CAUSES, MOTIF_HITS, FEATURES, CUTS, REJECTED, HEALTH, EXCEPTIONS),
+    VERDICTS,
+)
