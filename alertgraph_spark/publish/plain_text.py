@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 
 from alertgraph_spark.clean_text import clean
 from alertgraph_spark.short_text import SENTENCE, WORD, short
@@ -26,6 +27,11 @@ def plain(text: str | None, width: int = SENTENCE) -> str:
     """
     seen = _MARKUP.sub(" ", _LINK.sub(lambda link: f"hxxp{link[1].lower()}://", text or ""))
     return short(clean(seen, LONGEST) or "", width)
+
+
+def clock(time: datetime) -> str:
+    """A time for a person, UTC, to the minute."""
+    return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M}"
 
 
 def label(key: str) -> str:

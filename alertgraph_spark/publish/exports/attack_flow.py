@@ -121,12 +121,11 @@ def _described(case: Case, *, is_one: bool) -> str:
 
 
 def _case(case: Case, run: Run) -> Iterator[Object]:
-    keys = [*case.nodes, *(key for row in case.episodes for key in entities_of(row))]
-    entities = Entities(case, run, keys)
+    entities = Entities(case, run)
     for row in case.episodes:
         yield from _action(case, row, run)
     named: set[str] = set()
-    for key in dict.fromkeys(keys):
+    for key in case.keys:
         ref = entities.observables.get(key) or entities.machines.get(key)
         named |= {ref} if ref else set()
         yield _within(

@@ -59,6 +59,11 @@ class Case:
         return str(self.row["site"])
 
     @cached_property
+    def keys(self) -> list[str]:
+        """The keys of all its entities, each once: those of its network, then those that episodes name besides."""
+        return [*dict.fromkeys([*self.nodes, *(key for row in self.episodes for key in entities_of(row))])]
+
+    @cached_property
     def effects(self) -> dict[str, list[str]]:
         """Episode id to the ids of the episodes that it led to, in the order of time."""
         found: dict[str, list[str]] = {}
@@ -67,9 +72,12 @@ class Case:
         return found
 
     @cached_property
-    def led(self) -> set[str]:
-        """The ids of the episodes that another led to."""
-        return {cause["episode_id"] for cause in self.causes}
+    def led(self) -> dict[str, list[str]]:
+        """Episode id to the ids of the episodes that led to it."""
+        found: dict[str, list[str]] = {}
+        for cause in self.causes:
+            found.setdefault(cause["episode_id"], []).append(cause["cause_id"])
+        return found
 
     @cached_property
     def levels(self) -> dict[str, float]:

@@ -12,11 +12,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from alertgraph_spark.publish.exports.cases import Case, Row, Run
-from alertgraph_spark.publish.exports.techniques import ENTERPRISE, ICS, VERSION, Technique
-from alertgraph_spark.publish.exports.told import clock, heading, sentence
-from alertgraph_spark.publish.plain_text import plain
+from alertgraph_spark.publish.exports.techniques import DOMAINS, VERSION, Technique
+from alertgraph_spark.publish.exports.told import heading, sentence
+from alertgraph_spark.publish.plain_text import clock, plain
 
-DOMAINS = {ENTERPRISE: "enterprise-attack", ICS: "ics-attack"}
 IT, OT = "#0072B2", "#E69F00"
 """Colours that the colour-blind tell apart (Okabe and Ito, 2008), as in the report."""
 

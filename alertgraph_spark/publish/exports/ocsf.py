@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from alertgraph_spark.publish.exports.cases import Case, Row, Run, entities_of, techniques_of
+from alertgraph_spark.publish.exports.cases import Case, Row, Run, techniques_of
 from alertgraph_spark.publish.exports.stix_objects import PRODUCT, instant
 from alertgraph_spark.publish.exports.techniques import ENTERPRISE, ICS, VERSION, Technique, tactic
 from alertgraph_spark.publish.exports.told import heading, sections, sentence
@@ -170,8 +170,7 @@ def _attacks(techniques: Sequence[Technique], tactics: Sequence[str], matrix: st
 
 
 def _observables(case: Case) -> Iterator[dict[str, Any]]:
-    keys = [*case.nodes, *(key for row in case.episodes for key in entities_of(row))]
-    for key in dict.fromkeys(keys):
+    for key in case.keys:
         kind = key.partition(":")[0]
         type_id, name = OBSERVABLES.get(kind, (99, plain(kind)))
         yield {"type_id": type_id, "type": name, "value": label(key)}

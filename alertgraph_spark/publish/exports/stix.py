@@ -40,7 +40,7 @@ def stix_bundle(run: Run, cases: Sequence[Case]) -> str:
 
 def _case(case: Case, run: Run) -> Iterator[Object]:
     site, incident = site_of(case.site, run), _incident(case, run)
-    entities = Entities(case, run, [*case.nodes, *(key for row in case.episodes for key in entities_of(row))])
+    entities = Entities(case, run)
     told: list[Object] = [site, incident, *entities.objects]
     for technique in case.techniques:
         pattern = attack_pattern(technique, run)

@@ -16,7 +16,7 @@ from typing import Any
 
 from alertgraph_spark.publish.exports.cases import Case, Run
 from alertgraph_spark.publish.exports.ids import shared_id, stix_id
-from alertgraph_spark.publish.exports.techniques import ICS, Technique
+from alertgraph_spark.publish.exports.techniques import DOMAINS, Technique
 from alertgraph_spark.publish.exports.told import facts
 from alertgraph_spark.publish.plain_text import label, plain
 
@@ -95,12 +95,8 @@ def attack_pattern(technique: Technique, run: Run) -> Object:
         run,
         name=technique.name,
         external_references=[reference],
-        labels=_matrix(technique),
+        labels=[DOMAINS[technique.matrix]],
     )
-
-
-def _matrix(technique: Technique) -> list[str]:
-    return ["ics-attack" if technique.matrix == ICS else "enterprise-attack"]
 
 
 def relationship(
@@ -114,12 +110,12 @@ def relationship(
 class Entities:
     """The entities of one case as objects: an observable each where STIX has one, and machines as infrastructure."""
 
-    def __init__(self, case: Case, run: Run, keys: Iterable[str]) -> None:
-        """Make the objects of `keys`."""
+    def __init__(self, case: Case, run: Run) -> None:
+        """Make the objects."""
         self.observables: dict[str, str] = {}
         self.machines: dict[str, str] = {}
         self.objects: list[Object] = []
-        for key in dict.fromkeys(keys):
+        for key in case.keys:
             self._add(case, run, key)
 
     def _add(self, case: Case, run: Run, key: str) -> None:

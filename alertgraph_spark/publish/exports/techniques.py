@@ -11,6 +11,9 @@ from alertgraph_spark.tables.attack import TACTIC_SPELLINGS
 
 ENTERPRISE, ICS = "enterprise", "ics"
 
+DOMAINS = {ENTERPRISE: "enterprise-attack", ICS: "ics-attack"}
+"""What MITRE's own data calls each matrix."""
+
 VERSION = "19"
 """The version of ATT&CK that our vocabulary is of (`tables.attack`)."""
 

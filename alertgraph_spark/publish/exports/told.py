@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
 
 from alertgraph_spark.publish.exports.cases import Case, Row
-from alertgraph_spark.publish.plain_text import label, plain
+from alertgraph_spark.publish.plain_text import clock, label, plain
 from alertgraph_spark.short_text import HEADING, QUOTED
 
 ZONES = {"it": "IT", "ot": "OT", "dmz": "DMZ", "external": "external", "unknown": "zone unknown"}
@@ -68,20 +67,12 @@ def where(episode: Row) -> str:
     return f"on {label(target or source or 'no named host')}"
 
 
-def clock(time: datetime) -> str:
-    """A time for a person, UTC."""
-    return f"{time.astimezone(timezone.utc):%Y-%m-%d %H:%M}"
-
-
 def steps(case: Case) -> Iterator[str]:
     """The episodes in the order of time, each with the number of the step that led to it."""
     number = {row["episode_id"]: n for n, row in enumerate(case.episodes, 1)}
-    led: dict[str, list[str]] = {}
-    for link in case.causes:
-        led.setdefault(link["episode_id"], []).append(str(number[link["cause_id"]]))
     for n, row in enumerate(case.episodes[:MOST_STEPS], 1):
-        after = led.get(row["episode_id"])
-        cause = f"; step {', '.join(after)} led to it" if after else ""
+        after = ", ".join(str(number[one]) for one in case.led.get(row["episode_id"], ()))
+        cause = f"; step {after} led to it" if after else ""
         yield f"{n}. {sentence(row)}{cause}"
     if (more := len(case.episodes) - MOST_STEPS) > 0:
         yield f"and {more:,} more"

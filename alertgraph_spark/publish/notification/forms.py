@@ -20,6 +20,7 @@ from datetime import datetime
 from typing import Any
 
 from alertgraph_spark.publish.notification.notice import Notice
+from alertgraph_spark.publish.plain_text import clock
 from alertgraph_spark.short_text import short
 
 MOST_TEAMS_BYTES = 28_000
@@ -111,16 +112,12 @@ def escaped(text: str, most: int) -> str:
 
 
 def _numbers(notice: Notice) -> str:
-    seen = f"{_clock(notice.first_seen)} to {_clock(notice.last_seen)} UTC"
+    seen = f"{clock(notice.first_seen)} to {clock(notice.last_seen)} UTC"
     return f"{notice.site} · score {notice.score:.3f} · P {notice.probability:.2f} · {seen}"
 
 
 def _origin(notice: Notice) -> str:
     return f"{notice.subgraph_id} · run {notice.run_id} · alertgraph-spark"
-
-
-def _clock(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M}"
 
 
 def _iso(time: datetime) -> str:
