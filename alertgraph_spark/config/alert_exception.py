@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-CONDITIONS = ("alert", "entity", "source", "target", "account", "motif", "site")
+ENDS = ("entity", "source", "target")
+"""Conditions that name a machine or a block of addresses."""
+
+CONDITIONS = ("alert", *ENDS, "account", "motif", "site")
 """What an exception may name; it explains an episode only where all that it names holds."""
 
 NEEDED = ("owner", "reason", "from", "until")

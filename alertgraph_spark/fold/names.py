@@ -111,7 +111,6 @@ def keep_hosts(engine: Engine) -> None:
             ASOF LEFT JOIN holders t ON t.address = b.target AND b.first >= t.valid_from
         """,
     )
-    engine.keep("meanings_before", "SELECT * FROM meanings")
     without = ", ".join(
         f"CASE WHEN source_entity = target_entity THEN NULL ELSE source_{what} END AS source_{what}"
         for what in ("entity", "zone", "level", "role")
@@ -122,13 +121,13 @@ def keep_hosts(engine: Engine) -> None:
         f"""
         WITH hosts AS (
             SELECT DISTINCT meaning, source_host, target_host FROM renamed
-            UNION SELECT meaning, NULL, NULL FROM meanings_before
+            UNION SELECT meaning, NULL, NULL FROM meanings
         ),
         named AS (
             SELECT m.* EXCLUDE ({numbers}) REPLACE (coalesce(source_host, source_entity) AS source_entity,
                     coalesce(target_host, target_entity) AS target_entity),
                 meaning AS was, source_host, target_host
-            FROM hosts JOIN meanings_before m USING (meaning)
+            FROM hosts JOIN meanings m USING (meaning)
         )
         SELECT * REPLACE ({without}) FROM named
         """,

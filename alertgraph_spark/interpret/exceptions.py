@@ -16,6 +16,7 @@ from alertgraph_spark.config.alert_exception import (
     ANY_END,
     COLUMNS,
     CONDITIONS,
+    ENDS,
     LONGEST,
     NEEDED,
     AlertException,
@@ -27,9 +28,6 @@ from alertgraph_spark.interpret.asset_list import AssetList, End
 from alertgraph_spark.interpret.entities import key_of
 from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.tables.interim_schemas import EXCEPTION_KEYS
-
-ENDS = ("entity", "source", "target")
-"""Conditions that name a machine or a block of addresses."""
 
 FEWEST_LETTERS = 4
 """Characters of an alert's name before `ANY_END`: a shorter beginning would be that of half of all alerts."""

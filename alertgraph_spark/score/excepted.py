@@ -7,10 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from alertgraph_spark.config.alert_exception import ENDS
 from alertgraph_spark.tables.attack import OT_ACTS
 from alertgraph_spark.tables.embedded import Engine, episode_id
-
-ENDS = ("entity", "source", "target")
 
 _ACTOR = "coalesce(source_entity, target_entity)"
 _KEY = {"entity": _ACTOR, "source": "source_entity", "target": "target_entity"}
