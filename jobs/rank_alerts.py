@@ -18,7 +18,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import pyarrow.compute as pc
 from pyspark.sql import SparkSession
 
 from alertgraph_spark import history
@@ -48,11 +47,11 @@ from alertgraph_spark.publish import compiled, delivery, log_analytics, notices,
 from alertgraph_spark.publish.notification import NotifyCounts
 from alertgraph_spark.publish.report import TABLES, write_or_say
 from alertgraph_spark.publish.run_record import first_subgraphs, run_record, tracked_run
-from alertgraph_spark.publish.run_verdicts import Runs, Said, is_news, known_until, read_from, save_verdicts
+from alertgraph_spark.publish.run_verdicts import Said, hear, read_from, save_verdicts
 from alertgraph_spark.ranking import Method
 from alertgraph_spark.read import assets, blob_mirror, export, verdict_list
 from alertgraph_spark.read.export_layout import past_from, window_of
-from alertgraph_spark.read.incidents import Incidents
+from alertgraph_spark.read.incidents import NO_INCIDENTS, Incidents
 
 APP = "alertgraph-spark"
 
@@ -85,6 +84,7 @@ class Job(NamedTuple):
     assets: Sequence[Asset]
     maintenance: Sequence[MaintenanceWindow]
     store: history.Store | None
+    runs: results.Runs
     incidents: Incidents
 
     @classmethod
@@ -94,13 +94,15 @@ class Job(NamedTuple):
         known = assets.load_assets(settings.assets_file) if settings.assets_file else []
         planned = assets.load_maintenance(settings.maintenance_file) if settings.maintenance_file else []
         listed_exceptions(settings.exceptions_file)
+        verdict_list.load_verdicts(settings.verdicts_file)
         spark = signed_in_session(settings)
         place = history.place_of(settings.history.path, settings.results.path)
         store = None
         if place:
             key = history.history_key(settings.export.root, formats)
             store = history.Store(results.make_folder(place, spark, "history.path"), key)
-        return cls(settings, console, spark, formats, known, planned, store, Incidents(spark))
+        runs = results.Runs(settings.results.path.rstrip("/"), spark)
+        return cls(settings, console, spark, formats, known, planned, store, runs, Incidents(spark))
 
     def rank(
         self, start: datetime | None, end: datetime | None, compile_to: str | None = None, only_news: bool = False
@@ -134,7 +136,8 @@ class Job(NamedTuple):
             held.callback(ranking.release)
             with console.stage("save"):
                 results.save_tables(ranking.tables, folder)
-                verdicts = self.judged(given, folder)
+                past = timedelta(hours=settings.export.history_hours)
+                verdicts = save_verdicts(given.said, folder, self.runs, past)
                 saved = results.read_tables(folder, LOOKED_AT)
             if compile_to:
                 with console.stage("compile"):
@@ -184,7 +187,7 @@ class Job(NamedTuple):
         root = mirror.readable_root(exported.root, mirrored, exported.workspaces, start and past_from(start, past), end)
         days = export.list_days(spark, root, containers, exported.workspaces)
         start, end = window_of(days, start, end)
-        said = self.said(root, start, end, past)
+        said = self.said(root, past_from(start, past), end)
         gap = self.settings.ranking.episode_gap_seconds
         if self.store is None or anew:
             columns = {table: format_.reads for table, format_ in self.formats.items()}
@@ -207,40 +210,22 @@ class Job(NamedTuple):
         lines_kept = partial(history.KeptLines, files, start, end, kept.hours, **asked)
         return Given(lines_kept, start, end, start - look_back, said, kept.n_bytes, kept.state, kept.words, kept.told)
 
-    def said(self, root: str, start: datetime, end: datetime, past: timedelta) -> Said:
-        """Find what analysts have said."""
-        exported, file = self.settings.export, self.settings.verdicts_file
-        listed = verdict_list.load_verdicts(file) if file else []
-        look_back = timedelta(hours=exported.look_back_hours)
-        newest = self.newest()
+    def said(self, root: str, start: datetime, end: datetime) -> Said:
+        """Find what analysts have said; of incidents what has changed since the newest run, and no earlier than `start`."""
+        exported = self.settings.export
+        listed = verdict_list.load_verdicts(self.settings.verdicts_file)
+        newest = next(self.runs.saved(), None)
         if exported.incidents == "none":
-            return Said(known_until(newest), listed=listed)
-        since, now = read_from(newest, past_from(start, past), look_back), datetime.now(timezone.utc)
-        rows = self.incidents.read(root, exported.incidents, exported.workspaces, since, max(end, now))
-        changed = [at for at in (known_until(newest), pc.max(rows["modified_at"]).as_py()) if at]
-        return Said(max(changed, default=None), rows, listed)
-
-    def judged(self, given: Given, folder: results.RunFolder) -> dict[str, Any]:
-        """Save what analysts said, matched to the subgraphs that were saved; return what `run.json` says of it."""
-        past = timedelta(hours=self.settings.export.history_hours)
-        runs = Runs(results.open_folder(self.settings.results.path, self.spark), self.open_run)
-        return save_verdicts(given.said, folder, runs, past)
-
-    def open_run(self, run_id: str) -> results.RunFolder:
-        """The folder of a run."""
-        return results.open_folder(f"{self.settings.results.path.rstrip('/')}/{run_id}", self.spark)
-
-    def newest(self) -> dict[str, Any] | None:
-        """What `run.json` holds of the newest run that was saved."""
-        open_folder = partial(results.open_folder, spark=self.spark)
-        return results.newest_run(open_folder(self.settings.results.path), open_folder)
+            return hear(newest, NO_INCIDENTS, listed)
+        since = read_from(newest, start, timedelta(hours=exported.look_back_hours))
+        until = max(end, datetime.now(timezone.utc))
+        rows = self.incidents.read(root, exported.incidents, exported.workspaces, since, until)
+        return hear(newest, rows, listed)
 
     def seen(self, given: Given, excepted: Sequence[AlertException]) -> str | None:
         """The newest run, where it saw the export as it is, asked the same of it, and all that it found was delivered."""
-        found = self.newest()
-        if found is None or found.get("history", {}).get("state") != given.state:
-            return None
-        if is_news(given.said, self.open_run(found["run_id"])):
+        found = given.said.newest.record if given.said.newest else {}
+        if found.get("history", {}).get("state") != given.state or given.said.is_news:
             return None
         start, end = (datetime.fromisoformat(found["window"][bound]) for bound in ("start", "end"))
         is_same = found["config_digest"] == self.settings.digest and end - start == given.end - given.start
@@ -261,7 +246,8 @@ class Saved(NamedTuple):
 class Given(NamedTuple):
     """What a run is given: how its lines are had, its window, and since when subgraphs are told again.
 
-    `n_bytes` are read by Spark. `state` is a hash of what the export held, `words` and `told` say what the history gave.
+    `said` is what analysts have said, `n_bytes` are read by Spark. `state` is a hash of what the export held, `words` and
+    `told` say what the history gave.
     """
 
     lines: Callable[[], AnyLines]
@@ -331,11 +317,11 @@ def tell_saved(
     spark: SparkSession, settings: Settings, folder: results.RunFolder, console: Console
 ) -> NotifyCounts | None:
     """Tell of a run as it was saved what has not been told; None where nobody is to be told."""
-    if settings.notify.url is None:
+    webhook = notices.webhook_of(asdict(settings.notify), resolve)
+    if webhook is None:
         return None
-    place = settings.results.path.rstrip("/")
     with console.stage("notify"):
-        return notices.Notices(spark, asdict(settings.notify), place, resolve).tell_run(folder)
+        return notices.tell_run(webhook, folder, results.Runs(settings.results.path.rstrip("/"), spark))
 
 
 def cli() -> None:

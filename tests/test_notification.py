@@ -34,7 +34,7 @@ from alertgraph_spark.publish.notification import NotifyCounts, Webhook, tell
 from alertgraph_spark.publish.notification.forms import MOST_TEAMS_BYTES, body_of
 from alertgraph_spark.publish.notification.ledger import KEPT, Ledger
 from alertgraph_spark.publish.notification.notice import defanged, named, notices_of
-from alertgraph_spark.publish.results import LocalFolder
+from alertgraph_spark.publish.results import LocalFolder, Runs
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))  # the examples are no part of the wheel
 
@@ -493,15 +493,18 @@ def test_run_json_and_the_console_say_what_was_told(channel: Channel, tmp_path: 
     results.save_tables(tables_of(TWO), folder)
     results.save_run(folder, {**record_of("run-1", 2), "posted": {}})
     notify = {"url": REFERENCE, "form": "slack", "host": None, "link": None}
-    teller = notices.Notices(None, notify, str(tmp_path), lambda _: Secret(channel.emulator.webhook("slack")))  # type: ignore[arg-type]
+    webhook, runs = notices.webhook_of(notify, lambda _: Secret(channel.emulator.webhook("slack"))), Runs(str(tmp_path))
+    assert webhook
 
-    counts = teller.tell_run(folder)
+    counts = notices.tell_run(webhook, folder, runs)
 
     record = results.read_run(folder)
     assert record["notified"] == {"n_shown": 2, "n_told": 2, "n_before": 0, "n_refused": 0, "error": ""}
     assert "posted" in record
     assert notified_words(counts, "slack") == "2 of 2 shown, by slack"
-    assert notified_words(teller.tell_run(folder), "slack") == "0 of 2 shown, by slack; 2 had been before"
+    assert (
+        notified_words(notices.tell_run(webhook, folder, runs), "slack") == "0 of 2 shown, by slack; 2 had been before"
+    )
     assert [path.name[:5] for path in (tmp_path / "notified").rglob("*.json")] == ["told-"]
 
 
@@ -513,18 +516,18 @@ def test_what_was_not_told_is_a_warning_of_the_run(
     results.save_run(folder, record_of("run-1", 2))
     channel.emulator.faults = FaultPlan([Fault("410", status=410)])
     notify = {"url": REFERENCE, "form": "slack", "host": None, "link": None}
-    teller = notices.Notices(None, notify, str(tmp_path), lambda _: Secret(channel.emulator.webhook("slack")))  # type: ignore[arg-type]
+    webhook, runs = notices.webhook_of(notify, lambda _: Secret(channel.emulator.webhook("slack"))), Runs(str(tmp_path))
+    assert webhook
 
-    teller.tell_run(folder)
+    notices.tell_run(webhook, folder, runs)
 
     assert "2 subgraphs were not told: webhook: 410: the webhook or its channel is gone" in caplog.text
     assert results.read_run(folder)["notified"]["n_told"] == 0
 
 
-def test_nobody_is_told_where_no_webhook_is_named(tmp_path: Path) -> None:
+def test_nobody_is_told_where_no_webhook_is_named() -> None:
     notify = {"url": None, "form": "teams", "host": None, "link": None}
-    teller = notices.Notices(None, notify, str(tmp_path), lambda _: Secret(""))  # type: ignore[arg-type]
-    assert teller.tell_run(LocalFolder(str(tmp_path))) is None
+    assert notices.webhook_of(notify, lambda _: Secret("")) is None
 
 
 @pytest.mark.parametrize(

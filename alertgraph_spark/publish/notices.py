@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
-
-from pyspark.sql import SparkSession
 
 from alertgraph_spark.access.secret import Secret
 from alertgraph_spark.publish import notification, results
@@ -16,42 +14,15 @@ from alertgraph_spark.publish.notification import NotifyCounts, Webhook
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Notices:
-    """Who is told of what saved runs show.
-
-    Attributes
-    ----------
-    notify
-        The settings below `notify`, by their names.
-    place
-        The folder that holds all runs.
-    resolve
-        Turns the reference to the address into the secret.
-    """
-
-    spark: SparkSession
-    notify: Mapping[str, Any]
-    place: str
-    resolve: Callable[[str], Secret]
-
-    @property
-    def webhook(self) -> Webhook | None:
-        """The webhook that is configured."""
-        return webhook_of(self.notify, self.resolve)
-
-    def tell_run(self, folder: results.RunFolder) -> NotifyCounts | None:
-        """Tell of a run as it was saved, and add what came of it to its `run.json`; nothing where nobody is to be told."""
-        if self.webhook is None:
-            return None
-        record = results.read_run(folder)
-        tables = results.read_tables(folder, notification.TABLES)
-        runs = results.open_folder(self.place, self.spark)
-        counts = notification.tell(self.webhook, tables, record["run_id"], runs)
-        results.save_run(folder, {**record, "notified": asdict(counts)})
-        if counts.n_missing:
-            logger.warning("%d subgraphs were not told: %s", counts.n_missing, counts.error)
-        return counts
+def tell_run(webhook: Webhook, folder: results.RunFolder, runs: results.Runs) -> NotifyCounts:
+    """Tell of a run as it was saved, and add what came of it to its `run.json`."""
+    record = results.read_run(folder)
+    tables = results.read_tables(folder, notification.TABLES)
+    counts = notification.tell(webhook, tables, record["run_id"], runs.folder)
+    results.save_run(folder, {**record, "notified": asdict(counts)})
+    if counts.n_missing:
+        logger.warning("%d subgraphs were not told: %s", counts.n_missing, counts.error)
+    return counts
 
 
 def webhook_of(notify: Mapping[str, Any], resolve: Callable[[str], Secret]) -> Webhook | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -13,9 +14,8 @@ import pyarrow.dataset as ds
 
 from alertgraph_spark.config.listed_verdict import ListedVerdict
 from alertgraph_spark.publish import results
-from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.tables.schemas import OWN
-from alertgraph_spark.tables.verdict_schemas import INCIDENTS, STANDING, VERDICTS
+from alertgraph_spark.tables.verdict_schemas import STANDING, VERDICTS
 from alertgraph_spark.verdicts import Judged, judged_incidents, match_verdicts, own_alerts
 
 LISTED = "list of verdicts"
@@ -24,25 +24,65 @@ LISTED = "list of verdicts"
 _MEMBERS = ["site", "subgraph_id", "alert_id"]
 
 
-class Runs(NamedTuple):
-    """The folder of all runs, and what opens one by its name."""
-
-    folder: results.RunFolder
-    open: Callable[[str], results.RunFolder]
-
-
 class Said(NamedTuple):
-    """What analysts said: the changes of incidents (`verdict_schemas.INCIDENTS`), and the rows of a list.
+    """What analysts have said since the `newest` run that was saved: of incidents, in order of time (`words`), and in a list.
 
-    `until` is the newest change that was read, now or by the newest run before; None where there was none.
+    `refused` counts rows of incidents that could not be read, by reason; `until` is the newest change that was read, now or
+    by the newest run before, None where there was none; `earlier` is the table `verdicts` of that run, None where there is
+    none or it is of a version without it.
     """
 
-    until: datetime | None = None
-    incidents: pa.Table = arrow_schema(INCIDENTS).empty_table()
-    listed: Sequence[ListedVerdict] = ()
+    newest: results.SavedRun | None
+    words: Sequence[Judged]
+    refused: Counter[str]
+    listed: Sequence[ListedVerdict]
+    until: datetime | None
+    earlier: pa.Table | None
+
+    @property
+    def is_news(self) -> bool:
+        """Whether something was said that the newest run did not know, or the list has changed."""
+        rows = self.earlier.to_pylist() if self.earlier else []
+        now = {(word.site, word.source, word.judged_at, word.verdict) for word in self.words}
+        before = {(row["site"], row["source"], row["judged_at"], row["verdict"]) for row in rows}
+        listed = {(row.subgraph_id, row.judged_at, row.verdict) for row in self.listed}
+        return not now <= before or listed != {
+            (row["subgraph_id"], row["judged_at"], row["verdict"]) for row in rows if row["source"] == LISTED
+        }
 
 
-def save_verdicts(said: Said, folder: results.RunFolder, runs: Runs, past: timedelta) -> dict[str, Any]:
+def hear(newest: results.SavedRun | None, incidents: pa.Table, listed: Sequence[ListedVerdict]) -> Said:
+    """Say what analysts have said.
+
+    Parameters
+    ----------
+    newest
+        The newest run that was saved.
+    incidents
+        The changes of incidents since `read_from` (`verdict_schemas.INCIDENTS`).
+    """
+    tables = results.read_tables(newest.folder, [VERDICTS.name]) if newest else {}
+    earlier = tables[VERDICTS.name].to_table() if tables else None
+    words, refused = judged_incidents(incidents, earlier)
+    changed = [at for at in (_known_until(newest), pc.max(incidents["modified_at"]).as_py()) if at]
+    return Said(newest, words, refused, listed, max(changed, default=None), earlier)
+
+
+def read_from(newest: results.SavedRun | None, past: datetime, look_back: timedelta) -> datetime:
+    """Since when incidents are read: the newest run knew what was said until then, but for rows that were late.
+
+    `past` is the earliest that is ever read.
+    """
+    until = _known_until(newest)
+    return max(past, until - look_back) if until else past
+
+
+def _known_until(newest: results.SavedRun | None) -> datetime | None:
+    until = newest.record.get("verdicts", {}).get("until") if newest else None
+    return datetime.fromisoformat(until) if until else None
+
+
+def save_verdicts(said: Said, folder: results.RunFolder, runs: results.Runs, past: timedelta) -> dict[str, Any]:
     """Match what analysts have said to subgraphs, and save it as the table `verdicts` of a run, whatever its window.
 
     Parameters
@@ -50,7 +90,7 @@ def save_verdicts(said: Said, folder: results.RunFolder, runs: Runs, past: timed
     folder
         Of the run, with its other tables.
     runs
-        This run's and all others.
+        All runs, those before it too.
     past
         How long before now a run was that is asked for subgraphs which this one does not know.
 
@@ -62,51 +102,18 @@ def save_verdicts(said: Said, folder: results.RunFolder, runs: Runs, past: timed
 
     Notes
     -----
-    Cost: the newest earlier run's verdicts; and the members of one earlier run a day, for new incidents alone that share no
-    alert with this one.
+    Cost: the members of one earlier run a day, for new incidents alone that share no alert with this run.
     """
-    before = [name for name in sorted(runs.folder.folders(), reverse=True) if name < _name_of(folder)]
-    earlier = _earlier(before, runs.open)
-    judged, refused = judged_incidents(said.incidents, earlier)
     tables = results.read_tables(folder, ("subgraphs", "members", "rejected"))
-    words = [*judged, *_listed(said.listed, tables["subgraphs"])]
+    words = [*said.words, *_listed(said.listed, tables["subgraphs"])]
     found = match_verdicts(
         sorted(words, key=lambda word: word.judged_at),
         own_alerts(_own(tables["rejected"])),
-        _members(tables["members"], before, runs.open, datetime.now(timezone.utc) - past),
-        earlier,
+        _members(tables["members"], _before(folder, runs, datetime.now(timezone.utc) - past)),
+        said.earlier,
     )
     results.save_tables({VERDICTS.name: found}, folder)
-    return told_of(found, refused) | {"until": said.until and said.until.isoformat()}
-
-
-def is_news(said: Said, run: results.RunFolder) -> bool:
-    """Whether an analyst said something that a saved run did not know, or a list has changed."""
-    tables = results.read_tables(run, [VERDICTS.name])
-    known = tables[VERDICTS.name].to_table() if tables else None
-    rows = known.to_pylist() if known else []
-    judged, _ = judged_incidents(said.incidents, known)
-    now = {(word.site, word.source, word.judged_at, word.verdict) for word in judged}
-    before = {(row["site"], row["source"], row["judged_at"], row["verdict"]) for row in rows}
-    listed = {(row.subgraph_id, row.judged_at, row.verdict) for row in said.listed}
-    return not now <= before or listed != {
-        (row["subgraph_id"], row["judged_at"], row["verdict"]) for row in rows if row["source"] == LISTED
-    }
-
-
-def read_from(newest: Mapping[str, Any] | None, past: datetime, look_back: timedelta) -> datetime:
-    """Since when incidents are read: the newest run knew what was said until then, but for rows that were late.
-
-    `newest` is the `run.json` of that run, None where there is none; `past` the earliest that is ever read.
-    """
-    until = known_until(newest)
-    return max(past, until - look_back) if until else past
-
-
-def known_until(newest: Mapping[str, Any] | None) -> datetime | None:
-    """The newest change of an incident that a run had read, by its `run.json`; None where there was none."""
-    until = (newest or {}).get("verdicts", {}).get("until")
-    return datetime.fromisoformat(until) if until else None
+    return told_of(found, said.refused) | {"until": said.until and said.until.isoformat()}
 
 
 def told_of(verdicts: pa.Table, refused: Counter[str]) -> dict[str, Any]:
@@ -131,35 +138,23 @@ def _listed(rows: Sequence[ListedVerdict], subgraphs: ds.Dataset) -> Iterator[Ju
         yield Judged(site, row.verdict, row.judged_by, row.judged_at, row.reason, LISTED, (), row.subgraph_id)
 
 
-def _name_of(folder: results.RunFolder) -> str:
-    return folder.place.rstrip("/").rsplit("/", 1)[-1]
-
-
 def _own(rejected: ds.Dataset) -> Iterator[tuple[str | None, str | None]]:
     rows = rejected.to_table(columns=["site", "line"], filter=pc.field("reason") == OWN)
     return zip(rows["site"].to_pylist(), rows["line"].to_pylist(), strict=True)
 
 
-def _members(
-    newest: ds.Dataset, before: Sequence[str], open_run: Callable[[str], results.RunFolder], since: datetime
-) -> Iterator[pa.Table]:
-    """The members of a run, and of the last run of each day before it; the names of runs begin with their time."""
+def _members(newest: ds.Dataset, before: Iterator[results.RunFolder]) -> Iterator[pa.Table]:
+    """The members of a run, then of those before it."""
     yield newest.to_table(columns=_MEMBERS)
-    day = ""
-    for name in before:
-        if name[:8] == day or name < f"{since:%Y%m%dT%H%M%S}":
-            continue
-        run = open_run(name)
-        if run.read("run.json") and (tables := results.read_tables(run, ["members"])):
-            day = name[:8]
+    for folder in before:
+        if tables := results.read_tables(folder, ["members"]):
             yield tables["members"].to_table(columns=_MEMBERS)
 
 
-def _earlier(before: Sequence[str], open_run: Callable[[str], results.RunFolder]) -> pa.Table | None:
-    """The verdicts of the newest run that was saved; None where there is none, or it is of a version without them."""
-    for name in before:
-        run = open_run(name)
-        if run.read("run.json"):
-            tables = results.read_tables(run, [VERDICTS.name])
-            return tables[VERDICTS.name].to_table() if tables else None
-    return None
+def _before(folder: results.RunFolder, runs: results.Runs, since: datetime) -> Iterator[results.RunFolder]:
+    """The last run that was saved of each day since then, the newest first, of those before a run."""
+    own = folder.place.rstrip("/").rsplit("/", 1)[-1]
+    ids = [run_id for run_id in runs.ids() if f"{since:%Y%m%dT%H%M%S}" <= run_id < own]
+    for _, of_day in groupby(ids, key=lambda run_id: run_id[:8]):
+        if found := next(runs.saved(of_day), None):
+            yield found.folder

@@ -41,6 +41,8 @@ READS = (
     *("Owner", "LastModifiedTime", "ClosedTime", "AlertIds", "Labels"),
 )
 
+NO_INCIDENTS = arrow_schema(INCIDENTS).empty_table()
+
 _Hour = tuple[str, date, int]
 
 
@@ -76,7 +78,7 @@ class Incidents:
         new = [hour for key, hour in hours.items() if key not in self._known]
         for (site, day, number), rows in self._rows(table, new).items():
             self._known[site, day, number] = hours[site, day, number].fingerprint, rows
-        found = pa.concat_tables([arrow_schema(INCIDENTS).empty_table(), *(rows for _, rows in self._known.values())])
+        found = pa.concat_tables([NO_INCIDENTS, *(rows for _, rows in self._known.values())])
         return found.sort_by([("modified_at", "descending")]).slice(0, MOST_ROWS)
 
     def _days(
@@ -87,8 +89,7 @@ class Incidents:
 
     def _rows(self, table: str, hours: Sequence[ExportHour]) -> dict[_Hour, pa.Table]:
         """The changes in some hours, by site, day and hour; an hour without one is there too."""
-        none = arrow_schema(INCIDENTS).empty_table()
-        found: dict[_Hour, pa.Table] = {(hour.site, hour.day, hour.hour): none for hour in hours}
+        found: dict[_Hour, pa.Table] = {(hour.site, hour.day, hour.hour): NO_INCIDENTS for hour in hours}
         if not hours:
             return found
         lines = read_folders(self._spark, table, [path for hour in hours for _, of in hour.paths for path in of], READS)

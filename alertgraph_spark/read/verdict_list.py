@@ -13,8 +13,8 @@ from alertgraph_spark.tables.verdict_schemas import STANDING, verdict_of
 COLUMNS = ("subgraph_id", "verdict", "judged_at", "judged_by", "reason", "site")
 
 
-def load_verdicts(path: Path) -> list[ListedVerdict]:
-    """Read a list of verdicts, a CSV; one row is one word on one subgraph.
+def load_verdicts(path: Path | None) -> list[ListedVerdict]:
+    """Read a list of verdicts, a CSV, where there is one; one row is one word on one subgraph.
 
     `subgraph_id`, `verdict` (one of `verdict_schemas.STANDING`, in any spelling) and `judged_at` (ISO 8601 with an offset or
     Z) must be there; `judged_by`, `reason` and `site` may be left out. Of several rows of a subgraph the latest stands.
@@ -24,6 +24,8 @@ def load_verdicts(path: Path) -> list[ListedVerdict]:
     ConfigError
         If the file cannot be read, or with the line number of every row that is wrong.
     """
+    if path is None:
+        return []
     return rows_of_list(path, "list of verdicts", COLUMNS, COLUMNS[:3], _verdict)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -79,18 +79,6 @@ def read_frame(spark: SparkSession, folder: RunFolder, name: str) -> DataFrame:
 def save_run(folder: RunFolder, record: Mapping[str, Any]) -> None:
     """Write `run.json` last: a results folder without it is of a run that did not finish."""
     folder.write("run.json", json.dumps(record, indent=2, default=str).encode())
-
-
-def newest_run(runs: RunFolder, open_run: Callable[[str], RunFolder]) -> dict[str, Any] | None:
-    """What `run.json` holds of the newest run that was saved in `runs`; None where there is none.
-
-    The ids of runs begin with their time. Of those that did not finish the one before counts.
-    """
-    for name in sorted(runs.folders(), reverse=True):
-        if text := open_run(f"{runs.place.rstrip('/')}/{name}").read("run.json"):
-            found: dict[str, Any] = json.loads(text)
-            return found
-    return None
 
 
 def read_run(folder: RunFolder) -> dict[str, Any]:
