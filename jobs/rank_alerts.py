@@ -10,20 +10,18 @@ import argparse
 import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pyspark.sql import SparkSession
 
-from alertgraph_spark import history
 from alertgraph_spark.access import principal, session
 from alertgraph_spark.access.secrets import resolve
-from alertgraph_spark.commands.arguments import arguments
+from alertgraph_spark.commands.arguments import arguments, window_asked
 from alertgraph_spark.commands.cli import (
     Console,
     check_notified,
@@ -34,24 +32,21 @@ from alertgraph_spark.commands.cli import (
     remarks,
 )
 from alertgraph_spark.commands.exceptions import listed_exceptions
+from alertgraph_spark.commands.given import Exported, Given, formats_of, runs_of
 from alertgraph_spark.commands.ticks import keep_ticking
-from alertgraph_spark.config import format_files
 from alertgraph_spark.config.alert_exception import AlertException, digest_of
 from alertgraph_spark.config.loading import load_settings
 from alertgraph_spark.config.settings import Settings
-from alertgraph_spark.config.source_format import Asset, Format, MaintenanceWindow
+from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
 from alertgraph_spark.graph.choice import GraphOptions
-from alertgraph_spark.lines import AnyLines, read_lines
 from alertgraph_spark.pipeline import rank_lines
 from alertgraph_spark.publish import compiled, delivery, log_analytics, notices, results, tracking
 from alertgraph_spark.publish.notification import NotifyCounts
 from alertgraph_spark.publish.report import TABLES, write_or_say
 from alertgraph_spark.publish.run_record import first_subgraphs, run_record, tracked_run
-from alertgraph_spark.publish.run_verdicts import Said, hear, read_from, save_verdicts
+from alertgraph_spark.publish.run_verdicts import save_verdicts
 from alertgraph_spark.ranking import Method
-from alertgraph_spark.read import assets, blob_mirror, export, verdict_list
-from alertgraph_spark.read.export_layout import past_from, window_of
-from alertgraph_spark.read.incidents import NO_INCIDENTS, Incidents
+from alertgraph_spark.read import assets, verdict_list
 
 APP = "alertgraph-spark"
 
@@ -68,9 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return post_again(settings, args.post_only, console)
     job = Job.ready(settings, console)
     if args.every:
-        keep_ticking(args.every, console, lambda: job.rank(*window(args), only_news=True))
+        keep_ticking(args.every, console, lambda: job.rank(*window_asked(args), only_news=True))
     else:
-        job.rank(*window(args), compile_to=args.compile, only_news=bool(args.last))
+        job.rank(*window_asked(args), compile_to=args.compile, only_news=bool(args.last))
     return 0
 
 
@@ -80,29 +75,20 @@ class Job(NamedTuple):
     settings: Settings
     console: Console
     spark: SparkSession
-    formats: Mapping[str, Format]
+    exported: Exported
     assets: Sequence[Asset]
     maintenance: Sequence[MaintenanceWindow]
-    store: history.Store | None
-    runs: results.Runs
-    incidents: Incidents
 
     @classmethod
     def ready(cls, settings: Settings, console: Console) -> Job:
         """Read what the configuration names, and start Spark."""
-        formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
+        formats = formats_of(settings)
         known = assets.load_assets(settings.assets_file) if settings.assets_file else []
         planned = assets.load_maintenance(settings.maintenance_file) if settings.maintenance_file else []
         listed_exceptions(settings.exceptions_file)
         verdict_list.load_verdicts(settings.verdicts_file)
         spark = signed_in_session(settings)
-        place = history.place_of(settings.history.path, settings.results.path)
-        store = None
-        if place:
-            key = history.history_key(settings.export.root, formats)
-            store = history.Store(results.make_folder(place, spark, "history.path"), key)
-        runs = results.Runs(settings.results.path.rstrip("/"), spark)
-        return cls(settings, console, spark, formats, known, planned, store, runs, Incidents(spark))
+        return cls(settings, console, spark, Exported.of(settings, spark, formats), known, planned)
 
     def rank(
         self, start: datetime | None, end: datetime | None, compile_to: str | None = None, only_news: bool = False
@@ -114,12 +100,12 @@ class Job(NamedTuple):
         run_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{settings.digest[:8]}-{secrets.token_hex(2)}"
         console.say(f"run {run_id}")
         with console.stage("read"):
-            given = self.read(start, end, anew=compile_to is not None)
+            given = self.exported.read(start, end, anew=compile_to is not None, on_part=console.on_part)
         excepted = listed_exceptions(settings.exceptions_file)  # of each run: the list changes while a session ticks
         if only_news and given.state and (last := self.seen(given, excepted)):
             console.say(f"nothing new since run {last}; {time.perf_counter() - begin:.1f} s")
             return
-        folder = results.make_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
+        folder = results.make_folder(f"{self.exported.runs.place}/{run_id}", spark)
         if compile_to:
             compiled.make_room(spark, compile_to)
         tracker = tracking.Tracker(settings.tracking.uri, settings.tracking.experiment, settings.tracking.strict)
@@ -137,7 +123,7 @@ class Job(NamedTuple):
             with console.stage("save"):
                 results.save_tables(ranking.tables, folder)
                 past = timedelta(hours=settings.export.history_hours)
-                verdicts = save_verdicts(given.said, folder, self.runs, past)
+                verdicts = save_verdicts(given.said, folder, self.exported.runs, past)
                 saved = results.read_tables(folder, LOOKED_AT)
             if compile_to:
                 with console.stage("compile"):
@@ -158,8 +144,8 @@ class Job(NamedTuple):
         with console.stage("log"):
             run = tracker.log_run(tracking.RunRecord(**tracked_run(record, settings.to_dict(), tables, top)))
         with console.stage("post"):
-            posted = post_saved(self.spark, settings, folder, record)
-        told = tell_saved(self.spark, settings, folder, console)
+            posted = post_saved(settings, self.exported.runs, folder, record)
+        told = tell_saved(settings, self.exported.runs, folder, console)
         with console.stage("report"):
             page = write_or_say(tables, record, folder)
         found = {"results": folder.place, "MLflow": run.look if run else "not logged", **places}
@@ -175,52 +161,6 @@ class Job(NamedTuple):
         of, p = self.settings.graph, self.settings.ranking
         graph = GraphOptions(of.engine, of.driver_max_links, of.crossover_links)
         return Method(assets=self.assets, windows=self.maintenance, exceptions=excepted, parameters=p, graph=graph)
-
-    def read(self, start: datetime | None, end: datetime | None, anew: bool) -> Given:
-        """Find the lines of the window and of the past that it needs: in the history, or `anew` in the export."""
-        exported, spark = self.settings.export, self.spark
-        look_back = timedelta(hours=exported.look_back_hours)
-        past = timedelta(hours=max(exported.history_hours, exported.look_back_hours))
-        containers = {source.table: source.container for source in self.settings.sources}
-        mirrored = containers | ({} if exported.incidents == "none" else {exported.incidents: None})
-        mirror = blob_mirror.Mirror(spark, exported.credential, exported.staging, resolve)
-        root = mirror.readable_root(exported.root, mirrored, exported.workspaces, start and past_from(start, past), end)
-        days = export.list_days(spark, root, containers, exported.workspaces)
-        start, end = window_of(days, start, end)
-        said = self.said(root, past_from(start, past), end)
-        gap = self.settings.ranking.episode_gap_seconds
-        if self.store is None or anew:
-            columns = {table: format_.reads for table, format_ in self.formats.items()}
-            raw = export.read_export(spark, days, columns, past_from(start, past), end)
-            lines = partial(read_lines, raw, self.formats, start, end, gap_seconds=gap)
-            return Given(lines, start, end, start - look_back, said, n_bytes=export.bytes_of(raw.values()))
-        tune = partial(session.tuned, spark, conf=self.settings.spark.conf)
-        span, on_part = (past_from(start, past), end), self.console.on_part
-        kept = history.bring_up_to_date(
-            spark, self.store, days, self.formats, span, look_back=look_back, tune=tune, on_part=on_part
-        )
-        files = [str(self.store.file(part)) for part in kept.parts]
-        by_id = [format_.name for format_ in self.formats.values() if format_.kept_by == "platform"]
-        asked: dict[str, Any] = {
-            "tables": self.formats,
-            "by_id": by_id,
-            "gap_seconds": gap,
-            "closed_until": kept.closed_until,
-        }
-        lines_kept = partial(history.KeptLines, files, start, end, kept.hours, **asked)
-        return Given(lines_kept, start, end, start - look_back, said, kept.n_bytes, kept.state, kept.words, kept.told)
-
-    def said(self, root: str, start: datetime, end: datetime) -> Said:
-        """Find what analysts have said; of incidents what has changed since the newest run, and no earlier than `start`."""
-        exported = self.settings.export
-        listed = verdict_list.load_verdicts(self.settings.verdicts_file)
-        newest = next(self.runs.saved(), None)
-        if exported.incidents == "none":
-            return hear(newest, NO_INCIDENTS, listed)
-        since = read_from(newest, start, timedelta(hours=exported.look_back_hours))
-        until = max(end, datetime.now(timezone.utc))
-        rows = self.incidents.read(root, exported.incidents, exported.workspaces, since, until)
-        return hear(newest, rows, listed)
 
     def seen(self, given: Given, excepted: Sequence[AlertException]) -> str | None:
         """The newest run, where it saw the export as it is, asked the same of it, and all that it found was delivered."""
@@ -243,41 +183,15 @@ class Saved(NamedTuple):
     begin: float
 
 
-class Given(NamedTuple):
-    """What a run is given: how its lines are had, its window, and since when subgraphs are told again.
-
-    `said` is what analysts have said, `n_bytes` are read by Spark. `state` is a hash of what the export held, `words` and
-    `told` say what the history gave.
-    """
-
-    lines: Callable[[], AnyLines]
-    start: datetime
-    end: datetime
-    told_since: datetime
-    said: Said
-    n_bytes: int
-    state: str = ""
-    words: str = ""
-    told: Mapping[str, Any] = MappingProxyType({})
-
-
-def window(args: argparse.Namespace) -> tuple[datetime | None, datetime | None]:
-    """The window that is asked for; one that ends now is taken anew each time."""
-    if args.last:
-        now = datetime.now(timezone.utc)
-        return now - args.last, now
-    return args.start, args.end
-
-
 def post_again(settings: Settings, run_id: str, console: Console) -> int:
     """Post what of a saved run has not been delivered, and tell what has not been told; nothing is computed."""
     console.say(f"run {run_id}")
-    spark = signed_in_session(settings)
-    folder = results.open_folder(f"{settings.results.path.rstrip('/')}/{run_id}", spark)
+    runs = runs_of(settings, signed_in_session(settings))
+    folder = runs.open(run_id)
     record = results.read_run(folder)
     with console.stage("post"):
-        posted = post_saved(spark, settings, folder, record)
-    told = tell_saved(spark, settings, folder, console)
+        posted = post_saved(settings, runs, folder, record)
+    told = tell_saved(settings, runs, folder, console)
     console.say(f"posted    {posted_words(posted, settings.post.endpoint or settings.post.folder)}")
     if told:
         console.say(f"notified  {notified_words(told, settings.notify.form)}")
@@ -306,22 +220,22 @@ def signed_in_session(settings: Settings) -> SparkSession:
 
 
 def post_saved(
-    spark: SparkSession, settings: Settings, folder: results.RunFolder, record: Mapping[str, Any]
+    settings: Settings, runs: results.Runs, folder: results.RunFolder, record: Mapping[str, Any]
 ) -> dict[str, log_analytics.PostCounts]:
     """Post of a run as it was saved what has changed, and add to its `run.json` what became of the rows."""
-    place, look_back = settings.results.path.rstrip("/"), settings.export.look_back_hours
-    return delivery.Delivery(spark, asdict(settings.post), place, look_back, resolve).post_run(folder, record)
+    posting = delivery.Delivery(runs, asdict(settings.post), settings.export.look_back_hours, resolve)
+    return posting.post_run(folder, record)
 
 
 def tell_saved(
-    spark: SparkSession, settings: Settings, folder: results.RunFolder, console: Console
+    settings: Settings, runs: results.Runs, folder: results.RunFolder, console: Console
 ) -> NotifyCounts | None:
     """Tell of a run as it was saved what has not been told; None where nobody is to be told."""
     webhook = notices.webhook_of(asdict(settings.notify), resolve)
     if webhook is None:
         return None
     with console.stage("notify"):
-        return notices.tell_run(webhook, folder, results.Runs(settings.results.path.rstrip("/"), spark))
+        return notices.tell_run(webhook, folder, runs)
 
 
 def cli() -> None:

@@ -90,7 +90,7 @@ def record_of(run_id: str, n_subgraphs: int, window: tuple[datetime, datetime] =
 
 def post_saved(home: Path, post: Mapping[str, Any], run_id: str) -> dict[str, PostCounts]:
     """Post a saved run, as the job does and as `--post-only` does; no table is so large that Spark is asked."""
-    delivery = Delivery(None, post, str(home), 48.0, lambda reference: None)  # type: ignore[arg-type,return-value]
+    delivery = Delivery(results.Runs(str(home)), post, 48.0, lambda reference: None)  # type: ignore[arg-type,return-value]
     folder = LocalFolder(str(home / run_id))
     return delivery.post_run(folder, results.read_run(folder))
 

@@ -76,3 +76,11 @@ def _span(text: str) -> timedelta:
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is no span; allowed are 90m, 24h, 7d and the like")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def window_asked(args: argparse.Namespace) -> tuple[datetime | None, datetime | None]:
+    """The window that is asked for; one that ends now is taken anew each time."""
+    if args.last:
+        now = datetime.now(timezone.utc)
+        return now - args.last, now
+    return args.start, args.end

@@ -19,9 +19,8 @@ from pyspark.sql import SparkSession
 
 from alertgraph_spark import history
 from alertgraph_spark.access import session
-from alertgraph_spark.access.secrets import resolve
 from alertgraph_spark.clean_text import printed
-from alertgraph_spark.config import format_files
+from alertgraph_spark.commands.given import days_of, formats_of
 from alertgraph_spark.config.loading import load_settings
 from alertgraph_spark.config.settings import Settings
 from alertgraph_spark.config.source_format import Format
@@ -29,7 +28,6 @@ from alertgraph_spark.errors import ConfigError, ResultsError
 from alertgraph_spark.history.fold import packed_units
 from alertgraph_spark.history.plan import Unit, day_unit, plan_units
 from alertgraph_spark.publish import results
-from alertgraph_spark.read import blob_mirror, export
 from alertgraph_spark.read.changes import ExportHour, list_hours
 from alertgraph_spark.read.export_job import read_export_job
 from alertgraph_spark.read.export_layout import DayFolder, midnight
@@ -58,7 +56,7 @@ class Kept(NamedTuple):
         ConfigError
             If it keeps none.
         """
-        formats = {source.table: format_files.load_format(source.file) for source in settings.sources}
+        formats = formats_of(settings)
         place = history.place_of(settings.history.path, settings.results.path)
         if place is None:
             raise ConfigError("history.path is none: each run reads all lines anew, and nothing is kept")
@@ -68,12 +66,8 @@ class Kept(NamedTuple):
 
     def days(self, spark: SparkSession, first: date | None, last: date | None) -> list[DayFolder]:
         """The day folders of the export in a span of days, both included."""
-        exported = self.settings.export
-        containers = {source.table: source.container for source in self.settings.sources}
-        mirror = blob_mirror.Mirror(spark, exported.credential, exported.staging, resolve)
         since, until = midnight(first) if first else None, midnight(last) + _DAY if last else None
-        root = mirror.readable_root(exported.root, containers, exported.workspaces, since, until)
-        found = export.list_days(spark, root, containers, exported.workspaces)
+        _, found = days_of(spark, self.settings, since, until)
         return [day for day in found if (not first or first <= day.day) and (not last or day.day <= last)]
 
 

@@ -14,8 +14,6 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property, partial
 from typing import Any
 
-from pyspark.sql import SparkSession
-
 from alertgraph_spark.access.secret import Secret
 from alertgraph_spark.errors import AlertGraphError
 from alertgraph_spark.publish import log_analytics, results
@@ -33,19 +31,18 @@ class Delivery:
 
     Attributes
     ----------
+    runs
+        All runs, as a Spark session opens them.
     post
         The settings below `post`, by their names.
-    place
-        The folder that holds all runs.
     look_back_hours
         How long before its window an alert was received for a run to tell of its subgraph.
     resolve
         Turns the reference to a credential into the secret.
     """
 
-    spark: SparkSession
+    runs: results.Runs
     post: Mapping[str, Any]
-    place: str
     look_back_hours: float
     resolve: Callable[[str], Secret]
 
@@ -71,7 +68,7 @@ class Delivery:
         results that are gone, hold up nothing.
         """
         logger.warning("run %s was posted in part: its rest is posted first", run_id)
-        folder = results.open_folder(f"{self.place}/{run_id}", self.spark)
+        folder = self.runs.open(run_id)
         try:
             posted = self._posted(folder, results.read_run(folder))
         except AlertGraphError as refusal:
@@ -96,8 +93,8 @@ class Delivery:
         self._memory.begin(run_id)
         posted = log_analytics.post_results(
             tables,
-            read_frame=partial(results.read_frame, self.spark, folder),
-            open_folder=partial(results.open_folder, spark=self.spark),
+            read_frame=partial(results.read_frame, self.runs.spark, folder),
+            open_folder=partial(results.open_folder, spark=self.runs.spark),
             run_id=run_id,
             time_generated=now,
             resolve=self.resolve,
@@ -121,8 +118,7 @@ class Delivery:
 
     @cached_property
     def _memory(self) -> Memory:
-        files = results.open_folder(self.place, self.spark)
-        return Memory.open(files, self._address, timedelta(hours=self.look_back_hours))
+        return Memory.open(self.runs.folder, self._address, timedelta(hours=self.look_back_hours))
 
 
 def is_delivered(record: Mapping[str, Any], mode: str) -> bool:

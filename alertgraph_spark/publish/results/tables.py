@@ -71,9 +71,9 @@ def _dataset(path: Path) -> ds.Dataset:
     return ds.dataset(path, format=form, schema=pa.schema(fields))
 
 
-def read_frame(spark: SparkSession, folder: RunFolder, name: str) -> DataFrame:
-    """A saved table of a run as Spark reads it, for what is too large for this process."""
-    return spark.read.parquet(f"{folder.place}/{name}")
+def read_frame(spark: SparkSession | None, folder: RunFolder, name: str) -> DataFrame:
+    """A saved table of a run as Spark reads it, for what is too large for this process; without one, the active session."""
+    return (spark or SparkSession.active()).read.parquet(f"{folder.place}/{name}")
 
 
 def save_run(folder: RunFolder, record: Mapping[str, Any]) -> None:
