@@ -1,6 +1,7 @@
 """The command `alertgraph`: what is asked of the product beside the job.
 
 alertgraph formats check FORMAT SAMPLE...    what a format makes of your rows
+alertgraph show RUN [SUBGRAPH]               what a run found: its list, or one subgraph from title to evidence
 alertgraph report RESULTS_FOLDER             the page of a run, made anew from its tables
 alertgraph compare RUN_A RUN_B               what entered, left and moved from one run to the other, and why
 alertgraph export RUN --as FORM              subgraphs as Attack Flow, STIX, Navigator layer or OCSF
@@ -22,7 +23,7 @@ from pyspark.sql import SparkSession
 
 from alertgraph_spark.access import session
 from alertgraph_spark.clean_text import printed
-from alertgraph_spark.commands import exceptions, exporting, kept, samples
+from alertgraph_spark.commands import exceptions, exporting, kept, samples, show
 from alertgraph_spark.commands.cli import exit_code
 from alertgraph_spark.commands.format_check import check_rows, lines_of
 from alertgraph_spark.commands.format_report import columns_text, rows_text, samples_text, summary_text
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_runs(commands)
+    show.add_command(commands, _say, _run_folder, _saved)
     exporting.add_command(commands, _run_folder, _saved)
     kept.add_commands(commands, _say)
     exceptions.add_commands(commands, _say, _run_folder, _saved)

@@ -52,12 +52,13 @@ _CHOSEN = f"""
     ORDER BY rank
 """
 
-# The rarest episodes of each subgraph in the order of time, with their first alerts by id.
-_EVIDENCE = f"""
+
+def evidence_of_chosen(most: int = MAX_EVIDENCE) -> str:
+    """SQL for the `most` rarest episodes of each subgraph in the order of time, with their first alerts by id."""
+    return f"""
     WITH rarest AS (
         SELECT * FROM evidence SEMI JOIN chosen USING (subgraph_id)
-        QUALIFY row_number() OVER (PARTITION BY subgraph_id ORDER BY surprise DESC, started_at, episode_id)
-            <= {MAX_EVIDENCE}
+        QUALIFY row_number() OVER (PARTITION BY subgraph_id ORDER BY surprise DESC, started_at, episode_id) <= {most}
     ), first_alerts AS (
         SELECT subgraph_id, episode_id, min(alert_id, {MAX_IDS}) AS alert_ids
         FROM members SEMI JOIN chosen USING (subgraph_id)
@@ -68,6 +69,7 @@ _EVIDENCE = f"""
     FROM rarest LEFT JOIN first_alerts USING (subgraph_id, episode_id)
     ORDER BY started_at, episode_id
 """
+
 
 _EDGES = f"""
     SELECT * FROM edges SEMI JOIN chosen USING (subgraph_id)
@@ -114,12 +116,12 @@ _PAIRS = f"""
     LIMIT {MAX_PAIRS}
 """
 
-# What stands of each subgraph first, then what was said before it, the latest first.
-_VERDICTS = f"""
+VERDICTS_OF_CHOSEN = f"""
     SELECT * FROM verdicts SEMI JOIN chosen USING (subgraph_id)
     QUALIFY row_number() OVER (PARTITION BY subgraph_id ORDER BY is_latest DESC, judged_at DESC, source) <= {MAX_WORDS}
     ORDER BY subgraph_id, is_latest DESC, judged_at DESC, source
 """
+"""What stands of each subgraph first, then what was said before it, the latest first."""
 
 # What is in force at the window's end, and ends soon or explains nothing.
 _EXCEPTIONS = f"""
@@ -157,7 +159,7 @@ def gather(tables: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Gathere
         known = dict(tables)
         subgraphs = rows(_CHOSEN, "subgraphs")
         known["chosen"] = _chosen(subgraphs)
-        evidence = _by_subgraph(rows(_EVIDENCE, "evidence", "members", "chosen"))
+        evidence = _by_subgraph(rows(evidence_of_chosen(), "evidence", "members", "chosen"))
         edges = _by_subgraph(rows(_EDGES, "edges", "chosen"))
         nodes = _by_subgraph(rows(_NODES, "nodes", "edges", "chosen"))
         ((n_hidden,),) = engine.rows(
@@ -165,7 +167,7 @@ def gather(tables: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Gathere
         )
         end = datetime.fromisoformat(record["window"]["end"]).isoformat()
         # A version before this one saved none.
-        verdicts = _by_subgraph(rows(_VERDICTS, "verdicts", "chosen")) if "verdicts" in known else {}
+        verdicts = _by_subgraph(rows(VERDICTS_OF_CHOSEN, "verdicts", "chosen")) if "verdicts" in known else {}
         exceptions = rows(_EXCEPTIONS.format(end=end), "exceptions")
         network = _network(rows(_HOSTS, "nodes", "edges", "chosen"), rows(_PAIRS, "edges", "chosen"))
     for row in subgraphs:
