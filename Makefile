@@ -10,11 +10,12 @@ SPARK4_PYTHON ?= python3.12
 SPARK4 ?= .venv-spark4
 LATEST ?= .venv-spark-latest
 PLATFORMS ?= .platforms
+AUDIT ?= .venv-audit
 SMOKE := $(addprefix tests/test_,job.py export.py alerts.py pipeline.py fold_episodes.py match_motifs.py score_subgraphs.py graph_on_graphframes.py \
 	results.py log_analytics.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark4 test-spark-latest platforms lint docs dist screenshots bench-quality bench-speed bench-delivery faults replays bench-history formats-table clean
+.PHONY: help demo test test-spark4 test-spark-latest platforms lint audit docs dist screenshots bench-quality bench-speed bench-delivery faults replays bench-history formats-table clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -58,6 +59,9 @@ lint: $(STAMP) ## style, types and architecture
 	@$(BIN)/mypy --python-version 3.10 alertgraph_spark jobs # what ships, as the oldest Python reads it
 	@$(BIN)/lint-imports --no-cache
 
+audit: $(STAMP) ## known vulnerabilities and licences of all packages, and a bill of materials of them into dist/; wants the network
+	@$(BIN)/python deploy/audit.py --tools $(AUDIT)
+
 docs: $(STAMP) ## make the generated pages and the files in deploy/ anew
 	@$(BIN)/python docs/make_docs.py
 	@$(BIN)/python deploy/make_deploy.py
@@ -91,4 +95,4 @@ formats-table: $(STAMP) ## measure the formats on the real samples, where they l
 	@$(BIN)/python benchmarks/formats_table.py
 
 clean: ## remove the environment and what the demo left
-	rm -rf $(VENV) $(SPARK4) $(LATEST) $(PLATFORMS) .demo .lakes build dist *.egg-info
+	rm -rf $(VENV) $(SPARK4) $(LATEST) $(PLATFORMS) $(AUDIT) .demo .lakes build dist *.egg-info
