@@ -15,6 +15,7 @@ from alertgraph_spark.config.alert_exception import AlertException
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
 from alertgraph_spark.graph.choice import GraphOptions
+from alertgraph_spark.learn import Model
 from alertgraph_spark.normalise.balance import Balance
 
 OnStage = Callable[[str, int, float], None]
@@ -29,6 +30,7 @@ class Method(TypedDict, total=False):
     exceptions: Sequence[AlertException]
     parameters: RankingParameters
     graph: GraphOptions | None
+    model: Model
 
 
 @dataclass
@@ -96,8 +98,8 @@ class Found(NamedTuple):
 
     Each span with its episode (`spans`); episodes with their subgraph, the past that is not told again among them; the links
     that were kept, those of them that are causes, motif hits, features, subgraphs, the episodes that exceptions explain
-    (`matched`), cuts; words that no table knows (`unknown`) with the number of alerts that say each; the `stages` that ran,
-    and the graph's engine.
+    (`matched`), cuts, signatures; words that no table knows (`unknown`) with the number of alerts that say each; the `stages`
+    that ran, and the graph's engine.
     """
 
     spans: pa.Table
@@ -109,6 +111,7 @@ class Found(NamedTuple):
     subgraphs: pa.Table
     matched: pa.Table
     cuts: pa.Table
+    signatures: pa.Table
     unknown: pa.Table
     stages: pa.Table
     engine: str = "driver"

@@ -27,7 +27,7 @@ from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.graph.choice import Answers
 from alertgraph_spark.interpret import AssetList, calendar_of, exception_keys
 from alertgraph_spark.lines import read_lines
-from alertgraph_spark.pipeline import rank_sites
+from alertgraph_spark.pipeline import Known, rank_sites
 from alertgraph_spark.ranking import Stages
 from alertgraph_spark.read import export
 from alertgraph_spark.read.assets import load_assets
@@ -90,9 +90,7 @@ def main() -> None:
 
     rank_sites(
         spans.combine_chunks(),
-        assets,
-        calendar_of((), ()),
-        exception_keys((), ()),
+        Known(assets, calendar_of((), ()), exception_keys((), ())),
         RankingParameters(),
         since=datetime(1990, 1, 1, tzinfo=timezone.utc),
         stages=Stages(told),

@@ -205,7 +205,6 @@ def test_the_job_is_a_table_of_contents() -> None:
     top = [node.name for node in parsed(job).body if isinstance(node, ast.FunctionDef)]
     assert top == [
         "main",
-        "window",
         "post_again",
         "usable_settings",
         "signed_in_session",

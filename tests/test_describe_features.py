@@ -246,6 +246,7 @@ def test_the_attack_in_numbers(features: dict[str, Any]) -> None:
         "ot_action": 1.0,
         "planned_share": 0.0,
         "outside_share": 0.25,  # the phish
+        "memory_nats": 0.0,  # what is remembered is no fact of its own: the score puts it in
     }
 
 

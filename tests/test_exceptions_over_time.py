@@ -13,7 +13,7 @@ from alertgraph_spark.config.alert_exception import AlertException
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.graph.choice import Answers
 from alertgraph_spark.interpret import AssetList, exception_keys
-from alertgraph_spark.pipeline import rank_sites
+from alertgraph_spark.pipeline import Known, rank_sites
 from alertgraph_spark.ranking import Stages
 from alertgraph_spark.tables.interim_schemas import CALENDAR
 
@@ -49,9 +49,7 @@ def run(now: float, rows: Sequence[Row], *exceptions: AlertException) -> tuple[l
     known = [row for row in [*USUAL, *rows] if row["received_at"] < hour(now)]
     found = rank_sites(
         span_table(known),
-        AssetList(),
-        table_of(CALENDAR, []),
-        exception_keys(exceptions, ()),
+        Known(AssetList(), table_of(CALENDAR, []), exception_keys(exceptions, ())),
         P,
         since=EVER,
         stages=Stages(),

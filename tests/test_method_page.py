@@ -104,7 +104,13 @@ def test_formulas_have_the_numbers_of_the_parameters() -> None:
         f"+ {weights.pop('ot_action'):g} [acts on the process] - {-weights.pop('planned'):g} planned - ln(hosts)"
         f" - {-weights.pop('outside'):g} outside`, `score = z / (z + {P.half_score:g})`",
     )
-    assert weights == {"spread": -1}
+    assert weights == {"spread": -1, "memory": 1}
+    says("Memory of chains", f"Above {P.memory_least_alike:g} (`memory_least_alike`)")
+    says("Memory of chains", f"`P' = ({P.memory_prior:g} P + n) / ({P.memory_prior:g} + n + m)`")
+    says("Memory of chains", f"half after {P.memory_half_life_days:g} days")
+    says("Memory of chains", f"{P.memory_most_log_odds:g} at most")
+    says("Offset of a site", f"`logit P = {P.nats_slope:g} (z - {P.even_nats:g}) + o`")
+    says("Offset of a site", f"variance {P.site_variance:g} (`site_variance`)")
     says("Probability", f"exp({P.even_nats * P.nats_slope:.1f} - {P.nats_slope:g} z)")
     says("Ties in words", f"at most {MOST_TIES} of them")
     says("Related subgraphs", f"up to {MOST_RELATED} other subgraphs")

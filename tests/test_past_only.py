@@ -15,8 +15,8 @@ from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.fold.episodes import fold_episodes
 from alertgraph_spark.graph.choice import Answers
 from alertgraph_spark.interpret import AssetList
-from alertgraph_spark.pipeline import Found, rank_sites
-from alertgraph_spark.ranking import Stages
+from alertgraph_spark.pipeline import Known, rank_sites
+from alertgraph_spark.ranking import Found, Stages
 from alertgraph_spark.tables.embedded import Engine
 from alertgraph_spark.tables.interim_schemas import CALENDAR, EXCEPTION_KEYS
 
@@ -39,7 +39,7 @@ def rank(rows: Sequence[Row]) -> Found:
     begin = datetime(1990, 1, 1, tzinfo=timezone.utc)
     lists = table_of(CALENDAR, []), table_of(EXCEPTION_KEYS, [])
     return rank_sites(
-        span_table(rows), AssetList(), *lists, P, since=begin, stages=Stages(), ask=lambda n_links: Answers()
+        span_table(rows), Known(AssetList(), *lists), P, since=begin, stages=Stages(), ask=lambda n_links: Answers()
     )
 
 

@@ -24,6 +24,7 @@ from alertgraph_spark.score import (
 )
 from alertgraph_spark.score.suppressed import NOTHING
 from alertgraph_spark.tables.embedded import Engine, arrow_schema
+from alertgraph_spark.tables.learn_schemas import RECALLED
 from alertgraph_spark.tables.schemas import FEATURES, SUBGRAPHS
 
 TITLES = {"it_ot_pivot": "IT→OT pivot", "lateral_chain": "Lateral movement", "fan_out": "Fan-out"}
@@ -82,11 +83,20 @@ def scored(
     rows: list[Features], budget: int = 1, exceedance: float = ALWAYS, since: datetime | None = None, **more: Any
 ) -> list[Any]:
     terms, hidden = more.pop("terms", TERMS), suppressions(more.pop("hidden", {}))
+    learned = {name: more.pop(name) for name in ("recalled", "offsets") if name in more}
     asked = {"show_nats": 0.0, "quiet": True, **more}
     p = RankingParameters(budget_per_day=budget, show_exceedance=exceedance, **asked)
     with Engine() as engine:
         subgraphs = score_subgraphs(
-            engine, feature_table(rows), p, since, titles=TITLES, checks=CHECKS, suppressed=hidden, terms=terms
+            engine,
+            feature_table(rows),
+            p,
+            since,
+            titles=TITLES,
+            checks=CHECKS,
+            suppressed=hidden,
+            terms=terms,
+            **learned,
         )
     assert subgraphs.schema == arrow_schema(SUBGRAPHS)
     found = subgraphs.to_pylist()
@@ -151,8 +161,16 @@ def test_the_attack_term_by_term(some: dict[str, Any]) -> None:
     assert parts(attack) == [(term, pytest.approx(part / 40.4)) for term, part in points]
 
 
-def test_the_words_of_each_term(some: dict[str, Any]) -> None:
-    facts = {c["term"]: c["fact"] for c in some["sg-maintained"]["contributions"]}
+def remembered(key: str, nats: float, fact: str) -> pa.Table:
+    rows = [{"subgraph_id": key, "memory_nats": nats, "memory_fact": fact}]
+    return pa.Table.from_pylist(rows, schema=arrow_schema(RECALLED))
+
+
+def test_the_words_of_each_term() -> None:
+    told = "like 1 earlier one (82 % alike), judged benign on 2 March 2026"
+    row = {**ATTACK, "subgraph_id": "sg-maintained", "planned_share": 0.25, "outside_share": 0.125, "memory_nats": -1.0}
+    (judged,) = scored([row], recalled=remembered("sg-maintained", -1.0, told))
+    facts = {c["term"]: c["fact"] for c in judged["contributions"]}
     assert facts == {
         "rarity": "3 alert types; the rarest, “controller stopped”, seen in 0 of 28 days before",  # 691 / 24 = 28.8
         "quiet_host": "ews is rarely heard of: alerts about it in 0 of 28 days before",
@@ -162,6 +180,7 @@ def test_the_words_of_each_term(some: dict[str, Any]) -> None:
         "planned": "25 % of it planned: a scanner, a maintenance host or an announced window",
         "spread": "spread over 5 hosts: the more, the likelier something common",
         "outside": "13 % of it comes from outside",  # half is up
+        "memory": told,
     }
     assert set(facts) == {term.name for term in TERMS}
 

@@ -12,6 +12,8 @@ CHOSEN = "chosen on the development networks (AIT-ADS, the example plant, genera
 
 FITTED = "fitted on generated networks, seeds 1 to 6, and tried on others and on AIT-ADS (docs/method.md)"
 
+LEARNED = "chosen on generated networks at levels usual and hard, seeds 21 to 24 (docs/method.md)"
+
 CURVE = "logistic regression on generated networks at level hard, seeds 1 to 10 (docs/method.md)"
 
 PURDUE = "Purdue reference model, ISA-95 and IEC 62443"
@@ -161,7 +163,36 @@ class RankingParameters:
         "[-1000, 1000]",
         FITTED,
     )
+    memory_weight: float = parameter(1.0, "weight of what was judged of subgraphs like it", "[-1000, 1000]")
     half_score: float = parameter(20.0, "nats that give a score of .5", "(0, 10000]")
     like_share: float = parameter(0.9, "share of a score from which on an earlier subgraph is one like it", "(0, 1]")
     even_nats: float = parameter(32.0, "strength at which an attack is as likely as not", "[-1000, 1000]", CURVE)
     nats_slope: float = parameter(0.23, "log-odds of an attack for each nat of strength", "(0, 10]", CURVE)
+
+    # learn: what verdicts on earlier subgraphs say of one that is like them
+    recall_nats: float = parameter(8.0, "strength from which on a subgraph is compared with judged ones", "[0, 1000]")
+    trait_host: float = parameter(
+        0.5,
+        "what it weighs that a machine or account is the same, beside 1 for the same kind of act",
+        "[0, 100]",
+        LEARNED,
+    )
+    trait_order: float = parameter(0.5, "the same for what follows what", "[0, 100]", LEARNED)
+    memory_least_alike: float = parameter(
+        0.1, "likeness above which a verdict on one subgraph says something of another", "[0, 1)", LEARNED
+    )
+    memory_prior: float = parameter(
+        0.1, "verdicts on subgraphs like it that weigh as much as its own strength", "(0, 1000]", LEARNED
+    )
+    memory_half_life_days: float = parameter(180.0, "days after which a verdict counts half", "(0, 100000]")
+    memory_most_log_odds: float = parameter(
+        2.0, "most that verdicts on others add or take, as log-odds", "[0, 100]", LEARNED
+    )
+    memory_knows_kinds: bool = parameter(
+        False,
+        "memory may hide what somebody new does, where machines of that kind (role, else zone) did so in benign ones",
+        "",
+    )
+    site_variance: float = parameter(
+        1.0, "variance, over sites, of the log-odds of an attack at a given strength", "(0, 100]", FITTED
+    )

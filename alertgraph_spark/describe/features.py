@@ -148,7 +148,7 @@ def _features_sql(p: RankingParameters) -> str:
             act.name AS act_name, n_hosts, ln(greatest(1, n_hosts)) AS ln_hosts, rarity_nats, n_types, rarest,
             coalesce(motifs, []::VARCHAR[]) AS motifs, coalesce(path, []::VARCHAR[]) AS path,
             CASE WHEN is_chain AND path IS NOT NULL THEN len(path) - 1 ELSE 0 END AS chain_hops,
-            coalesce(tactics.tactics, []::VARCHAR[]) AS tactics, coalesce(n_stages, 0) AS n_stages
+            coalesce(tactics.tactics, []::VARCHAR[]) AS tactics, coalesce(n_stages, 0) AS n_stages, 0 AS memory_nats
         FROM facts JOIN hosts USING (subgraph_id) JOIN rarity USING (subgraph_id) LEFT JOIN found USING (subgraph_id)
             LEFT JOIN tactics USING (subgraph_id) LEFT JOIN paths USING (subgraph_id)
         """

@@ -12,9 +12,16 @@ from alertgraph_spark.score import words
 from alertgraph_spark.score.shown import BEST_FIRST, shown_sql
 from alertgraph_spark.score.suppressed import NOTHING
 from alertgraph_spark.score.terms import TERMS, Term
-from alertgraph_spark.tables.embedded import Engine, conform_arrow
+from alertgraph_spark.tables.embedded import Engine, arrow_schema, conform_arrow
+from alertgraph_spark.tables.learn_schemas import RECALLED
 from alertgraph_spark.tables.rates import DAY
-from alertgraph_spark.tables.schemas import SUBGRAPHS
+from alertgraph_spark.tables.schemas import FEATURES, SUBGRAPHS
+
+NOTHING_RECALLED = arrow_schema(RECALLED).empty_table()
+"""Nothing is remembered."""
+
+NO_OFFSETS = pa.schema([("site", pa.string()), ("log_odds", pa.float64())]).empty_table()
+"""The shipped curve holds everywhere."""
 
 _NOT_ASKED = """{'cut': cut, 'score': NULL::DOUBLE,
     'types': NULL::STRUCT(source VARCHAR, name VARCHAR, n_alerts BIGINT, alert_ids VARCHAR[])[], 'fact': NULL::VARCHAR}"""
@@ -29,6 +36,8 @@ def score_subgraphs(
     titles: Mapping[str, str],
     checks: Mapping[str, str],
     suppressed: pa.Table = NOTHING.subgraphs,
+    recalled: pa.Table = NOTHING_RECALLED,
+    offsets: pa.Table = NO_OFFSETS,
     terms: Sequence[Term] = TERMS,
 ) -> pa.Table:
     """Score, rank and explain subgraphs, and mark the few that are shown; one row is one subgraph (`schemas.SUBGRAPHS`).
@@ -51,6 +60,10 @@ def score_subgraphs(
         Motif id to what to check next where it is found.
     suppressed
         What exceptions explain, as `suppressed.Suppressed.subgraphs` has it.
+    recalled
+        What is remembered of subgraphs like these (`learn_schemas.RECALLED`); its nats stand in `features` already.
+    offsets
+        One row is one `site` and the `log_odds` that are added to those of the curve there.
 
     Notes
     -----
@@ -59,13 +72,17 @@ def score_subgraphs(
     """
     facts = ", ".join(_fact_sql(term, p) for term in terms)
     tables = {"features": features, "motif_words": words.motif_words(titles, checks), "suppressed": suppressed}
+    tables |= {"recalled": recalled, "offsets": offsets}
     return conform_arrow(
         engine.query(
             f"""
             WITH scored AS (
                 SELECT s.*, coalesce(claim, score) AS claim, coalesce(suppressed_by, []) AS suppressed_by,
-                    coalesce(len(suppressed_by) > 0, false) AS is_suppressed
+                    coalesce(len(suppressed_by) > 0, false) AS is_suppressed,
+                    coalesce(memory_fact, 'judged before') AS memory_fact, coalesce(log_odds, 0) AS site_log_odds
                 FROM ({_score_sql(terms, p)}) s LEFT JOIN suppressed USING (subgraph_id)
+                    LEFT JOIN (SELECT subgraph_id, memory_fact FROM recalled) USING (subgraph_id)
+                    LEFT JOIN offsets USING (site)
             ),
             {shown_sql(p, since)},
             said AS ({words.SAID}),
@@ -98,6 +115,25 @@ def score_subgraphs(
 def with_score(engine: Engine, features: pa.Table, p: RankingParameters, terms: Sequence[Term] = TERMS) -> pa.Table:
     """Add `z`, the sum of weight times column, and `score`, `z / (z + half_score)` or 0; the grain stays."""
     return engine.query(_score_sql(terms, p), {"features": features})
+
+
+def with_memory(engine: Engine, features: pa.Table, recalled: pa.Table) -> pa.Table:
+    """Put what is remembered into the features of subgraphs, and of what is left of them: variants have their id and `#`.
+
+    `recalled` has at least `subgraph_id` and `memory_nats`.
+    """
+    if not recalled.num_rows:
+        return features
+    return conform_arrow(
+        engine.query(
+            """
+            SELECT features.* REPLACE (coalesce(r.memory_nats, 0) AS memory_nats)
+            FROM features LEFT JOIN recalled r ON r.subgraph_id = split_part(features.subgraph_id, '#', 1)
+            """,
+            {"features": features, "recalled": recalled},
+        ),
+        FEATURES,
+    )
 
 
 def rank_subgraphs(engine: Engine, subgraphs: pa.Table) -> pa.Table:
@@ -142,8 +178,9 @@ def _fact_sql(term: Term, p: RankingParameters) -> str:
 
 
 def probability_sql(p: RankingParameters) -> str:
-    """The probability that a subgraph is an attack, in SQL: logistic in `z`, half at `even_nats`."""
-    return f"1 / (1 + exp(least(700, {float(p.nats_slope)!r}::DOUBLE * ({float(p.even_nats)!r}::DOUBLE - z))))"
+    """The probability that a subgraph is an attack, in SQL: logistic in `z`, half at `even_nats` but for `site_log_odds`."""
+    strength = f"{float(p.nats_slope)!r}::DOUBLE * ({float(p.even_nats)!r}::DOUBLE - z)"
+    return f"1 / (1 + exp(least(700, {strength} - site_log_odds)))"
 
 
 def _score_sql(terms: Sequence[Term], p: RankingParameters) -> str:

@@ -48,6 +48,7 @@ TERMS: tuple[Term, ...] = (
     Term("planned", "planned_share", _PLANNED),
     Term("spread", "ln_hosts", _SPREAD),
     Term("outside", "outside_share", _OUTSIDE),
+    Term("memory", "memory_nats", "memory_fact"),
 )
 """A term more is a record more, and a parameter for its weight."""
 

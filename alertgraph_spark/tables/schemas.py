@@ -8,6 +8,7 @@ An entity key is `kind:value` in lower case (`host:web01`, `ip:10.0.0.5`, `accou
 from __future__ import annotations
 
 from alertgraph_spark.tables.health_schemas import HEALTH
+from alertgraph_spark.tables.learn_schemas import SIGNATURES
 from alertgraph_spark.tables.network_schemas import EDGES, NODES
 from alertgraph_spark.tables.run_schemas import EXCEPTIONS, EXPLAINED_BY
 from alertgraph_spark.tables.table import table
@@ -177,6 +178,12 @@ FEATURES = table(
     ("planned_share", "double", "share of its episodes that were announced, or planned and not into OT", False),
     ("ln_hosts", "double", "natural logarithm of its hosts", False),
     ("outside_share", "double", "share of its episodes whose source lies outside", False),
+    (
+        "memory_nats",
+        "double",
+        "what analysts judged of subgraphs like it adds or takes; 0 where nothing is known",
+        False,
+    ),
 )
 
 SUBGRAPHS = table(
@@ -227,5 +234,5 @@ EVIDENCE = table(
 
 RESULTS = (
     *(SUBGRAPHS, MEMBERS, EVIDENCE, NODES, EDGES, CAUSES, MOTIF_HITS, FEATURES, CUTS, REJECTED, HEALTH, EXCEPTIONS),
-    VERDICTS,
+    *(VERDICTS, SIGNATURES),
 )

@@ -106,10 +106,17 @@ def make_mix(folder: Path) -> None:
 
 
 def generated(
-    seeds: Sequence[int], families: Sequence[str] = (), first: int = 0, level: str = "hard"
+    seeds: Sequence[int],
+    families: Sequence[str] = (),
+    first: int = 0,
+    level: str = "hard",
+    size: tuple[int, int] = (ALERTS, DAYS),
 ) -> Callable[[Path], None]:
-    """One network a seed, side by side in one lake: each is a site with names and addresses of its own, from `first` on."""
-    alerts, days = (None, None) if level == "sparse" else (ALERTS, DAYS)  # which decides both itself
+    """One network a seed, side by side in one lake: each is a site with names and addresses of its own, from `first` on.
+
+    `size` is alerts and days of each.
+    """
+    alerts, days = (None, None) if level == "sparse" else size  # which decides both itself
 
     def make(folder: Path) -> None:
         for number, seed in enumerate(seeds, first):

@@ -26,8 +26,10 @@ def digest(patterns: Iterable[str], *more: str) -> str:
     return total.hexdigest()[:12]
 
 
-def run_job(lake: Lake, settings: Sequence[str] = (), results: Path = RESULTS) -> tuple[Path, Path]:
-    """Rank a lake; return its results folder and all its normalised alerts as a Parquet file.
+def run_job(
+    lake: Lake, settings: Sequence[str] = (), results: Path = RESULTS, *, with_alerts: bool = True
+) -> tuple[Path, Path]:
+    """Rank a lake; return its results folder and, `with_alerts`, all its normalised alerts as a Parquet file.
 
     Raises
     ------
@@ -38,21 +40,21 @@ def run_job(lake: Lake, settings: Sequence[str] = (), results: Path = RESULTS) -
     told = (root / "lake.json").read_text(encoding="utf-8")
     folder = results / lake.name / digest(DECIDING, told, *sorted(settings))
     alerts = results / lake.name / f"alerts-{digest(DECIDING, told)}.parquet"
-    if done := finished(folder, alerts):
+    if done := finished(folder, alerts, with_alerts):
         return done, alerts
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "run.yaml"
     config.write_text(json.dumps(configuration(lake, folder), indent=1), encoding="utf-8")  # JSON is YAML
     command = [sys.executable, str(REPO / "jobs" / "rank_alerts.py"), "--config", str(config)]
     command += [word for setting in settings for word in ("--set", setting)]
-    command += [] if alerts.exists() else ["--compile", str(alerts)]
+    command += [] if alerts.exists() or not with_alerts else ["--compile", str(alerts)]
     begin = time.perf_counter()
     print(f"running {lake.name} {' '.join(settings)}", file=sys.stderr, flush=True)
     with (folder / "log.txt").open("w", encoding="utf-8") as log:
         # The code that the digest is of, whatever checkout is installed.
         env = os.environ | {"PYTHONPATH": str(REPO)}
         code = subprocess.run(command, cwd=REPO, env=env, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
-    done = finished(folder, alerts)
+    done = finished(folder, alerts, with_alerts)
     if code or not done:
         raise RuntimeError(f"{' '.join(command)}: exit {code}\n{(folder / 'log.txt').read_text()[-2000:]}")
     alerts.with_suffix(".jsonl").unlink(missing_ok=True)
@@ -60,10 +62,10 @@ def run_job(lake: Lake, settings: Sequence[str] = (), results: Path = RESULTS) -
     return done, alerts
 
 
-def finished(folder: Path, alerts: Path) -> Path | None:
+def finished(folder: Path, alerts: Path, with_alerts: bool = True) -> Path | None:
     """The results of a whole run: `run.json` is written after its tables."""
     runs = sorted(folder.glob("*/run.json"))
-    return runs[-1].parent if runs and alerts.exists() else None
+    return runs[-1].parent if runs and (alerts.exists() or not with_alerts) else None
 
 
 def configuration(lake: Lake, folder: Path) -> dict[str, object]:

@@ -12,32 +12,34 @@ from datetime import datetime
 from functools import partial
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from alertgraph_spark.config.alert_exception import AlertException
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.config.source_format import Asset, Format, MaintenanceWindow
-from alertgraph_spark.connect import connect_episodes
-from alertgraph_spark.describe import describe_subgraphs
 from alertgraph_spark.explain import Inputs, draw_network, explain_subgraphs, spans_of_stories, with_contacts
 from alertgraph_spark.explain.sentences import MAX_IDS
-from alertgraph_spark.fold import fold_spans
-from alertgraph_spark.graph.choice import Answers, GraphOptions
-from alertgraph_spark.graph.limit import links_of_sites
+from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.health import judge_health
-from alertgraph_spark.interpret import AssetList, calendar_of, exception_keys, interpret_each
+from alertgraph_spark.interpret import AssetList, calendar_of, exception_keys
+from alertgraph_spark.learn import Model
 from alertgraph_spark.lines import AnyLines, read_lines
-from alertgraph_spark.link import link_episodes
-from alertgraph_spark.match import find_paths, match_motifs
-from alertgraph_spark.match.records import CHAINS, MOTIFS
+from alertgraph_spark.match.records import CHAINS
+from alertgraph_spark.pipeline.whole_sites import Known, rank_sites, score_anew
 from alertgraph_spark.ranking import Found, Method, OnStage, Ranking, Stages
-from alertgraph_spark.score import count_unshown, score_subgraphs, suppress_subgraphs, tell_exceptions, with_score
+from alertgraph_spark.score import (
+    count_unshown,
+    tell_exceptions,
+)
 from alertgraph_spark.score import rank_subgraphs as rank_over_sites
 from alertgraph_spark.sites import WORKER_SPANS, rank_on_workers
-from alertgraph_spark.tables.embedded import Engine, arrow_schema, conform_arrow, episode_id
+from alertgraph_spark.tables.embedded import Engine, arrow_schema, episode_id
 from alertgraph_spark.tables.frames import collect_arrow
-from alertgraph_spark.tables.interim_schemas import SPANS
 from alertgraph_spark.tables.verdict_schemas import VERDICTS
+
+SHIPPED = Model()
+"""Nothing was learned."""
 
 
 def rank_subgraphs(
@@ -51,6 +53,7 @@ def rank_subgraphs(
     exceptions: Sequence[AlertException] = (),
     parameters: RankingParameters | None = None,
     graph: GraphOptions | None = None,
+    model: Model = SHIPPED,
     told_since: datetime | None = None,
     on_stage: OnStage = lambda stage, rows, seconds: None,
 ) -> Ranking:
@@ -66,6 +69,8 @@ def rank_subgraphs(
         The window, by TimeGenerated, half-open.
     windows, exceptions
         Maintenance that was announced, and what somebody has explained: it hides the subgraphs that it explains whole.
+    model
+        What was learned from verdicts.
     told_since
         Subgraphs without an alert received since then are history and not told again, those with one are, however long ago
         it happened; `start` if not given. An earlier time tells anew what rows that are written late may have changed.
@@ -84,6 +89,7 @@ def rank_subgraphs(
     p = parameters or RankingParameters()
     read = partial(read_lines, raw_alerts, formats, start, end, gap_seconds=p.episode_gap_seconds)
     method: Method = {"assets": assets, "windows": windows, "exceptions": exceptions, "parameters": p, "graph": graph}
+    method["model"] = model
     return rank_lines(read, raw_alerts[next(iter(formats))].sparkSession, told_since or start, on_stage, **method)
 
 
@@ -98,6 +104,7 @@ def rank_lines(
     exceptions: Sequence[AlertException] = (),
     parameters: RankingParameters | None = None,
     graph: GraphOptions | None = None,
+    model: Model = SHIPPED,
 ) -> Ranking:
     """Rank the subgraphs of lines, wherever they come from.
 
@@ -115,8 +122,8 @@ def rank_lines(
         lines = read()
         stage.rows = lines.balance.counts["alerts"]
     asset_list, calendar, excepted = AssetList(assets), calendar_of(windows, assets), exception_keys(exceptions, assets)
-    known = {"assets": asset_list, "calendar": calendar, "excepted": excepted, "p": p}
-    rank: Callable[..., Found] = partial(rank_sites, **known, since=since)
+    known = Known(asset_list, calendar, excepted, model)
+    rank: Callable[..., Found] = partial(rank_sites, known=known, p=p, since=since)
     spans = lines.spans
     if isinstance(spans, pa.Table) or lines.balance.n_spans < WORKER_SPANS or graph.engine == "graphframes":
         held = spans if isinstance(spans, pa.Table) else collect_arrow(spans)
@@ -148,84 +155,22 @@ def rank_lines(
     return Ranking(lines.balance, found.engine, stages.seconds, tables, partial(lines.alerts, assets), lines.release)
 
 
-def rank_sites(
-    spans: pa.Table,
-    assets: AssetList,
-    calendar: pa.Table,
-    excepted: pa.Table,
-    p: RankingParameters,
-    *,
-    since: datetime,
-    stages: Stages,
-    ask: Callable[[int], Answers],
-) -> Found:
-    """Interpret and fold what the alerts of whole sites say, and find and score their subgraphs.
-
-    Parameters
-    ----------
-    spans, calendar, excepted
-        `interim_schemas.SPANS`, `interim_schemas.CALENDAR` and `interim_schemas.EXCEPTION_KEYS`.
-    since
-        Subgraphs without an alert received since then are not told again.
-    ask
-        Gives who answers of a graph of so many links.
-    """
-    with Engine() as engine:
-        with stages("fold") as stage:
-            said = conform_arrow(spans, SPANS)
-            meant = interpret_each(said, assets)
-            of_spans, folded, unknown, stage.left_out = fold_spans(engine, said, meant, calendar, p)
-            stage.rows = folded.num_rows
-        with stages("link") as stage:
-            linked = link_episodes(engine, folded, p)
-            stage.rows = linked.links.num_rows
-        with stages("connect") as stage:
-            answers = ask(linked.links.num_rows)
-            held, n_left_out = links_of_sites(engine, linked.links, answers.most_links)
-            connected = connect_episodes(engine, linked._replace(links=held), p, answers.components, answers.max_links)
-            stage.rows, stage.left_out = connected.episodes.num_rows, n_left_out + connected.n_left_out
-        episodes, links, causes, cuts, _ = connected
-        with stages("match") as stage:
-            hits = match_motifs(engine, episodes, links, MOTIFS, answers.find_matches)
-            stage.rows = hits.num_rows
-        with stages("describe") as stage:
-            inputs = Inputs(episodes, links, hits)
-            features = _describe(engine, p, inputs)
-            stage.rows = features.num_rows
-        with stages("score") as stage:
-            titles, checks = ({motif.id: getattr(motif, name) for motif in MOTIFS} for name in ("title", "check"))
-            hidden, matched = suppress_subgraphs(engine, *inputs, excepted, rescore=partial(_score, engine, p), p=p)
-            subgraphs = score_subgraphs(engine, features, p, since, titles=titles, checks=checks, suppressed=hidden)
-            stage.rows = subgraphs.num_rows
-    found = (of_spans, episodes, links, causes, hits, features, subgraphs, matched, cuts, unknown, stages.table)
-    return Found(*found, answers.engine)
-
-
-def _describe(engine: Engine, p: RankingParameters, inputs: Inputs) -> pa.Table:
-    """The features of subgraphs, those of the run and those of which something was left out."""
-    paths = find_paths(engine, inputs.episodes, inputs.links, p)
-    return describe_subgraphs(engine, inputs.episodes, inputs.motif_hits, paths, p, chains=CHAINS)
-
-
-def _score(engine: Engine, p: RankingParameters, *inputs: pa.Table) -> pa.Table:
-    """What is left of subgraphs, or what is new of them, scored as subgraphs are."""
-    return with_score(engine, _describe(engine, p, Inputs(*inputs)), p)
-
-
 def _explain(engine: Engine, found: Found, p: RankingParameters, lines: AnyLines) -> pa.Table:
     """The subgraphs of all sites by rank, those that are shown with their story and counterfactual."""
     subgraphs = rank_over_sites(engine, found.subgraphs)
     shown = spans_of_stories(engine, found.spans, found.episodes, subgraphs)
     inputs, first = Inputs(found.episodes, found.links, found.motif_hits), lines.first_alerts(shown, MAX_IDS)
-    return explain_subgraphs(engine, subgraphs, inputs, first, lambda left: _score(engine, p, *left), chains=CHAINS)
+    recalled = found.features.select(["subgraph_id", "memory_nats"])
+    rescore = partial(score_anew, engine, p, recalled.filter(pc.field("memory_nats") != 0))
+    return explain_subgraphs(engine, subgraphs, inputs, first, lambda left: rescore(*left), chains=CHAINS)
 
 
 def _tables(engine: Engine, found: Found, subgraphs: pa.Table, lines: AnyLines) -> dict[str, DataFrame | pa.Table]:
     """The tables of a run. What was known before the window has taught what is usual; it is not told again."""
     rows = found.tables | {"subgraphs": subgraphs}
-    episodes, hits, features = (
+    episodes, hits, features, signatures = (
         engine.query(f"SELECT * FROM {name} SEMI JOIN subgraphs USING (subgraph_id)", rows)
-        for name in ("episodes", "motif_hits", "features")
+        for name in ("episodes", "motif_hits", "features", "signatures")
     )
     rows["episodes"] = episodes
     members = f"""
@@ -244,5 +189,6 @@ def _tables(engine: Engine, found: Found, subgraphs: pa.Table, lines: AnyLines) 
         "cuts": engine.query("SELECT * FROM cuts SEMI JOIN episodes ON src = episode", rows),
         "rejected": lines.rejected,
         "features": features,
+        "signatures": signatures,
         "episodes": episodes,
     }
