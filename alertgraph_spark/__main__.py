@@ -1,5 +1,6 @@
 """The command `alertgraph`: what is asked of the product beside the job.
 
+alertgraph init --root FOLDER                look at an export, and write the configuration that ranks it
 alertgraph formats check FORMAT SAMPLE...    what a format makes of your rows
 alertgraph show RUN [SUBGRAPH]               what a run found: its list, or one subgraph from title to evidence
 alertgraph report RESULTS_FOLDER             the page of a run, made anew from its tables
@@ -23,7 +24,7 @@ from pyspark.sql import SparkSession
 
 from alertgraph_spark.access import session
 from alertgraph_spark.clean_text import printed
-from alertgraph_spark.commands import exceptions, exporting, kept, samples, show
+from alertgraph_spark.commands import exceptions, exporting, init, kept, samples, show
 from alertgraph_spark.commands.cli import exit_code
 from alertgraph_spark.commands.format_check import check_rows, lines_of
 from alertgraph_spark.commands.format_report import columns_text, rows_text, samples_text, summary_text
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="alertgraph", description="Tools beside the ranking job, jobs/rank_alerts.py."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    init.add_command(commands, _say, _small_session)
     _add_runs(commands)
     show.add_command(commands, _say, _run_folder, _saved)
     exporting.add_command(commands, _run_folder, _saved)

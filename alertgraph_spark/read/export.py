@@ -30,6 +30,7 @@ from alertgraph_spark.read.export_layout import (
     midnight,
     spellings,
 )
+from alertgraph_spark.read.listing import list_paths
 
 log = logging.getLogger("alertgraph_spark.export")  # beside the stages: which container served is for the job's own log
 
@@ -37,8 +38,6 @@ log = logging.getLogger("alertgraph_spark.export")  # beside the stages: which c
 WORKSPACES = "WorkspaceResourceId=" + "/*" * 8
 _DAY = re.compile(r"/workspaces/([^/]+)/y=(\d{4})/m=(\d{2})/d=(\d{2})/?$", re.IGNORECASE)
 _HOUR = re.compile(r"/h=(\d{2})/?$")
-# Azure answers 404 for a container that is not there, and 400 for a name that no container can have.
-_IS_MISSING = re.compile(r'^java\.io\.FileNotFoundException|Operation failed: "[^"]*", (400|404)\b', re.MULTILINE)
 
 
 def list_days(
@@ -69,7 +68,7 @@ def list_days(
     """
     wanted = None if workspaces == "all" else {w.lower() for w in workspaces}
     is_asked = "{container}" in root  # a storage account lists no containers to a file system, so each is asked for
-    have = [] if is_asked else [path.rsplit("/", 1)[1] for path in _glob(spark, container_url(root, "am-*"))]
+    have = [] if is_asked else list_containers(spark, root)
     found = []
     looked_for = []
     for table, named in tables.items():
@@ -77,7 +76,7 @@ def list_days(
         for container in spellings(expected) if is_asked and not named else (expected,):
             pattern = f"{container_url(root, container)}/{WORKSPACES}/y=*/m=*/d=*"
             looked_for.append(pattern)
-            matches = [match for path in _glob(spark, pattern, is_asked) if (match := _DAY.search(path))]
+            matches = [match for path in list_paths(spark, pattern, is_asked) if (match := _DAY.search(path))]
             for match in matches:
                 site, *day = match.groups()
                 found.append(DayFolder(table, site.lower(), date(*map(int, day)), match.string))
@@ -94,34 +93,15 @@ def list_days(
     return sorted(chosen, key=lambda d: (d.table, d.site, d.day))
 
 
-def _glob(spark: SparkSession, pattern: str, may_be_missing: bool = False) -> list[str]:
-    """Paths that match; none for a container that is not there, where that may be: the file system takes it for an error."""
-    jvm: Any = spark._jvm
-    path = jvm.org.apache.hadoop.fs.Path(pattern)
-    try:
-        statuses = path.getFileSystem(spark._jsc.hadoopConfiguration()).globStatus(path) or []
-    except Exception as error:
-        if not type(error).__module__.startswith("py4j"):
-            raise
-        if may_be_missing and _IS_MISSING.search(_causes(error)):
-            return []
-        raise SourceError(f"cannot list {pattern}: {_cause(error)}") from error
-    return [status.getPath().toString() for status in statuses]
+def list_containers(spark: SparkSession, root: str) -> list[str]:
+    """The names of the containers that a root lists, in order; none where it is no folder.
 
-
-def _cause(error: Exception) -> str:
-    """First line of what Java says: the last one is the end of its stack trace."""
-    java = getattr(error, "java_exception", None)
-    return str(java.toString() if java is not None else error).splitlines()[0]
-
-
-def _causes(error: Exception) -> str:
-    """What Java says of an error and of each that it came from."""
-    said, java = [], getattr(error, "java_exception", None)
-    while java is not None:
-        said.append(str(java.toString()))
-        java = java.getCause()
-    return "\n".join(said)
+    Raises
+    ------
+    SourceError
+        If the root cannot be listed.
+    """
+    return sorted(path.rsplit("/", 1)[1] for path in list_paths(spark, container_url(root, "am-*")))
 
 
 def read_export(
@@ -181,7 +161,7 @@ def _paths(spark: SparkSession, days: Sequence[DayFolder], start: datetime, end:
         if start <= begin and begin + timedelta(days=1) <= end:
             paths.append(day.path)
         elif start < begin + timedelta(days=1) and begin < end:
-            for path in _glob(spark, f"{day.path}/h=*"):
+            for path in list_paths(spark, f"{day.path}/h=*"):
                 hour = _HOUR.search(path)
                 at = begin + timedelta(hours=int(hour[1])) if hour else None
                 if at and at < end and start < at + timedelta(hours=1):
