@@ -31,6 +31,7 @@ setup(
         "alertgraph_spark.access",
         "alertgraph_spark.commands",
         "alertgraph_spark.commands.init",
+        "alertgraph_spark.commands.doctor",
         "alertgraph_spark.commands.samples",
         "alertgraph_spark.config",
         "alertgraph_spark.connect",

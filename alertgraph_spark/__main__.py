@@ -2,6 +2,7 @@
 
 alertgraph init --root FOLDER                look at an export, and write the configuration that ranks it
 alertgraph formats check FORMAT SAMPLE...    what a format makes of your rows
+alertgraph doctor --config FILE              whether a run with a configuration can work here, checked one by one
 alertgraph show RUN [SUBGRAPH]               what a run found: its list, or one subgraph from title to evidence
 alertgraph report RESULTS_FOLDER             the page of a run, made anew from its tables
 alertgraph compare RUN_A RUN_B               what entered, left and moved from one run to the other, and why
@@ -24,7 +25,7 @@ from pyspark.sql import SparkSession
 
 from alertgraph_spark.access import session
 from alertgraph_spark.clean_text import printed
-from alertgraph_spark.commands import exceptions, exporting, init, kept, samples, show
+from alertgraph_spark.commands import doctor, exceptions, exporting, init, kept, samples, show
 from alertgraph_spark.commands.cli import exit_code
 from alertgraph_spark.commands.format_check import check_rows, lines_of
 from alertgraph_spark.commands.format_report import columns_text, rows_text, samples_text, summary_text
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     init.add_command(commands, _say, _small_session)
     _add_runs(commands)
+    doctor.add_command(commands, _say)
     show.add_command(commands, _say, _run_folder, _saved)
     exporting.add_command(commands, _run_folder, _saved)
     kept.add_commands(commands, _say)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -26,6 +26,7 @@ from alertgraph_spark.read.export_layout import (
     DayFolder,
     container_of,
     container_url,
+    day_folder,
     days_inside,
     midnight,
     spellings,
@@ -36,7 +37,6 @@ log = logging.getLogger("alertgraph_spark.export")  # beside the stages: which c
 
 # /subscriptions/<id>/resourcegroups/<name>/providers/microsoft.operationalinsights/workspaces/<name>, in any case of letters
 WORKSPACES = "WorkspaceResourceId=" + "/*" * 8
-_DAY = re.compile(r"/workspaces/([^/]+)/y=(\d{4})/m=(\d{2})/d=(\d{2})/?$", re.IGNORECASE)
 _HOUR = re.compile(r"/h=(\d{2})/?$")
 
 
@@ -76,11 +76,9 @@ def list_days(
         for container in spellings(expected) if is_asked and not named else (expected,):
             pattern = f"{container_url(root, container)}/{WORKSPACES}/y=*/m=*/d=*"
             looked_for.append(pattern)
-            matches = [match for path in list_paths(spark, pattern, is_asked) if (match := _DAY.search(path))]
-            for match in matches:
-                site, *day = match.groups()
-                found.append(DayFolder(table, site.lower(), date(*map(int, day)), match.string))
-            if matches:
+            folders = [day for path in list_paths(spark, pattern, is_asked) if (day := day_folder(table, path))]
+            found += folders
+            if folders:
                 log.info("table %s is read from the container %s", table, container)
                 break
     chosen = [d for d in found if wanted is None or d.site in wanted]

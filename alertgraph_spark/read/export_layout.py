@@ -32,6 +32,21 @@ class DayFolder:
     path: str
 
 
+_DAY = re.compile(r"/workspaces/([^/]+)/y=(\d{4})/m=(\d{2})/d=(\d{2})/?$", re.IGNORECASE)
+
+
+def day_folder(table: str, path: str) -> DayFolder | None:
+    """The day folder of a table at a path or URL; None for what is none. A site is a workspace's name in lower case.
+
+    Examples
+    --------
+    >>> day_folder("Alerts_CL", "/lake/am-alerts-cl/WorkspaceResourceId=/…/workspaces/Plant/y=2026/m=03/d=02").site
+    'plant'
+    """
+    match = _DAY.search(path)
+    return DayFolder(table, match[1].lower(), date(*map(int, match.groups()[1:])), path) if match else None
+
+
 def container_url(root: str, container: str) -> str:
     """Where a container of the export is, in or at `root`.
 

@@ -10,8 +10,8 @@ from alertgraph_spark.publish.files import Files
 from alertgraph_spark.publish.log_analytics.changes import Changes, changes_of, delivered_after, told_subgraphs
 from alertgraph_spark.publish.log_analytics.ledger import Ledger, PostCounts
 from alertgraph_spark.publish.log_analytics.memory import Memory
-from alertgraph_spark.publish.log_analytics.posting import post_results
-from alertgraph_spark.publish.log_analytics.streams import STREAMS, stream_declarations
+from alertgraph_spark.publish.log_analytics.posting import post_results, read_rule
+from alertgraph_spark.publish.log_analytics.streams import STREAMS, stream_declarations, undeclared
 from alertgraph_spark.publish.log_analytics.target import Target
 
 POSTED = tuple(stream.table.name for stream in STREAMS)
@@ -28,6 +28,8 @@ __all__ = [
     "changes_of",
     "delivered_after",
     "post_results",
+    "read_rule",
     "stream_declarations",
     "told_subgraphs",
+    "undeclared",
 ]

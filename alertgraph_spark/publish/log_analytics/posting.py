@@ -128,7 +128,7 @@ def post_results(
         raise ConfigError("; ".join(problems))
     if mode == "none":
         return {}
-    check_declared(_read_rule(rule) if rule else None)
+    check_declared(read_rule(rule) if rule else None)
     check_shapes(tables)
     keys = changes.keys() if changes else None
     told = {**tables, "runs": changes.told_in(tables["runs"])} if changes else tables
@@ -172,7 +172,8 @@ def post_results(
     return counts
 
 
-def _read_rule(file: str) -> Any:
+def read_rule(file: str) -> Any:
+    """The data collection rule in a file, as parsed JSON."""
     try:
         return json.loads(Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -141,18 +141,13 @@ def stream_declarations() -> dict[str, dict[str, list[dict[str, str]]]]:
     }
 
 
-def check_declared(rule: Any = None) -> None:
-    """Check every stream, against the data collection rule as it is deployed where one is given.
+def undeclared(rule: Any = None) -> list[str]:
+    """What the service would refuse or drop of all streams, by the data collection rule as deployed where one is given.
 
     Parameters
     ----------
     rule
         The rule as parsed JSON: a template, as in `deploy/`, or what `az monitor data-collection rule show` prints.
-
-    Raises
-    ------
-    SchemaError
-        With every column that would be dropped, has another type or may not be named so, of all streams.
     """
     declarations = stream_declarations() if rule is None else _declarations_in(rule)
     problems: list[str] = []
@@ -162,7 +157,18 @@ def check_declared(rule: Any = None) -> None:
             problems += stream.check({column["name"]: column["type"] for column in columns})
         else:
             problems.append(f"{stream.name}: the rule does not declare this stream")
-    if problems:
+    return problems
+
+
+def check_declared(rule: Any = None) -> None:
+    """Refuse a post of which anything would be dropped; `rule` is that of `undeclared`.
+
+    Raises
+    ------
+    SchemaError
+        With every column that would be dropped, has another type or may not be named so, of all streams.
+    """
+    if problems := undeclared(rule):
         raise SchemaError(f"nothing was posted: {'; '.join(problems)}; redeploy the rule and its tables from deploy/")
 
 

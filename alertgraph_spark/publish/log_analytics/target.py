@@ -17,6 +17,7 @@ from alertgraph_spark.publish.log_analytics.credentials import (
     StoredToken,
     TokenProvider,
     check_credential,
+    token_provider,
     token_scope,
 )
 from alertgraph_spark.publish.log_analytics.rows import RowEncoder
@@ -124,6 +125,17 @@ class Target:
             return AzureToken(token_scope(self.endpoint), ClientSecret(self.principal, self.credential, self.resolve))
         is_for_the_driver = self.is_legacy or reference.is_for_the_driver
         return StoredToken(self.credential, self.resolve) if is_for_the_driver else None
+
+    def sign_in(self) -> None:
+        """Ask for the token or the key that a post needs, from where this process would take it; nothing is sent.
+
+        Raises
+        ------
+        ConfigError, PublishError
+            If it is not given, with what to do.
+        """
+        if self.mode in NETWORK_MODES:
+            (self.token() or token_provider(self.credential, token_scope(self.endpoint)))()
 
     def delivery(
         self, encoder: RowEncoder, known: frozenset[str], split: frozenset[str], max_body_bytes: int
