@@ -18,6 +18,7 @@ from exported import put_lines, row_line
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.__main__ import main
+from alertgraph_spark.access import session
 from alertgraph_spark.access.secret import Secret
 from alertgraph_spark.commands.doctor import configured, exported, machine, on_spark
 from alertgraph_spark.commands.doctor.findings import FAIL, OK, WARN, Finding, lines_of, run_check
@@ -52,6 +53,12 @@ def rows(n: int, time: str) -> list[str]:
     return [
         row_line(time, _ItemId=f"i{k}", Name="logon", Severity="0.5", Source="ws1", Target="srv1") for k in range(n)
     ]
+
+
+@pytest.fixture(autouse=True)
+def own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No session of a platform, whatever other tests have started in this process."""
+    monkeypatch.setattr(session, "is_platform", lambda: False)
 
 
 @pytest.fixture
@@ -289,8 +296,7 @@ def test_a_java_home_without_java_is_found(tmp_path: Path, monkeypatch: pytest.M
     assert found[:3] == (OK, "Java", f"17, {java}")
 
 
-def test_graphframes_is_asked_for_as_the_configuration_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine.session, "is_platform", lambda: False)
+def test_graphframes_is_asked_for_as_the_configuration_asks(tmp_path: Path) -> None:
     jar = tmp_path / "graphframes.jar"
     jar.touch()
 
@@ -305,7 +311,6 @@ def test_graphframes_is_asked_for_as_the_configuration_asks(tmp_path: Path, monk
 
 def test_memory_and_disk_are_measured_against_the_volume(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machine, "_memory_bytes", lambda: 16.0 * machine.GIB)
-    monkeypatch.setattr(machine.session, "is_platform", lambda: False)
 
     def memory(given: str, n_alerts: float | None) -> list[str]:
         return [one.level for one in machine.memory(Spark(driver_memory=given), n_alerts)]
