@@ -15,7 +15,7 @@ SMOKE := $(addprefix tests/test_,job.py export.py alerts.py pipeline.py fold_epi
 	results.py log_analytics.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark4 test-spark-latest platforms lint audit docs dist screenshots bench-quality bench-speed bench-delivery faults replays bench-history formats-table clean
+.PHONY: help demo test test-spark4 test-spark-latest platforms lint audit docs dist screenshots bench-quality bench-speed bench-delivery faults replays bench-history bench-learning formats-table clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -90,6 +90,9 @@ replays: $(STAMP) ## lakes of four kinds, replayed as they grew: each run with t
 
 bench-history: $(STAMP) ## an hourly run, a tick and a day's fold with the history, beside what they cost without it
 	@$(BIN)/python benchmarks/history.py --write docs/operations.md
+
+bench-learning: $(STAMP) ## what verdicts teach, on networks that are watched for months; a section of docs/quality.md
+	@$(BIN)/python benchmarks/learning --write docs/quality.md
 
 formats-table: $(STAMP) ## measure the formats on the real samples, where they lie beside the repository
 	@$(BIN)/python benchmarks/formats_table.py

@@ -66,6 +66,7 @@ setup(
         "alertgraph_spark": [
             "formats/*.yaml",
             "access/log4j2.properties",
+            "learn/measured_curve.json",
             "publish/exports/techniques.tsv",
             "publish/report/page.css",
             "publish/report/page.html",

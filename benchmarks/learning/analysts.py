@@ -4,91 +4,117 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
-
-from learning.networks import ATTACK, CHAIN, Network, Subgraph
+from itertools import groupby
+from typing import NamedTuple
 
 from alertgraph_spark.config.parameters import RankingParameters
-from alertgraph_spark.learn import Remembered, SiteModel, curve, fit_offset, memory_of, probability
+from alertgraph_spark.learn import Remembered, SiteModel, curve, fit_offset, memory_of
+from learning.networks import ATTACK, CHAIN, Network, Subgraph
 
 TAKES = timedelta(hours=8)
 """From the last alert of a subgraph to its verdict."""
 
 
-@dataclass
-class Shown:
-    """One subgraph that was shown: when, its strength with memory, the probability it was told, and what it was."""
+class Seen(NamedTuple):
+    """One subgraph on its day, as the job sees it.
 
-    day: int
+    Attributes
+    ----------
+    z, log_odds
+        Strength with memory, and what the job tells of it being an attack.
+    n_verdicts
+        Verdicts on its site that the job knows.
+    is_shown, was_shown
+        Whether the job shows it, and whether the shipped model, which learns nothing, would.
+    is_again
+        Whether it holds benign chains alone, whose routines were all judged benign before.
+    """
+
     subgraph: Subgraph
     z: float
-    told: float
+    log_odds: float
     n_verdicts: int
+    is_shown: bool
+    was_shown: bool
+    is_again: bool
+
+    @property
+    def is_attack(self) -> bool:
+        """Whether it bears an attack."""
+        return self.subgraph.what == ATTACK
 
 
-@dataclass
-class Watched:
-    """What was shown of one network, in order of time; `hidden` are those that only memory kept from being shown."""
+class Verdict(NamedTuple):
+    """What an analyst said of a subgraph."""
 
-    network: Network
-    shown: list[Shown] = field(default_factory=list)
-    hidden: list[Shown] = field(default_factory=list)
+    subgraph: Subgraph
+    remembered: Remembered
+    is_true: bool
 
 
-def watch(
-    network: Network, p: RankingParameters, *, learns: bool, wrong: float = 0.0, until: int | None = None, seed: int = 0
-) -> Watched:
-    """Show and judge the subgraphs of a network, day after day.
+def watch(network: Network, p: RankingParameters, *, wrong: float = 0.0, seed: int = 0) -> list[Seen]:
+    """Show the subgraphs of a network and judge what is shown, day after day.
 
     Parameters
     ----------
-    learns
-        Whether verdicts are remembered.
+    p
+        How many a day are shown, and how verdicts carry.
     wrong
         Share of the verdicts that are turned round.
-    until
-        Verdicts after which no more are given; None for any number.
+    seed
+        Decides which.
+
+    Notes
+    -----
+    A day knows the verdicts that were given before its first subgraph began. A job that ranks every five minutes knows more.
     """
-    found, said = Watched(network), []
+    found: list[Seen] = []
+    said: list[Verdict] = []
     chance = random.Random(seed)
-    for day, of_day in _by_day(network.subgraphs):
-        begin = min(one.first_seen for one in of_day)
-        site = learned([one for one in said if one[0].judged_at <= begin], p) if learns else SiteModel()
-        scored = []
+    for of_day in _days(network.subgraphs):
+        known = [one for one in said if one.remembered.judged_at <= of_day[0].first_seen]
+        site = learned(known, p)
+        benign = {routine for one in known if not one.is_true for routine in one.subgraph.chains}
+        strength = {one.subgraph_id: one.z + recalled(one, site, p) for one in of_day}
+        shown = _best(of_day, strength, p)
+        bare = _best(of_day, {one.subgraph_id: one.z for one in of_day}, p)
         for one in of_day:
-            recalled = memory_of(one.signature, one.z, site, p) if site.memory else None
-            z = one.z + (recalled[0] if recalled else 0.0)
-            scored.append(Shown(day, one, z, probability(curve(z, p) + site.log_odds), site.n_verdicts))
-        scored.sort(key=lambda s: (-s.z, s.subgraph.first_seen, s.subgraph.subgraph_id))
-        shown = [one for one in scored if one.z >= p.show_nats][: p.budget_per_day]
-        bare = sorted(scored, key=lambda s: (-s.subgraph.z, s.subgraph.first_seen, s.subgraph.subgraph_id))
-        would = [one for one in bare if one.subgraph.z >= p.show_nats][: p.budget_per_day]
-        keys = {one.subgraph.subgraph_id for one in shown}
-        found.shown += shown
-        found.hidden += [one for one in would if one.subgraph.subgraph_id not in keys]
-        for one in shown:
-            if until is not None and len(said) >= until:
-                break
-            is_true = (one.subgraph.what == ATTACK) != (chance.random() < wrong)
-            said.append((_verdict(one.subgraph, is_true), curve(one.z, p), is_true))
+            z = strength[one.subgraph_id]
+            is_again = one.what == CHAIN and one.chains <= benign
+            places = (one.subgraph_id in shown, one.subgraph_id in bare)
+            found.append(Seen(one, z, curve(z, p) + site.log_odds, site.n_verdicts, *places, is_again))
+            if one.subgraph_id in shown:
+                said.append(_verdict(one, (one.what == ATTACK) != (chance.random() < wrong)))
     return found
 
 
-def _by_day(subgraphs: Sequence[Subgraph]) -> Iterator[tuple[int, list[Subgraph]]]:
-    days: dict[int, list[Subgraph]] = {}
-    for one in subgraphs:
-        days.setdefault(one.day, []).append(one)
-    yield from sorted(days.items())
-
-
-def _verdict(one: Subgraph, is_true: bool) -> Remembered:
-    verdict = "true_positive" if is_true else "benign_positive" if one.what == CHAIN else "false_positive"
-    return Remembered(one.signature._replace(seen_at=one.last_seen), verdict, one.last_seen + TAKES)
-
-
-def learned(said: Sequence[tuple[Remembered, float, bool]], p: RankingParameters) -> SiteModel:
+def learned(said: Sequence[Verdict], p: RankingParameters) -> SiteModel:
     """What a site has learned: its memory, and the offset of its curve."""
-    etas, trues = [eta for _, eta, _ in said], [is_true for _, _, is_true in said]
+    etas, trues = [curve(one.subgraph.z, p) for one in said], [one.is_true for one in said]
     offset = fit_offset(etas, trues, [1.0] * len(said), p.site_variance)
-    return SiteModel(offset, len(said), tuple(one for one, _, _ in said))
+    return SiteModel(offset, len(said), tuple(one.remembered for one in said))
+
+
+def recalled(one: Subgraph, site: SiteModel, p: RankingParameters) -> float:
+    """What a site remembers of a subgraph, in nats."""
+    told = memory_of(one.signature, one.z, site, p) if site.memory else None
+    return told[0] if told else 0.0
+
+
+def _days(subgraphs: Sequence[Subgraph]) -> Iterator[list[Subgraph]]:
+    """The subgraphs of each day, in order of time."""
+    in_time = sorted(subgraphs, key=lambda one: (one.first_seen, one.subgraph_id))
+    yield from (list(of_day) for _, of_day in groupby(in_time, key=lambda one: one.day))
+
+
+def _best(of_day: Sequence[Subgraph], strength: dict[str, float], p: RankingParameters) -> set[str]:
+    """What is shown of a day."""
+    order = sorted(of_day, key=lambda one: (-strength[one.subgraph_id], one.first_seen, one.subgraph_id))
+    strong = [one.subgraph_id for one in order if strength[one.subgraph_id] >= p.show_nats]
+    return set(strong[: p.budget_per_day])
+
+
+def _verdict(one: Subgraph, is_true: bool) -> Verdict:
+    word = "true_positive" if is_true else "benign_positive" if one.what == CHAIN else "false_positive"
+    return Verdict(one, Remembered(one.signature._replace(seen_at=one.last_seen), word, one.last_seen + TAKES), is_true)

@@ -21,7 +21,7 @@ from pathlib import Path
 if __package__ in (None, ""):  # run as a folder: make the package importable under its name
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from quality import choose, rows, table
+from quality import choose, page, rows, table
 from quality.lakes import REPO
 from quality.runs import RESULTS
 
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             table=table.as_markdown(found),
             notes=rows.NOTES,
         )
-        args.write.write_text(text, encoding="utf-8")
+        args.write.write_text(text + page.sections(args.write), encoding="utf-8")
     return 0
 
 

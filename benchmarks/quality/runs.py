@@ -27,9 +27,19 @@ def digest(patterns: Iterable[str], *more: str) -> str:
 
 
 def run_job(
-    lake: Lake, settings: Sequence[str] = (), results: Path = RESULTS, *, with_alerts: bool = True
+    lake: Lake,
+    settings: Sequence[str] = (),
+    results: Path = RESULTS,
+    *,
+    with_alerts: bool = True,
+    version: str | None = None,
 ) -> tuple[Path, Path]:
     """Rank a lake; return its results folder and, `with_alerts`, all its normalised alerts as a Parquet file.
+
+    Parameters
+    ----------
+    version
+        What decides, beside lake and settings, the tables that the caller reads; the digest of all the code if not given.
 
     Raises
     ------
@@ -38,7 +48,9 @@ def run_job(
     """
     root = lake.ensure()
     told = (root / "lake.json").read_text(encoding="utf-8")
-    folder = results / lake.name / digest(DECIDING, told, *sorted(settings))
+    decides = () if version else DECIDING
+    more = (version,) if version else ()
+    folder = results / lake.name / digest(decides, *more, told, *sorted(settings))
     alerts = results / lake.name / f"alerts-{digest(DECIDING, told)}.parquet"
     if done := finished(folder, alerts, with_alerts):
         return done, alerts
