@@ -95,6 +95,7 @@ def test_the_wheel_holds_the_package_and_no_more(wheel: ZipFile) -> None:
         ".css",
         ".html",
         ".js",
+        ".json",
     }
 
 
