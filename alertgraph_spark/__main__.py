@@ -7,6 +7,8 @@ alertgraph show RUN [SUBGRAPH]               what a run found: its list, or one 
 alertgraph report RESULTS_FOLDER             the page of a run, made anew from its tables
 alertgraph compare RUN_A RUN_B               what entered, left and moved from one run to the other, and why
 alertgraph export RUN --as FORM              subgraphs as Attack Flow, STIX, Navigator layer or OCSF
+alertgraph train --config FILE               learn from verdicts, and promote what tells later ones better
+alertgraph replay --config FILE              what another model, weights or exceptions would have shown in past runs
 alertgraph exceptions try FILE RUN...        what a list of exceptions would have hidden in past runs
 alertgraph history status|fold|verify|prune  what is kept of the export, made, checked against it, and forgotten
 """
@@ -25,12 +27,13 @@ from pyspark.sql import SparkSession
 
 from alertgraph_spark.access import session
 from alertgraph_spark.clean_text import printed
-from alertgraph_spark.commands import doctor, exceptions, exporting, init, kept, samples, show
+from alertgraph_spark.commands import doctor, exceptions, exporting, init, kept, replay, samples, show, train
 from alertgraph_spark.commands.cli import exit_code
 from alertgraph_spark.commands.format_check import check_rows, lines_of
 from alertgraph_spark.commands.format_report import columns_text, rows_text, samples_text, summary_text
 from alertgraph_spark.commands.trial import check_samples, laid_out, told_as_the_formats
 from alertgraph_spark.config import format_files
+from alertgraph_spark.config.settings import Settings
 from alertgraph_spark.config.shipped import shipped_formats
 from alertgraph_spark.errors import ConfigError, ResultsError
 from alertgraph_spark.publish import results
@@ -54,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_command(commands, _say)
     show.add_command(commands, _say, _run_folder, _saved)
     exporting.add_command(commands, _run_folder, _saved)
+    train.add_command(commands, _say, _runs)
+    replay.add_command(commands, _say, _runs, _saved)
     kept.add_commands(commands, _say)
     exceptions.add_commands(commands, _say, _run_folder, _saved)
     formats = commands.add_parser("formats", help="what rows of a product mean").add_subparsers(
@@ -178,9 +183,18 @@ def _small_session() -> SparkSession:
 def _run_folder(place: str) -> results.RunFolder:
     """The folder of a run. Spark starts only where it is not a folder of this machine: a URL, or a path of a cluster."""
     place = place.rstrip("/")
-    if results.is_local(place) and not (session.is_platform() and results.open_folder(place).here("") is None):
-        return results.open_folder(place)
-    return results.open_folder(place, _small_session())
+    return results.open_folder(place, _needed_session(place))
+
+
+def _runs(settings: Settings) -> results.Runs:
+    """All runs of a configuration."""
+    place = settings.results.path.rstrip("/")
+    return results.Runs(place, _needed_session(place))
+
+
+def _needed_session(place: str) -> SparkSession | None:
+    is_here = results.is_local(place) and not (session.is_platform() and results.open_folder(place).here("") is None)
+    return None if is_here else _small_session()
 
 
 LATER = ("verdicts",)

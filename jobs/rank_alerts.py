@@ -32,15 +32,17 @@ from alertgraph_spark.commands.cli import (
     remarks,
 )
 from alertgraph_spark.commands.exceptions import listed_exceptions
-from alertgraph_spark.commands.given import Exported, Given, formats_of, runs_of
+from alertgraph_spark.commands.given import Exported, Given, formats_of, model_of, runs_of
 from alertgraph_spark.commands.ticks import keep_ticking
 from alertgraph_spark.config.alert_exception import AlertException, digest_of
 from alertgraph_spark.config.loading import load_settings
 from alertgraph_spark.config.settings import Settings
 from alertgraph_spark.config.source_format import Asset, MaintenanceWindow
 from alertgraph_spark.graph.choice import GraphOptions
+from alertgraph_spark.learn import Model
 from alertgraph_spark.pipeline import rank_lines
 from alertgraph_spark.publish import compiled, delivery, log_analytics, notices, results, tracking
+from alertgraph_spark.publish.model_in_use import ModelInUse
 from alertgraph_spark.publish.notification import NotifyCounts
 from alertgraph_spark.publish.report import TABLES, write_or_say
 from alertgraph_spark.publish.run_record import first_subgraphs, run_record, tracked_run
@@ -76,6 +78,7 @@ class Job(NamedTuple):
     console: Console
     spark: SparkSession
     exported: Exported
+    model: ModelInUse
     assets: Sequence[Asset]
     maintenance: Sequence[MaintenanceWindow]
 
@@ -88,7 +91,8 @@ class Job(NamedTuple):
         listed_exceptions(settings.exceptions_file)
         verdict_list.load_verdicts(settings.verdicts_file)
         spark = signed_in_session(settings)
-        return cls(settings, console, spark, Exported.of(settings, spark, formats), known, planned)
+        exported = Exported.of(settings, spark, formats)
+        return cls(settings, console, spark, exported, model_of(settings, exported.runs), known, planned)
 
     def rank(
         self, start: datetime | None, end: datetime | None, compile_to: str | None = None, only_news: bool = False
@@ -101,8 +105,9 @@ class Job(NamedTuple):
         console.say(f"run {run_id}")
         with console.stage("read"):
             given = self.exported.read(start, end, anew=compile_to is not None, on_part=console.on_part)
-        excepted = listed_exceptions(settings.exceptions_file)  # of each run: the list changes while a session ticks
-        if only_news and given.state and (last := self.seen(given, excepted)):
+        # Of each run: both change while a session ticks.
+        excepted, model = listed_exceptions(settings.exceptions_file), self.model.load()
+        if only_news and given.state and (last := self.seen(given, excepted, model.name)):
             console.say(f"nothing new since run {last}; {time.perf_counter() - begin:.1f} s")
             return
         folder = results.make_folder(f"{self.exported.runs.place}/{run_id}", spark)
@@ -118,7 +123,7 @@ class Job(NamedTuple):
         copies = {}
         with ExitStack() as held:
             held.enter_context(session.tuned(spark, given.n_bytes, settings.spark.conf))
-            ranking = rank_lines(given.lines, spark, given.told_since, on_stage, **self.method(excepted))
+            ranking = rank_lines(given.lines, spark, given.told_since, on_stage, **self.method(excepted, model))
             held.callback(ranking.release)
             with console.stage("save"):
                 results.save_tables(ranking.tables, folder)
@@ -131,6 +136,7 @@ class Job(NamedTuple):
         record = run_record(run_id, settings.digest, (given.start, given.end), ranking, spark.version) | copies
         record |= {"history": given.told} if given.told else {}
         record["exceptions"]["digest"] = digest_of(excepted)
+        record["versions"]["model"] = model.name
         record["verdicts"] = verdicts
         results.save_run(folder, record)
         places = {"history": given.words} if given.words else {}
@@ -156,13 +162,14 @@ class Job(NamedTuple):
         check_posted(posted, record["run_id"], folder.place)
         check_notified(told, record["run_id"], settings.notify.strict)
 
-    def method(self, excepted: Sequence[AlertException]) -> Method:
+    def method(self, excepted: Sequence[AlertException], model: Model) -> Method:
         """What decides what is found."""
-        of, p = self.settings.graph, self.settings.ranking
+        of, p = self.settings.graph, self.settings.ranking.parameters
         graph = GraphOptions(of.engine, of.driver_max_links, of.crossover_links)
-        return Method(assets=self.assets, windows=self.maintenance, exceptions=excepted, parameters=p, graph=graph)
+        known = Method(assets=self.assets, windows=self.maintenance, exceptions=excepted, model=model)
+        return known | Method(parameters=p, graph=graph)
 
-    def seen(self, given: Given, excepted: Sequence[AlertException]) -> str | None:
+    def seen(self, given: Given, excepted: Sequence[AlertException], model: str) -> str | None:
         """The newest run, where it saw the export as it is, asked the same of it, and all that it found was delivered."""
         found = given.said.newest.record if given.said.newest else {}
         if found.get("history", {}).get("state") != given.state or given.said.is_news:
@@ -170,6 +177,7 @@ class Job(NamedTuple):
         start, end = (datetime.fromisoformat(found["window"][bound]) for bound in ("start", "end"))
         is_same = found["config_digest"] == self.settings.digest and end - start == given.end - given.start
         is_same = is_same and found.get("exceptions", {}).get("digest") == digest_of(excepted)
+        is_same = is_same and found["versions"].get("model") == model
         is_same = is_same and notices.is_told(found, self.settings.notify.url)
         return str(found["run_id"]) if is_same and delivery.is_delivered(found, self.settings.post.mode) else None
 

@@ -23,6 +23,7 @@ pytest.importorskip("sqlalchemy")  # mlflow-skinny has no store of its own
 
 from alertgraph_spark.errors import TrackingError  # noqa: E402  # after the skips
 from alertgraph_spark.publish import tracking  # noqa: E402
+from alertgraph_spark.publish.logged_model import log_model  # noqa: E402
 from alertgraph_spark.publish.safe_csv import csv_text  # noqa: E402
 from alertgraph_spark.publish.scorer import score_frame  # noqa: E402
 
@@ -224,7 +225,7 @@ def test_azure_ml_is_never_asked_for_logged_models(store: str, monkeypatch: pyte
     monkeypatch.setattr(mlflow.pyfunc, "log_model", refuse)
     mlflow.set_tracking_uri(store)
     with mlflow.start_run(experiment_id=tracking._experiment_id(mlflow.MlflowClient(), store, "alertgraph")) as run:
-        uri = tracking._log_model("azureml://westeurope.api.azureml.ms/mlflow", run.info.run_id, WEIGHTS, [])
+        uri = log_model("azureml://westeurope.api.azureml.ms/mlflow", run.info.run_id, WEIGHTS, [])
 
     assert mlflow.pyfunc.load_model(uri).predict(FEATURES)["score"].tolist() == [0.5, 0.0, pytest.approx(1 / 9), 0.0]
 

@@ -24,9 +24,9 @@ def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespac
     )
     parser.add_argument("--config", required=True, type=Path, help="YAML file; its keys stand in conf/README.md")
     parser.add_argument(
-        "--start", type=_utc, metavar="ISO", help="first TimeGenerated that counts, e.g. 2026-03-02T00:00:00Z"
+        "--start", type=time_of, metavar="ISO", help="first TimeGenerated that counts, e.g. 2026-03-02T00:00:00Z"
     )
-    parser.add_argument("--end", type=_utc, metavar="ISO", help="first TimeGenerated that does not count any more")
+    parser.add_argument("--end", type=time_of, metavar="ISO", help="first TimeGenerated that does not count any more")
     parser.add_argument("--last", type=_span, metavar="SPAN", help="window that ends now: 90m, 24h, 7d")
     parser.add_argument(
         "--every",
@@ -59,7 +59,8 @@ def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespac
     return args
 
 
-def _utc(text: str) -> datetime:
+def time_of(text: str) -> datetime:
+    """A time with its zone, as an argument."""
     try:
         when = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError as error:

@@ -18,6 +18,7 @@ from alertgraph_spark.config.settings import Settings
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.lines import AnyLines, read_lines
 from alertgraph_spark.publish import results
+from alertgraph_spark.publish.model_in_use import ModelInUse
 from alertgraph_spark.publish.run_verdicts import Said, hear, read_from
 from alertgraph_spark.read import blob_mirror, export, verdict_list
 from alertgraph_spark.read.export_layout import DayFolder, past_from, window_of
@@ -50,6 +51,11 @@ def formats_of(settings: Settings) -> dict[str, Format]:
 def runs_of(settings: Settings, spark: SparkSession) -> results.Runs:
     """All runs that this configuration has saved."""
     return results.Runs(settings.results.path.rstrip("/"), spark)
+
+
+def model_of(settings: Settings, runs: results.Runs) -> ModelInUse:
+    """The model that this configuration names."""
+    return ModelInUse(settings.ranking.model, settings.tracking.uri, runs, strict=settings.tracking.strict)
 
 
 def days_of(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,24 @@ class Graph:
 
 
 @dataclass(frozen=True)
+class Ranking(RankingParameters):
+    """The numbers of the method, and which model adds to them what was learned."""
+
+    model: str = key(
+        "what was learned from verdicts: `shipped`: nothing; or an MLflow address, `models:/NAME@champion`, "
+        "`models:/NAME/3`, `runs:/RUN_ID/scorer`",
+        "shipped",
+        like=r"shipped|models:/[^/@\s]+(@[\w-]+|/\d+)|runs:/[\w-]+/\S+",
+        like_words="`shipped`, `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/RUN_ID/PATH`",
+    )
+
+    @property
+    def parameters(self) -> RankingParameters:
+        """The numbers alone."""
+        return RankingParameters(**{one.name: getattr(self, one.name) for one in fields(RankingParameters)})
+
+
+@dataclass(frozen=True)
 class Tracking:
     """Where the run is logged."""
 
@@ -69,6 +87,12 @@ class Tracking:
         "MLflow tracking URI; `default`: the one that the platform has set; or `none`", "sqlite:///mlflow.db"
     )
     experiment: str = key("experiment; on Databricks a workspace path", "alertgraph")
+    model: str = key(
+        "name under which `alertgraph train` registers models; on Databricks with Unity Catalog `catalog.schema.name`",
+        "alertgraph",
+        like=r"[^/@:\s]+",
+        like_words="name without `/`, `:`, `@` and blanks",
+    )
     strict: bool = key("an unreachable tracking server fails the run", False)
 
 
@@ -155,7 +179,7 @@ class Settings:
     verdicts: str | None = key("CSV of what analysts judged elsewhere, looked up like a format", None)
     history: History = field(default_factory=History)
     graph: Graph = field(default_factory=Graph)
-    ranking: RankingParameters = field(default_factory=RankingParameters)
+    ranking: Ranking = field(default_factory=Ranking)
     tracking: Tracking = field(default_factory=Tracking)
     post: Post = field(default_factory=Post)
     notify: Notify = field(default_factory=Notify)
@@ -175,6 +199,8 @@ class Settings:
         for number, table in enumerate(tables):
             if table and table in tables[:number]:
                 yield f"sources.{number}.table", f"found {self.sources[number].table!r} twice; one format reads a table"
+        if self.ranking.model != "shipped" and self.tracking.uri == "none":
+            yield "ranking.model", f"found {self.ranking.model!r}, but tracking.uri is none: no store has models"
         for name, text in self.post.conflicts():
             yield f"post.{name}", text
         for name, text in self.notify.conflicts():

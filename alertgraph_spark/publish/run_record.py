@@ -6,6 +6,7 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -143,9 +144,16 @@ def tracked_run(
             **{f"seconds_{stage}": s for stage, s in record["seconds"].items()},
         },
         "files": {"run.json": json.dumps(record, indent=2, default=str), "top_subgraphs.csv": _csv(top)},
-        "weights": dict(scorer_weights(RankingParameters(**settings["ranking"]))),
+        "weights": dict(scorer_weights(parameters_of(settings["ranking"]))),
         "examples": examples,
     }
+
+
+def parameters_of(ranking: Mapping[str, Any]) -> RankingParameters:
+    """The numbers of the method in the settings below `ranking`."""
+    return RankingParameters(
+        **{one.name: ranking[one.name] for one in fields(RankingParameters) if one.name in ranking}
+    )
 
 
 def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -1,7 +1,8 @@
 """The scorer as an MLflow model: a file that loads and scores where neither this package nor Spark is installed.
 
 `tracking` logs this file as it stands (models from code), with the weights beside it as JSON:
-`{"terms": [{"term": "rarity", "column": "rarity_nats", "weight": 1.0}, ...], "half_score": 20.0}`.
+`{"terms": [{"term": "rarity", "column": "rarity_nats", "weight": 1.0}, ...], "half_score": 20.0}`. A model that was trained
+on verdicts has `learned` beside them, and `learn/recall.py` as `alertgraph_recall.py`.
 """
 
 from __future__ import annotations
@@ -31,11 +32,14 @@ def score_frame(features: pd.DataFrame, weights: Mapping[str, Any]) -> pd.DataFr
         `terms`, each with `term`, `column` and `weight` in points a unit of the column, and `half_score` above 0: the
         points at which the score is one half.
 
+        Where there is `learned`, the columns `site` and `signature` of the features are read too: a subgraph as JSON, with
+        the columns of the table `signatures`, its traits by name, and `seen_at`. One without a signature has no memory.
+
     Returns
     -------
     pandas.DataFrame
         `score` in [0, 1) and a column `contribution_<term>` for each term, which sum to the score. Where the points are not
-        above 0, all are 0.
+        above 0, all are 0. Where there is `learned`, also `probability`, that it is an attack.
 
     Raises
     ------
@@ -57,13 +61,56 @@ def score_frame(features: pd.DataFrame, weights: Mapping[str, Any]) -> pd.DataFr
     if len(set(names)) < len(names) or not half_score > 0:
         raise ValueError("weights need each term once and a half_score above 0")
     points = features[columns].astype("float64").fillna(0.0).to_numpy() * [float(term["weight"]) for term in terms]
+    learned = weights.get("learned")
+    if learned:
+        memory = columns.index("memory_nats")
+        points[:, memory] = 0.0
+        points[:, memory] = remembered_nats(features, points.sum(axis=1), learned) * float(terms[memory]["weight"])
     if not np.isfinite(points).all():
         raise ValueError("features and weights need to be finite")
-    z = np.maximum(points.sum(axis=1), 0.0)
+    whole = points.sum(axis=1)
+    z = np.maximum(whole, 0.0)
     shares = np.where(z[:, None] > 0, points, 0.0) / (z + half_score)[:, None]
     scored: pd.DataFrame = pd.DataFrame(shares, columns=names, index=features.index)
     scored.insert(0, "score", z / (z + half_score))
+    if learned:
+        scored["probability"] = _probability(features, whole, learned)
     return scored
+
+
+def remembered_nats(features: pd.DataFrame, z: np.ndarray, learned: Mapping[str, Any]) -> np.ndarray:
+    """What the model remembers of each subgraph, in nats; `z` is its strength without memory.
+
+    `learned` has `rule`, as `recall.Rule`, and by site in `sites` the `log_odds` of its curve and its `memory`.
+    """
+    try:
+        import alertgraph_recall as recall  # noqa: PLC0415  # beside the model
+    except ImportError:
+        from alertgraph_spark.learn import recall  # noqa: PLC0415
+
+    rule, memory = recall.Rule(**learned["rule"]), {}
+    found = np.zeros(len(features))
+    if not {"site", "signature"} <= set(features.columns):
+        return found
+    for at, (site, text) in enumerate(zip(features["site"], features["signature"], strict=True)):
+        of = learned["sites"].get(site)
+        if of is None or not isinstance(text, str) or not text:
+            continue
+        if site not in memory:
+            memory[site] = [recall.remembered(row) for row in of["memory"]]
+        signature = recall.signature_of(json.loads(text))
+        said = recall.memory_of(signature, float(z[at]), float(of["log_odds"]), memory[site], rule)
+        found[at] = said[0] if said else 0.0
+    return found
+
+
+def _probability(features: pd.DataFrame, z: np.ndarray, learned: Mapping[str, Any]) -> np.ndarray:
+    sites = features["site"] if "site" in features.columns else [None] * len(features)
+    offsets = np.array([float(learned["sites"].get(site, {"log_odds": 0.0})["log_odds"]) for site in sites])
+    rule = learned["rule"]
+    log_odds = rule["slope"] * (z - rule["even"]) + offsets
+    probabilities: np.ndarray = 1 / (1 + np.exp(np.clip(-log_odds, -700, 700)))
+    return probabilities
 
 
 class SubgraphScorer(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # mlflow is not typed in every supported version

@@ -6,8 +6,6 @@ imported in a background thread, since the import takes 3 s and the first openin
 
 from __future__ import annotations
 
-import inspect
-import json
 import logging
 import math
 import os
@@ -15,17 +13,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
 from alertgraph_spark.errors import TrackingError
+from alertgraph_spark.publish.logged_model import log_model
 
 log = logging.getLogger(__name__)
 
-MODEL = "scorer"
 PLATFORM = "default"  # the store that the platform, or MLFLOW_TRACKING_URI, has set
 _ILLEGAL = re.compile(r"[^\w./ -]")  # in the name of a parameter or metric
 
@@ -76,7 +73,7 @@ class Tracker:
     def open(self) -> None:
         """Begin to open the store in the background, so that `log_run` is cheap; call it when a core is idle."""
         if self._warm is None and self._uri != "none":
-            self._warm = _in_background(warm_up, self._uri)
+            self._warm = in_background(warm_up, self._uri)
 
     def log_run(self, record: RunRecord) -> TrackedRun | None:
         """Log one run within the time limit, or return None if it was not logged.
@@ -89,13 +86,13 @@ class Tracker:
         self.open()
         if self._warm is None:
             return None
-        logged: Future[TrackedRun] = _in_background(_log, self._warm, self._uri, self._experiment, record)
+        logged: Future[TrackedRun] = in_background(_log, self._warm, self._uri, self._experiment, record)
         wait([logged], self._limit_seconds)
         error = logged.exception() if logged.done() else TimeoutError(f"no answer within {self._limit_seconds:g} s")
         if error is None:
             return logged.result()
         # Whatever the server, its storage or its SDK raises ends here: a run whose results are saved has succeeded.
-        problem = f"the run is not, or not fully, logged to {_without_password(self._uri)}: {_reason(error)}"
+        problem = f"the run is not, or not fully, logged to {_without_password(self._uri)}: {reason_of(error)}"
         if self._strict:
             raise TrackingError(f"{problem}; tracking.strict makes that an error") from error
         log.warning("%s; the results are saved all the same (tracking.uri: none turns this off)", problem)
@@ -152,7 +149,7 @@ def _log(warm: Future[None], uri: str, experiment: str, record: RunRecord) -> Tr
         for name, text in record.files.items():
             mlflow.log_text(text, name)
         run_id = run.info.run_id
-        model_uri = _log_model(uri, run_id, record.weights, record.examples) if record.weights else None
+        model_uri = log_model(uri, run_id, record.weights, record.examples) if record.weights else None
     return TrackedRun(run_id, _without_password(uri), model_uri, _look(uri, experiment, experiment_id, run_id))
 
 
@@ -165,51 +162,7 @@ def _experiment_id(client: Any, uri: str, name: str) -> str:
     return str(client.create_experiment(name, artifact_location=folder))
 
 
-def _log_model(uri: str, run_id: str, weights: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) -> str:
-    import mlflow.pyfunc  # noqa: PLC0415  # optional, and takes 3 s
-
-    has_logged_models = "name" in inspect.signature(mlflow.pyfunc.log_model).parameters  # MLflow 3
-    with TemporaryDirectory() as folder:
-        parts = _model_parts(Path(folder), weights, examples)
-        # Azure ML, and servers older than MLflow 3, know no logged models: there the model is a folder of the run.
-        if not (has_logged_models and uri.startswith("azureml")):
-            place = {"name" if has_logged_models else "artifact_path": MODEL}
-            try:
-                return str(mlflow.pyfunc.log_model(**place, **parts).model_uri)
-            except mlflow.exceptions.MlflowException as error:
-                if error.error_code != "ENDPOINT_NOT_FOUND":
-                    raise
-                log.info("the tracking server knows no logged models; the model goes into the run's artifacts")
-        described = mlflow.models.Model(artifact_path=MODEL, run_id=run_id)
-        mlflow.pyfunc.save_model(path=str(Path(folder, MODEL)), mlflow_model=described, **parts)
-        mlflow.log_artifacts(str(Path(folder, MODEL)), MODEL)
-    return f"runs:/{run_id}/{MODEL}"
-
-
-def _model_parts(folder: Path, weights: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    import numpy as np  # noqa: PLC0415  # the run itself needs neither
-    import pandas as pd  # noqa: PLC0415  # the run itself needs neither
-    from mlflow.models import ModelSignature  # noqa: PLC0415  # optional
-    from mlflow.types import ColSpec, Schema  # noqa: PLC0415  # optional
-
-    columns = list(dict.fromkeys(term["column"] for term in weights["terms"]))
-    results = ["score", *(f"contribution_{term['term']}" for term in weights["terms"])]
-    code = resources.files("alertgraph_spark.publish") / "scorer.py"  # copied, since the package may lie in a zip
-    Path(folder, "scorer.py").write_bytes(code.read_bytes())
-    Path(folder, "weights.json").write_text(json.dumps(weights, indent=1), encoding="utf-8")
-    rows = [{name: row.get(name) or 0.0 for name in columns} for row in examples] or [dict.fromkeys(columns, 0.0)]
-    schemas = [Schema([ColSpec("double", name) for name in names]) for names in (columns, results)]
-    return {
-        "python_model": str(folder / "scorer.py"),
-        "artifacts": {"weights": str(folder / "weights.json")},
-        "signature": ModelSignature(*schemas),
-        "input_example": pd.DataFrame(rows, columns=columns, dtype="float64"),
-        # MLflow adds itself; the list that it would infer takes it 15 s.
-        "pip_requirements": [f"numpy=={np.__version__}", f"pandas=={pd.__version__}"],
-    }
-
-
-def _in_background(work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+def in_background(work: Callable[..., Any], *arguments: Any) -> Future[Any]:
     """Run work in a daemon thread, which cannot hold up the end of the process as a pool's thread would."""
     future: Future[Any] = Future()
 
@@ -241,7 +194,7 @@ def _without_password(uri: str) -> str:
     return re.sub(r"//[^/@\s]+@", "//", uri)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Say in one line what went wrong: the refused connection rather than what each layer above it says."""
     root = error
     while cause := root.__cause__ or root.__context__:
