@@ -18,7 +18,7 @@ from alertgraph_spark.score import TERMS
 from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.tables.health_schemas import HEALTH
 from alertgraph_spark.tables.run_schemas import EXCEPTIONS, RUNS
-from alertgraph_spark.tables.schemas import FEATURES, SUBGRAPHS
+from alertgraph_spark.tables.schemas import FEATURES, RESULTS, SUBGRAPHS
 
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)
 RECORD: dict[str, Any] = {
@@ -152,3 +152,10 @@ def test_the_row_of_a_run_is_as_declared() -> None:
             **dict.fromkeys(("n_posted", "withdrawn", "freshness_median_seconds", "freshness_max_seconds")),
         }
     ]
+
+
+def test_the_record_says_which_version_of_each_table_was_saved() -> None:
+    record = run_record("run-1", "0123456789ab", (START, START + timedelta(days=1)), ranking_of([], []), "3.5.9")
+
+    assert record["schema_versions"] == {table.name: table.version for table in RESULTS}
+    assert record["schema_versions"]["subgraphs"] >= 1

@@ -21,6 +21,7 @@ from alertgraph_spark.score import TERMS, scorer_weights
 from alertgraph_spark.tables.embedded import Engine, arrow_schema
 from alertgraph_spark.tables.health_schemas import UNHEALTHY
 from alertgraph_spark.tables.run_schemas import RUNS
+from alertgraph_spark.tables.schemas import RESULTS
 
 _CSV_COLUMNS = (
     "rank",
@@ -44,7 +45,8 @@ def run_record(
     `rows_read = alerts + duplicates + out_of_window + rejected`; `history` is the part of `out_of_window` that lies before
     the window and taught what is usual. `unknown_words` are severities, tactics and techniques that no table knows. `health`
     has the number of sources that are as they used to be, of those that are new, and each that is not well, the worst first;
-    `exceptions` the ids of those that hide something, end soon, or match nothing.
+    `exceptions` the ids of those that hide something, end soon, or match nothing; `schema_versions` the version of each saved
+    table.
     """
     start, end = window
     return {
@@ -52,6 +54,7 @@ def run_record(
         "window": {"start": start.isoformat(), "end": end.isoformat()},
         "config_digest": digest,
         "versions": {"alertgraph_spark": __version__, "spark": spark_version, "python": platform.python_version()},
+        "schema_versions": {table.name: table.version for table in RESULTS},
         "engine": ranking.engine,
         "seconds": dict(ranking.seconds),
         "counts": dict(ranking.counts),

@@ -18,11 +18,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its name, what one row is, and its columns in order."""
+    """One table: its name, what one row is, and its columns in order.
+
+    `version` is raised by one with each change of a saved table: a column that comes or goes, or has another type or meaning.
+    """
 
     name: str
     grain: str
     columns: tuple[Column, ...]
+    version: int = 1
 
     @property
     def ddl(self) -> str:
@@ -35,9 +39,11 @@ class Table:
         return [c.name for c in self.columns]
 
 
-def table(name: str, grain: str, *columns: tuple[str, str, str] | tuple[str, str, str, bool]) -> Table:
+def table(
+    name: str, grain: str, *columns: tuple[str, str, str] | tuple[str, str, str, bool], version: int = 1
+) -> Table:
     """Declare a table from its name, its grain and its columns as tuples of `Column`."""
-    return Table(name, grain, tuple(Column(*c) for c in columns))
+    return Table(name, grain, tuple(Column(*c) for c in columns), version)
 
 
 def type_differences(have: Mapping[str, str], table: Table) -> str:

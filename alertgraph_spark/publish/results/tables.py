@@ -87,7 +87,7 @@ def read_run(folder: RunFolder) -> dict[str, Any]:
     Raises
     ------
     ResultsError
-        If the folder is not that of a run that was saved, or cannot be read.
+        If the folder is not that of a run that was saved, or cannot be read, or if a newer version saved one of its tables.
     """
     try:
         record: dict[str, Any] = json.loads(folder.read("run.json") or b"")
@@ -95,4 +95,8 @@ def read_run(folder: RunFolder) -> dict[str, Any]:
         raise ResultsError(
             f"{folder.place} holds no run.json: no such run, or one whose results were not saved"
         ) from None
+    # Of an older version what is missing is told by whoever wants it; what is newer may mean something else.
+    saved = record.get("schema_versions", {})
+    if newer := [table.name for table in RESULTS if saved.get(table.name, 0) > table.version]:
+        raise ResultsError(f"{folder.place}: {', '.join(newer)} saved by a newer version; update alertgraph-spark")
     return record
