@@ -66,7 +66,7 @@ def verdict(of: str, word: str, hours: int = 24, **told: Any) -> Row:
 
 
 SAID = [
-    verdict("sg-1", "true_positive", reason="confirmed"),
+    verdict("sg-1", "true_positive", **{"reason": "was real"}),
     verdict("sg-1", "false_positive", 20, is_latest=False, certainty=0.5, judged_by=None, source="incident 7"),
     verdict("sg-2", "reopened"),
 ]
@@ -152,7 +152,7 @@ def test_one_subgraph_is_told_from_title_to_evidence(run: Path, capsys: pytest.C
         "sg-1 of north",
         "2026-03-02 00:10 to 00:30 UTC: 2 alerts, 2 episodes, 3 hosts",
         "",
-        "verdict   true positive by ann, 2026-03-03 00:00, incident 42: confirmed",
+        "verdict   true positive by ann, 2026-03-03 00:00, incident 42: was real",
         "          before: false positive, 2026-03-02 20:00, incident 7, 50% sure that it is meant",
         "story     At 00:10 ws1 logged on to fs1.",
         "path      ws1 → fs1 → plc1",

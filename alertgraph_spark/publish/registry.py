@@ -169,4 +169,4 @@ class _told:  # reads as a statement
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         """Tell what was raised."""
         if isinstance(error, Exception) and not isinstance(error, (TrackingError, ConfigError)):
-            raise TrackingError(f"{self._problem}: {reason_of(error)}") from error
+            raise TrackingError(f"MLflow refuses, {self._problem}: {reason_of(error)}") from error
