@@ -15,7 +15,7 @@ SMOKE := $(addprefix tests/test_,job.py export.py alerts.py pipeline.py fold_epi
 	results.py log_analytics.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark4 test-spark-latest platforms lint audit docs dist screenshots bench-quality bench-speed bench-delivery faults replays bench-history bench-learning formats-table clean
+.PHONY: help demo test test-spark4 test-spark-latest platforms lint audit docs dist screenshots bench-quality bench-speed bench-delivery faults replays bench-history bench-learning bench-robust formats-table clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -93,6 +93,9 @@ bench-history: $(STAMP) ## an hourly run, a tick and a day's fold with the histo
 
 bench-learning: $(STAMP) ## what verdicts teach, on networks that are watched for months; a section of docs/quality.md
 	@$(BIN)/python benchmarks/learning --write docs/quality.md
+
+bench-robust: $(STAMP) ## attackers who know the job, on generated networks; a section of docs/quality.md
+	@$(BIN)/python benchmarks/robust --write docs/quality.md
 
 formats-table: $(STAMP) ## measure the formats on the real samples, where they lie beside the repository
 	@$(BIN)/python benchmarks/formats_table.py
