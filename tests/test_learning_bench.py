@@ -127,11 +127,13 @@ SEEN = {
     "plant": [
         one(ATTACK, is_shown=True, was_shown=True, key="a"),
         one(ATTACK, is_shown=True, was_shown=False, key="b"),
-        one(ATTACK, is_shown=False, was_shown=True, key="c", crosses=True),
+        one(ATTACK, is_shown=False, was_shown=True, key="c", crosses=True)._replace(z=15.0),  # memory has lowered it
+        one(ATTACK, is_shown=False, was_shown=True, key="d"),  # it has not
         one(CHAIN, is_shown=False, was_shown=True, is_again=True),
         one(CHAIN, is_shown=True, was_shown=True, is_again=True),
         one(CHAIN, is_shown=False, was_shown=False, is_again=True, z=15.0),  # too weak to come again
         one(NOISE, is_shown=True, was_shown=True),
+        one(NOISE, is_shown=False, was_shown=True),
     ]
 }
 
@@ -140,16 +142,16 @@ def test_figures_by_hand() -> None:
     found = figures.figures(SEEN, P)
     values = {name: figure.value for name, figure in found.items()}
     assert values["bearing"] == 2 / 4
-    assert values["bearing shipped"] == 2 / 5
-    assert values["gain"] == pytest.approx(1.25)
-    assert values["steps"] == 2 / 2  # a and b, beside a and c
+    assert values["bearing shipped"] == 3 / 7
+    assert values["gain"] == pytest.approx(7 / 6)
+    assert values["steps"] == 2 / 3  # a and b, beside a, c and d
     assert (values["again"], values["again shipped"]) == (1 / 2, 2 / 2)
-    assert (values["hidden"], values["hidden crossing"]) == (1 / 2, 1.0)
+    assert (values["hidden"], values["hidden crossing"], values["displaced"]) == pytest.approx((1 / 3, 1.0, 1 / 3))
     assert values["loss"] == pytest.approx(math.log(2))  # even odds were told of all
     assert values["error"] == pytest.approx(0.0)  # of which one in two was an attack
     # the shipped curve tells 20 nats .0595
     assert values["error shipped"] == pytest.approx(0.5 - probability(curve(20.0, P)))
-    assert figures.counts(SEEN, P) == {"shown": 4, "attacks": 2, "crossings": 1, "again": 2}
+    assert figures.counts(SEEN, P) == {"shown": 4, "attacks": 3, "crossings": 1, "again": 2}
 
 
 def test_the_gain_of_nothing_is_none() -> None:

@@ -29,7 +29,8 @@ def figures(networks: Networks, p: RankingParameters) -> dict[str, Figure]:
     gain                        their ratio
     steps                       attack steps found, of those that the shipped model finds
     again, again shipped        share that is shown of strong subgraphs whose routines were all judged benign before
-    hidden, hidden crossing     share that is not shown of the attack-bearing subgraphs that the shipped model shows
+    hidden, hidden crossing     share that memory hides of the attack-bearing subgraphs that the shipped model shows
+    displaced                   share of them whose place of the day another took
     loss, loss shipped          log loss of what is told of shown subgraphs, in nats
     error, error shipped        its expected calibration error
     """
@@ -49,21 +50,32 @@ def figures(networks: Networks, p: RankingParameters) -> dict[str, Figure]:
 
 
 def hidden(networks: Networks) -> dict[str, Figure]:
-    """Share that is not shown of the attack-bearing subgraphs that the shipped model shows: `hidden`, `hidden crossing`."""
+    """Share that is not shown of the attack-bearing subgraphs that the shipped model shows.
+
+    Those that memory has lowered are `hidden`, of attacks that cross into OT `hidden crossing`; those whose place of the day
+    another took are `displaced`.
+    """
     return {
-        "hidden": _share(networks, lambda one: one.was_shown and one.is_attack, lambda one: not one.is_shown),
-        "hidden crossing": _share(
-            networks,
-            lambda one: one.was_shown and one.is_attack and one.subgraph.crosses,
-            lambda one: not one.is_shown,
-        ),
+        "hidden": _share(networks, is_shown_attack, is_hidden),
+        "hidden crossing": _share(networks, lambda one: is_shown_attack(one) and one.subgraph.crosses, is_hidden),
+        "displaced": _share(networks, is_shown_attack, lambda one: not one.is_shown and not is_hidden(one)),
     }
+
+
+def is_shown_attack(one: Seen) -> bool:
+    """Whether the shipped model shows an attack here."""
+    return one.was_shown and one.is_attack
+
+
+def is_hidden(one: Seen) -> bool:
+    """Whether a subgraph is not shown, and memory has lowered it."""
+    return not one.is_shown and one.z < one.subgraph.z
 
 
 def counts(networks: Networks, p: RankingParameters) -> dict[str, int]:
     """What the figures are of: `shown`, `attacks` and `crossings` that the shipped model shows, `again`."""
     seen = [one for of in networks.values() for one in of]
-    attacks = [one for one in seen if one.was_shown and one.is_attack]
+    attacks = [one for one in seen if is_shown_attack(one)]
     return {
         "shown": _n_shown(seen),
         "attacks": len(attacks),

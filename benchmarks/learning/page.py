@@ -30,6 +30,7 @@ ROWS = (
     ("again shipped", ".. by the shipped model", "-", ".3f"),
     ("hidden crossing", "hidden by memory, of shown attacks that go from IT into OT", "0", ".3f"),
     ("hidden", ".. of all shown attacks", "<= .02", ".3f"),
+    ("displaced", "shown attacks whose place of the day another took", "-", ".3f"),
     ("loss", "log loss of the told probability, nats", "-", ".3f"),
     ("loss shipped", ".. of the shipped model's", "-", ".3f"),
     ("error", "calibration error of the told probability", "<= .03", ".3f"),
