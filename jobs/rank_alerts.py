@@ -29,10 +29,10 @@ from alertgraph_spark.commands.cli import (
     exit_code,
     notified_words,
     posted_words,
-    remarks,
 )
 from alertgraph_spark.commands.exceptions import listed_exceptions
 from alertgraph_spark.commands.given import Exported, Given, formats_of, model_of, runs_of
+from alertgraph_spark.commands.remarks import remarks
 from alertgraph_spark.commands.ticks import keep_ticking
 from alertgraph_spark.config.alert_exception import AlertException, digest_of
 from alertgraph_spark.config.loading import load_settings
@@ -42,6 +42,7 @@ from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.learn import Model
 from alertgraph_spark.pipeline import rank_lines
 from alertgraph_spark.publish import compiled, delivery, log_analytics, notices, results, tracking
+from alertgraph_spark.publish.learning_record import READ, learning_record
 from alertgraph_spark.publish.model_in_use import ModelInUse
 from alertgraph_spark.publish.notification import NotifyCounts
 from alertgraph_spark.publish.report import TABLES, write_or_say
@@ -52,7 +53,7 @@ from alertgraph_spark.read import assets, verdict_list
 
 APP = "alertgraph-spark"
 
-LOOKED_AT = (*TABLES, "features")
+LOOKED_AT = (*TABLES, *READ)
 """Tables that the console, MLflow and the report read of what was saved."""
 
 
@@ -137,6 +138,7 @@ class Job(NamedTuple):
         record |= {"history": given.told} if given.told else {}
         record["exceptions"]["digest"] = digest_of(excepted)
         record["versions"]["model"] = model.name
+        record |= learning_record(settings.ranking, model, saved)
         record["verdicts"] = verdicts
         results.save_run(folder, record)
         places = {"history": given.words} if given.words else {}

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from alertgraph_spark.commands.arguments import arguments
-from alertgraph_spark.commands.cli import EDGES, Console, check_posted, exit_code, posted_words, remarks
+from alertgraph_spark.commands.cli import EDGES, Console, check_posted, exit_code, posted_words
+from alertgraph_spark.commands.remarks import remarks
 from alertgraph_spark.errors import (
     AlertGraphError,
     ConfigError,

@@ -153,11 +153,14 @@ def test_the_loop(
         assert re.search(r"^model     models:/alertgraph/2$", out, re.M)
         assert re.search(r"^in all    12 shown in A, 1 in B$", out, re.M), out
 
-        after, shown = sites.run(WEEKS, ranking__model=champion)
+        after, shown = sites.run(WEEKS, ranking__model=champion, ranking__questions="true", ranking__expect=0.8)
         (left,) = shown
         assert left["site"] == SITES[0], "there somebody else went the round"
         record = json.loads((after / "run.json").read_text(encoding="utf-8"))
         assert record["versions"]["model"] == "models:/alertgraph/2"
+        assert (record["learned"]["n_verdicts"], record["learned"]["tried"]["n_later"]) == (36, 12)
+        assert record["questions"] == [], "what is not shown is like what was judged"
+        assert record["expected"].startswith(("for 80 % of an attack's steps", "cannot be said"))
         rows = {
             row["site"]: row
             for row in read(spark, after)

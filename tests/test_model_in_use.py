@@ -137,7 +137,7 @@ def test_the_copy_holds_no_more_than_what_was_learned(store: str, tmp_path: Path
     in_use(tmp_path, store).load()
     copy = json.loads((tmp_path / COPY).read_text(encoding="utf-8"))
     assert (copy["asked"], copy["name"]) == (CHAMPION, "models:/soc/2")
-    assert set(copy["learned"]) == {"version", "trained_until", "sites", "rule"}
+    assert set(copy["learned"]) == {"version", "trained_until", "tried", "sites", "rule"}
 
 
 def test_what_is_logged_of_a_training(store: str) -> None:

@@ -1,4 +1,4 @@
-"""What a person sees: a line a stage, the ranked subgraphs as a table, remarks, and exit codes."""
+"""What a person sees: a line a stage, the ranked subgraphs as a table, and exit codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from alertgraph_spark.clean_text import printed, printed_lines
 from alertgraph_spark.errors import AlertGraphError, PublishError
-from alertgraph_spark.short_text import CELL, LINE, WORD, short
+from alertgraph_spark.short_text import LINE, WORD, short
 
 EDGES = ("alertgraph_spark.access", "alertgraph_spark.read", "alertgraph_spark.publish")
 """Where the storage, the network and the session are: their loggers."""
@@ -160,69 +160,6 @@ def check_notified(told: Any, run_id: str, is_strict: bool) -> None:
 
 def _missing(counts: Any) -> int:
     return int(counts.n_rows - counts.n_sent - counts.n_before)
-
-
-MOST_SOURCES = 5
-"""Sources that are told at the end of a run; the table `health` has all."""
-
-
-def remarks(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What an operator should know of the lines that were read, of what was too much, and of what the budget hides.
-
-    Each is a head and what is said under it: why some were refused, which words no table knows, which sources are not as they
-    used to be, the worst first, and what was left out of alerts and of the graph since a flood had brought more than can be
-    held.
-    """
-    told = {"refused": record["rejected_by_reason"], "unknown": record["unknown_words"]}
-    said = [
-        (name, "; ".join(f"{n:,} {short(word, CELL)}" for word, n in words.items()))
-        for name, words in told.items()
-        if words
-    ]
-    ill = record["health"]["unhealthy"]
-    for row in ill[:MOST_SOURCES]:
-        source = f"{short(row['table'], WORD)} of {short(row['site'], WORD)}"
-        said.append((row["status"].upper(), f"{source}: {row['detail']}"))
-    if (n_more := len(ill) - MOST_SOURCES) > 0:
-        said.append(("", f"and {n_more:,} more, in the table health"))
-    limits = {
-        "entities_left_out": "entities left out of alerts that name more than 50 accounts or 50 others",
-        "links_left_out": "links left out, of the sites and entities with most: more than graph.driver_max_links",
-    }
-    if over := [f"{n:,} {what}" for name, what in limits.items() if (n := record.get("counts", {}).get(name))]:
-        said.append(("WARNING", "; ".join(over)))
-    said += _exception_remarks(record.get("exceptions", {}), record.get("counts", {}).get("suppressed", 0))
-    said += _verdict_remarks(record.get("verdicts", {}))
-    if n := record.get("counts", {}).get("crowded"):
-        said.append(("CROWDED", f"{n:,} not shown that score like one of their site and day that is: look at them too"))
-    return said
-
-
-def _verdict_remarks(told: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What analysts said, and of which incidents no subgraph is known."""
-    words = [f"{n:,} {verdict.replace('_', ' ')}" for verdict, n in told.get("n_standing", {}).items()]
-    said = [("verdicts", f"of subgraphs: {', '.join(words)}")] if words else []
-    reasons = [f"{n:,} {why}" for why, n in told.get("unmatched_by_reason", {}).items()]
-    return said + ([("no match", f"incidents: {'; '.join(reasons)}")] if reasons else [])
-
-
-MOST_EXCEPTIONS = 5
-"""Ids of exceptions in one remark; the table `exceptions` has all."""
-
-
-def _exception_remarks(told: Mapping[str, Any], n_hidden: int) -> list[tuple[str, str]]:
-    """What exceptions hide, and which of them their owners should look at again."""
-    said = [("hidden", f"{n_hidden:,} subgraphs by exceptions: {_ids(told, 'hiding')}")] if n_hidden else []
-    again = {"ending_soon": "end within two weeks", "without_a_match": "match nothing in the window"}
-    words = [
-        f"{told[f'n_{name}']:,} {what}: {_ids(told, name)}" for name, what in again.items() if told.get(f"n_{name}")
-    ]
-    return said + ([("exception", "; ".join(words))] if words else [])
-
-
-def _ids(told: Mapping[str, Any], name: str) -> str:
-    more = told[f"n_{name}"] - MOST_EXCEPTIONS
-    return ", ".join(told[name][:MOST_EXCEPTIONS]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def exit_code(main: Callable[[], int]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from alertgraph_spark.learn import (
     to_json,
 )
 from alertgraph_spark.learn.apply import rule_of
+from alertgraph_spark.learn.evaluation import told_of
 from alertgraph_spark.learn.recall import as_row
 from alertgraph_spark.publish import results
 from alertgraph_spark.publish.judged import Training, read_judged
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace, say: Say, open_runs: Callable[[Settings], resu
     found = evaluate(given.judged, current, p)
     for line in _tried(found, current.name):
         say(line)
-    model = fit(given.judged, p, tracked.model)
+    model = replace(fit(given.judged, p, tracked.model), tried=told_of(found, current.name))
     registered = registry.register(tracked.experiment, record_of(model, given.judged, found, current.name, p))
     say(f"model     {registered.address}; {registered.look}")
     is_better, why = decide(found)

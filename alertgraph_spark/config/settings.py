@@ -73,6 +73,16 @@ class Ranking(RankingParameters):
         like_words="`shipped`, `models:/NAME@ALIAS`, `models:/NAME/VERSION` or `runs:/RUN_ID/PATH`",
     )
 
+    questions: bool = key(
+        "mark at most one subgraph a day beyond the budget whose verdict would teach most, in the report and the run",
+        False,
+    )
+    expect: float | None = key(
+        "share of an attack's steps: the run says how many subgraphs a day it takes to find so many",
+        None,
+        within="(0, 1]",
+    )
+
     @property
     def parameters(self) -> RankingParameters:
         """The numbers alone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 LATER_SHARE = 1 / 3
 """Share of the verdicts, the last by time, that a model is tried on."""
@@ -63,6 +63,16 @@ class Evaluation(NamedTuple):
     def change(self) -> float:
         """What the new model adds to the log loss: below 0 it tells better."""
         return self.loss_after - self.loss_before
+
+
+def told_of(found: Evaluation, before: str) -> dict[str, Any]:
+    """An evaluation as a model keeps it: against which model `before` it was tried, on how many, and both log losses."""
+    return {
+        **{"before": before, "n_later": found.n_later, "n_true": found.n_true},
+        **{"log_loss_before": found.loss_before, "log_loss": found.loss_after},
+        **{"reliability_before": [one._asdict() for one in found.table_before]},
+        **{"reliability": [one._asdict() for one in found.table_after]},
+    }
 
 
 def decide(found: Evaluation) -> tuple[bool, str]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import Any
 
 from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.learn.recall import Remembered, as_row, remembered
@@ -42,11 +43,16 @@ NOTHING = SiteModel()
 
 @dataclass(frozen=True)
 class Model:
-    """What was learned, by site; `trained_until` is the time of the last verdict that it knows."""
+    """What was learned, by site.
+
+    `trained_until` is the time of the last verdict that it knows, `tried` how it told later verdicts before it learned from
+    them too (`evaluation.told_of`).
+    """
 
     sites: Mapping[str, SiteModel] = field(default_factory=dict)
     name: str = SHIPPED
     trained_until: datetime | None = None
+    tried: Mapping[str, Any] = field(default_factory=dict)
 
     def of(self, site: str) -> SiteModel:
         """What was learned on a site."""
@@ -65,7 +71,11 @@ def to_json(model: Model) -> str:
         for site, of in sorted(model.sites.items())
     }
     until = model.trained_until and model.trained_until.isoformat()
-    return json.dumps({"version": VERSION, "trained_until": until, "sites": sites}, indent=1, sort_keys=True)
+    return json.dumps(
+        {"version": VERSION, "trained_until": until, "tried": dict(model.tried), "sites": sites},
+        indent=1,
+        sort_keys=True,
+    )
 
 
 def from_json(text: str, name: str) -> Model:
@@ -85,7 +95,7 @@ def from_json(text: str, name: str) -> Model:
             str(site): SiteModel(float(of["log_odds"]), int(of["n_verdicts"]), tuple(map(remembered, of["memory"])))
             for site, of in told["sites"].items()
         }
-        return Model(sites, name, _time(until) if until else None)
+        return Model(sites, name, _time(until) if until else None, dict(told.get("tried", {})))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(f"model {name} cannot be read: {type(error).__name__} {error}") from error
 

@@ -14,6 +14,9 @@ from alertgraph_spark.tables.embedded import Engine
 MAX_SHOWN, MAX_NEXT, MAX_HIDDEN = 40, 20, 20
 """Subgraphs on a page: those that are shown, those that come next by rank, and those that exceptions hide."""
 
+MAX_QUESTIONS = 10
+"""Subgraphs on a page whose verdict would teach most, those of the last days."""
+
 MAX_EXCEPTIONS = 100
 """Exceptions on a page that somebody should look at again."""
 
@@ -44,11 +47,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # In each query below `chosen` holds the subgraphs of the page, by `subgraph_id`, and whether each `is_shown`.
 
 _CHOSEN = f"""
+    WITH first AS (
     (SELECT * FROM subgraphs WHERE is_shown ORDER BY rank LIMIT {MAX_SHOWN})
     UNION ALL
     (SELECT * FROM subgraphs WHERE NOT is_shown AND score > 0 AND len(suppressed_by) = 0 ORDER BY rank LIMIT {MAX_NEXT})
     UNION ALL
     (SELECT * FROM subgraphs WHERE len(suppressed_by) > 0 ORDER BY rank LIMIT {MAX_HIDDEN})
+    )
+    SELECT * FROM first
+    UNION ALL SELECT * FROM subgraphs SEMI JOIN asked USING (subgraph_id) ANTI JOIN first USING (subgraph_id)
     ORDER BY rank
 """
 
@@ -157,7 +164,9 @@ def gather(tables: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Gathere
             return [{name: _value(value) for name, value in row.items()} for row in found]
 
         known = dict(tables)
-        subgraphs = rows(_CHOSEN, "subgraphs")
+        asked = [one["subgraph_id"] for one in record.get("questions", [])[-MAX_QUESTIONS:]]
+        known["asked"] = pa.table({"subgraph_id": pa.array(asked, pa.string())})
+        subgraphs = rows(_CHOSEN, "subgraphs", "asked")
         known["chosen"] = _chosen(subgraphs)
         evidence = _by_subgraph(rows(evidence_of_chosen(), "evidence", "members", "chosen"))
         edges = _by_subgraph(rows(_EDGES, "edges", "chosen"))

@@ -53,13 +53,14 @@
     const item = make("li", undefined, s.is_shown ? "shown" : "next"), b = make("button");
     b.type = "button"; b.dataset.id = s.subgraph_id;
     b.append(make("span", String(s.rank), "rank"), make("span", s.title, "name"),
-      make("span", `${s.is_shown ? "shown" : "not shown"} · score ${fixed(s.score, 2)} · ${count(s.n_alerts, "alert")} · ${hours(s)}`, "facts"));
+      make("span", `${s.is_shown ? "shown" : questions.has(s.subgraph_id) ? "question" : "not shown"} · score ${fixed(s.score, 2)} · ${count(s.n_alerts, "alert")} · ${hours(s)}`, "facts"));
     b.addEventListener("click", () => select(s.subgraph_id));
     item.append(b);
     return item;
   };
   const list = () => {
-    const more = Number($("more").value), rows = [...shown, ...next.slice(0, more)].sort((a, b) => a.rank - b.rank);
+    const more = Number($("more").value), open = next.filter((s) => questions.has(s.subgraph_id));
+    const rows = [...new Set([...shown, ...open, ...next.slice(0, more)])].sort((a, b) => a.rank - b.rank);
     fill("ranked", rows.map(button));
     const n = (column) => rows.reduce((sum, s) => sum + s[column], 0);
     $("more-said").textContent = `+${more}`;
@@ -229,6 +230,20 @@
     const text = `${one.verdict.replace("_", " ")}${one.judged_by ? ` by ${one.judged_by}` : ""}, ${minute(one.judged_at)} UTC, ${one.source}${how}${one.reason ? `: ${one.reason}` : ""}`;
     return make("li", one.is_latest ? text : `${text}; this does not stand`);
   };
+  const questions = new Map((report.run.questions || []).map((one) => [one.subgraph_id, one]));
+  const learned = () => {
+    const of = report.run.learned, tried = (of || {}).tried || {};
+    $("learned").hidden = !of;
+    if (!of) return;
+    const loss = tried.n_later ? ` On the last ${tried.n_later.toLocaleString("en")} by time, told by what had been judged before, its log loss was ${fixed(tried.log_loss, 3)}; that of ${tried.before} ${fixed(tried.log_loss_before, 3)}.` : "";
+    $("learned-note").textContent = `Model ${of.name}, of ${count(of.n_verdicts, "verdict")} until ${String(of.trained_until).slice(0, 16)} UTC.${loss} Only what was shown is judged: of the rest the table says nothing.`;
+    const rows = [[tried.before, tried.reliability_before], ["this one", tried.reliability]].flatMap(([name, bins]) => (bins || []).map((one) => [name, one]));
+    fill("reliability", rows.map(([name, one]) => {
+      const tr = make("tr");
+      tr.append(make("td", name), make("td", `${fixed(one.low, 2)} to ${fixed(one.high, 2)}`), make("td", one.n.toLocaleString("en"), "n"), make("td", fixed(one.told, 3), "n"), make("td", fixed(one.seen, 3), "n"));
+      return tr;
+    }));
+  };
   const select = (id) => {
     const s = found.find((one) => one.subgraph_id === id);
     if (!s) return;
@@ -237,6 +252,9 @@
     mark();
     $("subgraph").hidden = false;
     $("title").textContent = s.title;
+    const question = questions.get(id);
+    $("question").hidden = !question;
+    $("question").textContent = question ? `A question: was this an attack? Its verdict would teach most of ${question.day}: ${count(question.n_like, "other")} of its site ${question.n_like === 1 ? "is" : "are"} like it, and nobody has judged any.` : "";
     const state = s.is_shown ? "shown" : s.suppressed_by.length ? `hidden by ${s.suppressed_by.map((one) => one.id).join(", ")}` : "not shown";
     const judged = s.verdicts.filter((one) => one.is_latest).map((one) => `judged ${one.verdict.replace("_", " ")}`);
     fill("chips", [`rank ${s.rank}`, state, ...judged, `score ${fixed(s.score, 3)}`, `P(attack) ${fixed(s.probability, 2)}`, `severity ${fixed(s.severity, 2)}`, `${time(s.first_seen).slice(0, 16)} to ${time(s.last_seen).slice(0, 16)} UTC`,
@@ -284,7 +302,7 @@
     if (s) select(s.subgraph_id);
     else $("network-note").textContent = `${hosts.data.label[i]} is in no subgraph of this page.`;
   });
-  list(); exceptions();
+  list(); exceptions(); learned();
   const wanted = asked();
   const first = found.find((s) => s.subgraph_id === wanted) || shown[0] || next[0] || hidden[0];
   if (first) select(first.subgraph_id);
