@@ -18,12 +18,12 @@ from exported import raw_tables
 from incident import DAY, at
 from pyspark.sql import DataFrame, SparkSession
 
-from alertgraph_spark import lines, pipeline
+from alertgraph_spark import lines
 from alertgraph_spark.config.alert_exception import AlertException
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.lines import read_lines
-from alertgraph_spark.pipeline import rank_subgraphs
+from alertgraph_spark.pipeline import line, rank_subgraphs
 from alertgraph_spark.ranking import OnStage, Ranking
 from alertgraph_spark.tables.embedded import conform_arrow
 from alertgraph_spark.tables.frames import collect_arrow
@@ -444,7 +444,7 @@ def test_what_led_to_what_is_told_inside_each_subgraph_and_is_the_same_on_the_wo
     assert causes
     assert all(start[earlier] <= start[later] for earlier, later in ends), "both ends are episodes of the subgraph"
 
-    monkeypatch.setattr(pipeline, "WORKER_SPANS", 1)
+    monkeypatch.setattr(line, "WORKER_SPANS", 1)
     on_workers = run(spark, [row for site in SITES for row in plant(site)])
     assert sorted(map(str, rows_of(on_workers.ranking, "causes"))) == sorted(map(str, causes))
 
@@ -452,7 +452,7 @@ def test_what_led_to_what_is_told_inside_each_subgraph_and_is_the_same_on_the_wo
 def test_the_workers_give_the_rows_of_this_process(
     spark: SparkSession, usual: Found, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "WORKER_SPANS", 1)
+    monkeypatch.setattr(line, "WORKER_SPANS", 1)
     monkeypatch.setattr(lines, "BROADCAST_SPANS", 1)
     stages: list[tuple[str, int]] = []
     found = run(spark, [row for site in SITES for row in plant(site)], on_stage=lambda *done: stages.append(done[:2]))
