@@ -55,10 +55,10 @@ def test_every_key_of_a_format_is_told(make_docs: ModuleType) -> None:
     assert keys <= told, "a key without a line in the docstring of Format"
 
 
-def test_the_worked_example_is_that_of_the_readme() -> None:
+def test_the_worked_example_is_that_of_the_page_on_input() -> None:
     example = (REPO / "examples/formats/door_controller.yaml").read_text(encoding="utf-8")
 
-    assert f"```yaml\n{example}```" in (REPO / "README.md").read_text(encoding="utf-8")
+    assert f"```yaml\n{example}```" in (REPO / "docs" / "input.md").read_text(encoding="utf-8")
 
 
 def test_measured_tables_are_replaced_alone(make_docs: ModuleType) -> None:

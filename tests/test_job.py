@@ -338,9 +338,9 @@ def test_it_tells_each_step_in_order_and_where_to_look(done: Done) -> None:
     )
 
 
-def test_the_readme_shows_this_very_run(done: Done) -> None:
+def test_the_page_of_the_demo_shows_this_very_run(done: Done) -> None:
     """Ranks, scores, sentences, rows of the stages and the balance; seconds and places are a machine's own."""
-    shown = (REPO / "README.md").read_text(encoding="utf-8").split("```\nrun ")[1].split("```")[0].splitlines()
+    shown = (REPO / "docs" / "demo.md").read_text(encoding="utf-8").split("```\nrun ")[1].split("```")[0].splitlines()
     said = [re.sub(r"(?<= )[\d.]+ s$", "", line) for line in done.out.splitlines()]
     facts = [line for line in shown if re.match(r" +\d+  0\.|  [a-z]|rank|[\d,]+ rows read", line)]
 
