@@ -32,6 +32,7 @@ from alertgraph_spark.learn.evaluation import auc, interval, reliability
 from alertgraph_spark.learn.recall import as_row
 
 P = RankingParameters()
+DAY = timedelta(days=1)
 BEGIN = datetime(2026, 3, 2, tzinfo=timezone.utc)
 
 
@@ -106,6 +107,26 @@ def test_the_model_in_use_is_asked_only_what_it_could_know() -> None:
     found = evaluate(rows, champion, P)
     assert found.loss_before == pytest.approx(found.loss_after, rel=0.2), "it learned from the same verdicts"
     assert evaluate(rows, Model(), P).loss_before > 5 * found.loss_before
+
+
+def test_a_word_said_later_is_nothing_that_the_model_in_use_knew() -> None:
+    """Two of a kind on the last two days: the champion remembers both, and may tell the second by the first alone."""
+    rows = [
+        *(judged(day, "benign_positive", f"kind-{day}") for day in range(4)),
+        *(judged(4 + n, "benign_positive", "new") for n in (0, 1)),
+    ]
+    champion = fit(rows, P, "models:/x/1")
+    first, second = evaluate(rows, champion, P).table_before
+    assert (first.n, second.n) == (1, 1), "one is told by memory, the other by the curve"
+
+
+def test_a_subgraph_that_was_judged_while_it_grew_is_not_told_by_its_own_verdict() -> None:
+    strangers = [judged(day, "benign_positive", f"kind-{day}") for day in range(9)]
+    late = strangers[-1]
+    grown = late._replace(
+        word=late.word._replace(signature=late.word.signature._replace(seen_at=late.word.judged_at + DAY))
+    )
+    assert evaluate([*strangers[:-1], grown], Model(), P) == evaluate(strangers, Model(), P)
 
 
 # promote
