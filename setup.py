@@ -102,6 +102,7 @@ setup(
             "databricks-bundles>=1",  # the published shape of a job, to hold deploy/databricks against
             "duckdb-kql>=1.1; python_version >= '3.11'",  # KQL that is run, not only read; with the one after it
             "pytz",
+            "grimp>=3.4",  # the imports between rooms, for docs/architecture.md; import-linter brings it
             "import-linter>=2.1",
             "ipykernel>=6.29",
             "matplotlib>=3.8",

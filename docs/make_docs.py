@@ -30,6 +30,11 @@ from alertgraph_spark.normalise.format_functions import FUNCTIONS
 from alertgraph_spark.normalise.json_text import ENVELOPES
 
 DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS))  # its neighbours are found too where a test loads this file by its path
+
+from make_architecture import architecture_page, picture  # noqa: E402
+from make_data_model import data_model_page  # noqa: E402
+
 REPO = DOCS.parent
 
 INTRODUCTION = """\
@@ -358,6 +363,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "method.md": _method,
     "formats.md": _formats,
     "operations.md": _operations,
+    "architecture.md": architecture_page,
+    "img/architecture.svg": picture,
+    "data-model.md": data_model_page,
 }
 """File in this folder to the text that it must hold."""
 
