@@ -151,8 +151,14 @@ def test_the_slow_one_takes_a_day_for_each_step() -> None:
     assert there["backup-0"] == BACKUP[0]
 
 
-def test_his_alerts_are_noise_twice_a_day_for_what_there_is_of_two_weeks() -> None:
+def test_his_types_are_noise_on_any_machine_that_the_site_knows() -> None:
     _, added = changed(attackers.poison_past)
+    assert {row[:2] for row in ends(added)} == {row[:2] for row in ends(ATTACK)}
+    assert {row[2] for row in ends(added)} >= {"srv", "fs1"}
+
+
+def test_his_alerts_are_noise_twice_a_day_for_what_there_is_of_two_weeks() -> None:
+    _, added = changed(attackers.rehearse)
     assert len(added) == 8 * 2 * 2  # 200 hours are 8 whole days, two alerts twice each
     assert all(row["started_at"] < ATTACK[0]["started_at"] for row in added)
     assert set(ends(added)) == set(ends(ATTACK))
@@ -166,6 +172,12 @@ def test_a_site_is_ranked_without_spark_and_its_steps_are_found() -> None:
     assert set(found.subgraph_of) == set(SITE.spans["span"].to_pylist())
     assert ranked.steps_shown(SITE, found._replace(shown=frozenset(found.strength))) == {"c1/access", "c1/theft"}
     assert ranked.steps_shown(SITE, found._replace(shown=frozenset())) == frozenset()
+
+
+def test_what_he_added_is_noticed_where_it_is_shown() -> None:
+    with_him = RANKED._replace(subgraph_of={**RANKED.subgraph_of, "added-0": "noise", "added-1": "other"})
+    assert ranked.is_noticed(with_him)
+    assert not ranked.is_noticed(with_him._replace(shown=frozenset({"attack"})))
 
 
 def test_what_is_shown_and_no_attack_is_remembered_as_benign() -> None:

@@ -101,8 +101,7 @@ def take_over(scene: Scene, chance: random.Random) -> pa.Table:
 def chaff(scene: Scene, chance: random.Random) -> pa.Table:
     """On each day of an attack decoys of the site's strongest chain, each by another machine."""
     strongest = _strongest(scene)
-    machines = sorted({names for row in scene.rows.values() if (names := names_of(row, "target"))})
-    added = []
+    machines, added = _machines(scene), []
     for attack in scene.campaigns.values():
         for day in _days(attack):
             for _ in range(DECOYS):
@@ -149,16 +148,20 @@ def drip(scene: Scene, chance: random.Random) -> pa.Table:
     return with_rows(scene.site.spans, changed)
 
 
+def rehearse(scene: Scene, chance: random.Random) -> pa.Table:
+    """For two weeks before an attack its alerts come twice a day, one by one, by the same machine on the same."""
+    added = [at(row, when) for attack in scene.campaigns.values() for row, when in _before(scene, attack, chance)]
+    return with_rows(scene.site.spans, added=added)
+
+
 def poison_past(scene: Scene, chance: random.Random) -> pa.Table:
-    """For two weeks before an attack its alerts come twice a day, one by one, as if they were noise."""
-    added = []
-    for attack in scene.campaigns.values():
-        begins = attack[0]["started_at"]
-        first = max(scene.begin, begins - PAST)
-        for number in range((begins - first) // DAY):
-            for row in _distinct(attack):
-                for _ in range(2):
-                    added.append(at(row, first + (number + chance.random()) * DAY))
+    """For two weeks before an attack alerts of its types come twice a day, by the same machine on any other."""
+    machines = _machines(scene)
+    added = [
+        at(renamed(row, "target", chance.choice(machines)), when)
+        for attack in scene.campaigns.values()
+        for row, when in _before(scene, attack, chance)
+    ]
     return with_rows(scene.site.spans, added=added)
 
 
@@ -168,7 +171,8 @@ ATTACKERS: Mapping[str, Attacker] = {
     "floods the budget with decoys": chaff,
     "bridges to machines of others": bridge,
     "comes slowly, a step a day": drip,
-    "sends his alerts as noise for two weeks before": poison_past,
+    "sends his types as noise for two weeks, on any machine": poison_past,
+    "sends his alerts as noise for two weeks, on the same machines": rehearse,
 }
 
 REMEMBERING = ("imitates a remembered chain, by his own machine", "takes over the machine of a remembered chain")
@@ -202,6 +206,21 @@ def _beside(chain: Sequence[Row], attack: Sequence[Row]) -> list[Row]:
 def _by(row: Row, machine: Names) -> Row:
     """A row by another machine, or about it where nobody acts."""
     return renamed(row, "source" if names_of(row, "source") else "target", machine)
+
+
+def _machines(scene: Scene) -> list[Names]:
+    """What the site's alerts are about."""
+    return sorted({names for row in scene.rows.values() if (names := names_of(row, "target"))})
+
+
+def _before(scene: Scene, attack: Sequence[Row], chance: random.Random) -> Iterator[tuple[Row, datetime]]:
+    """Each thing that an attack does with two moments of each of the days before it."""
+    begins = attack[0]["started_at"]
+    first = max(scene.begin, begins - PAST)
+    for number in range((begins - first) // DAY):
+        for row in _distinct(attack):
+            for _ in range(2):
+                yield row, first + (number + chance.random()) * DAY
 
 
 def _days(attack: Sequence[Row]) -> Iterator[datetime]:

@@ -14,12 +14,16 @@ AIM = 0.10
 
 
 class Change(NamedTuple):
-    """What is shown of the attacks on one network before and after: steps, and campaigns; `kept` are steps of both."""
+    """What is shown of the attacks on one network: of steps and of campaigns before, after, and all that left an alert.
+
+    `kept` are steps shown both before and after. `is_noticed` says whether something is shown that the attacker has added.
+    """
 
     network: str
     steps: tuple[int, int, int]
     campaigns: tuple[int, int, int]
     kept: int
+    is_noticed: bool = False
 
     @property
     def drop(self) -> float:
@@ -36,9 +40,16 @@ class Figures(NamedTuple):
     drop: Figure
     worst: tuple[float, str]
     kept: Figure
+    n_noticed: int
 
 
-def change(network: str, before: AbstractSet[str], after: AbstractSet[str], counted: AbstractSet[str]) -> Change:
+def change(
+    network: str,
+    before: AbstractSet[str],
+    after: AbstractSet[str],
+    counted: AbstractSet[str],
+    is_noticed: bool = False,
+) -> Change:
     """Count what is shown of the steps that left an alert, before and after."""
 
     def campaigns(steps: AbstractSet[str]) -> int:
@@ -49,6 +60,7 @@ def change(network: str, before: AbstractSet[str], after: AbstractSet[str], coun
         (len(before), len(after), len(counted)),
         (campaigns(before), campaigns(after), campaigns(counted)),
         len(before & after),
+        is_noticed,
     )
 
 
@@ -69,4 +81,5 @@ def figures(changes: Sequence[Change]) -> Figures:
         over_networks(mean_drop, list(of)),
         (worst.drop, worst.network),
         share(lambda one: (one.kept, one.steps[0])),
+        sum(one.is_noticed for one in changes),
     )

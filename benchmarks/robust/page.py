@@ -22,7 +22,12 @@ attacker does.
 
 HEADS = (
     *("the attacker", "networks", "steps before", "after", "campaigns before", "after"),
-    *("drop (aim <= 10)", "worst network", "of the steps shown before, still shown"),
+    *(
+        "drop (aim <= 10)",
+        "worst network",
+        "of the steps shown before, still shown",
+        "networks that show what was added",
+    ),
 )
 
 
@@ -51,6 +56,7 @@ def _row(name: str, one: Figures, n: int) -> list[str]:
         written_figure(_points(one.drop), ".1f"),
         f"{100 * one.worst[0]:.1f} ({one.worst[1]})",
         written_figure(one.kept, ".3f"),
+        str(one.n_noticed),
     ]
 
 

@@ -14,6 +14,7 @@ from alertgraph_spark.graph.choice import Answers
 from alertgraph_spark.learn import Model, Remembered, Signature, SiteModel, curve, fit_offset, signatures_of
 from alertgraph_spark.pipeline import rank_sites
 from alertgraph_spark.ranking import Stages
+from robust.rows import ADDED
 from robust.spans import Site
 
 ALL = datetime(1990, 1, 1, tzinfo=timezone.utc)
@@ -61,6 +62,11 @@ def steps_shown(site: Site, ranked: Ranked) -> frozenset[str]:
     """The attack steps with an alert in what is shown."""
     held = zip(site.steps["span"], site.steps["step"], strict=True)
     return frozenset(step for span, step in held if ranked.subgraph_of.get(span) in ranked.shown)
+
+
+def is_noticed(ranked: Ranked) -> bool:
+    """Whether anything that an attacker has added is shown."""
+    return any(span.startswith(ADDED) and one in ranked.shown for span, one in ranked.subgraph_of.items())
 
 
 def attacked(site: Site, ranked: Ranked) -> frozenset[str]:

@@ -19,6 +19,9 @@ Names = tuple[tuple[str, str], ...]
 """What a row calls one of its ends: kind and text of each name."""
 
 TIMES = ("started_at", "ended_at", "received_at", "known_at")
+ADDED = "added-"
+"""How the `span` of an added row begins."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -56,7 +59,7 @@ def at(row: Row, begins: datetime) -> Row:
 def with_rows(spans: pa.Table, changed: Iterable[Row] = (), added: Iterable[Row] = ()) -> pa.Table:
     """Spans of which some are changed, by their `span`, and to which others are added."""
     by_span = {row["span"]: row for row in changed}
-    new = [{**row, "span": f"added-{number}"} for number, row in enumerate(added)]
+    new = [{**row, "span": f"{ADDED}{number}"} for number, row in enumerate(added)]
     is_kept = pa.array([span not in by_span for span in spans["span"].to_pylist()])
     rows = pa.Table.from_pylist(list(map(_said, [*by_span.values(), *new])), schema=arrow_schema(SPANS))
     return pa.concat_tables([spans.filter(is_kept).cast(rows.schema), rows]).combine_chunks()
