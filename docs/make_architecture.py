@@ -78,7 +78,7 @@ in the log which it took and why. Tests hold both against each other and against
   episode. So both outlive the run, and a subgraph keeps its id while it grows.
 - **Sites never meet.** Every workspace is a site; entity keys of two sites are two things, even where they read the same.
 - **Records, not code in a loop.** A format, a motif, a term of the score and a table are records;
-  adding one touches one file and its test.
+  [contributing](../CONTRIBUTING.md) adds one of each.
 - **Saved before it is posted.** A run's tables are durable first; a post that fails is taken up by the next run.
 - **Numbers stand in one place.** Every number of the method is a field of one frozen dataclass with meaning, range and
   source; the [table of parameters](method.md#parameters) is made from it.
