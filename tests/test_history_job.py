@@ -144,7 +144,7 @@ def test_a_longer_window_is_news_though_the_export_is_the_same(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = datetime(2026, 3, 5, 13, tzinfo=timezone.utc)
-    monkeypatch.setattr(rank_alerts, "window", lambda args: (now - args.last, now))
+    monkeypatch.setattr(rank_alerts, "window_asked", lambda args: (now - args.last, now))
     said = []
     for span in ("24h", "24h", "3d"):
         assert exit_code(lambda span=span: rank_alerts.main(["--config", str(config), "--last", span])) == 0  # type: ignore[misc]

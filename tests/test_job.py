@@ -149,7 +149,7 @@ def test_the_record_says_what_ran(done: Done) -> None:
     assert done.folder.name == done.record["run_id"]
     assert done.record["run_id"].split("-")[1] == done.record["config_digest"][:8]
     assert done.record["window"] == {"start": "2026-03-02T00:00:00+00:00", "end": "2026-03-05T00:00:00+00:00"}
-    assert set(done.record["versions"]) == {"alertgraph_spark", "spark", "python"}
+    assert set(done.record["versions"]) == {"alertgraph_spark", "spark", "python", "model"}
     assert done.record["engine"] == "driver"
     stages = ["normalise", "fold", "link", "connect", "match", "describe", "score", "explain"]
     assert list(done.record["seconds"]) == stages
