@@ -1,6 +1,6 @@
 """Measure what the job learns from verdicts, on networks that are watched for months.
 
-    python benchmarks/learning [--lakes 5] [--write docs/quality.md]
+    python benchmarks/learning [--lakes 5,5] [--write docs/quality.md]
 
 A lake holds two networks. It takes minutes to make and minutes to rank; both are kept in `.lakes`. --write puts the tables
 into their section of the page, and the curve of reading into the package.
@@ -38,18 +38,19 @@ KNOWN = {"": False, ", kinds": True}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lakes", type=int, default=5, help="of each level: %(default)s")
+    parser.add_argument("--lakes", default="5,5", help=f"of {' and of '.join(SEEDS)}: %(default)s")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables between their marks in a page")
     args = parser.parse_args(argv)
     p, now = RankingParameters(), datetime.now(timezone.utc)
     found = {
-        level: [one for lake in lakes_of(level, seeds)[: args.lakes] for one in networks_of(lake, p)]
-        for level, seeds in SEEDS.items()
+        level: [one for lake in lakes_of(level, seeds)[: int(n)] for one in networks_of(lake, p)]
+        for (level, seeds), n in zip(SEEDS.items(), args.lakes.split(","), strict=True)
     }
     curves = {level: reading_curve.curve_of(networks) for level, networks in found.items()}
     real = triage.figures(triage.told(triage.read(), p)) if triage.FOLDER.exists() else None
+    n_networks = page.counted({level: len(networks) for level, networks in found.items()})
     parts = [
-        page.INTRO.format(day=f"{now:%d %B %Y}", commit=commit(), n=sum(map(len, found.values()))),
+        page.INTRO.format(day=f"{now:%d %B %Y}", commit=commit(), n=n_networks),
         *(page.table_of(level, columns(networks, p)) for level, networks in found.items()),
         page.reliability({level: reliable(networks, p) for level, networks in found.items()}),
         page.curve(curves),

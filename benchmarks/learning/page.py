@@ -15,7 +15,7 @@ INTRO = """## What is learned from verdicts
 
 Made by `make bench-learning` on {day} at commit `{commit}`; never written by hand.
 
-{n} generated networks, watched for 126 days. Each day the job shows what it would, an analyst judges all of it eight
+Generated networks ({n}), watched for 126 days. Each day the job shows what it would, an analyst judges all of it eight
 hours later and errs in nothing, and the next day knows it. Beside it stands the shipped model, which learns nothing, on the
 same days of the same networks. A column counts from the day on that knows so many verdicts; `kinds` is with
 `memory_knows_kinds`. Brackets are 5 to 95 % of a bootstrap over networks. `benchmarks/README.md` says what each row is.
@@ -52,6 +52,11 @@ class Reliable(NamedTuple):
 
     ours: Sequence[tuple[Figure, float, int]]
     shipped: Sequence[tuple[Figure, float, int]]
+
+
+def counted(n_networks: Mapping[str, int]) -> str:
+    """How many networks of each level."""
+    return ", ".join(f"{n} of level {level}" for level, n in n_networks.items())
 
 
 def table_of(level: str, columns: Sequence[Column]) -> str:
