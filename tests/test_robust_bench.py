@@ -212,4 +212,6 @@ def test_the_page_names_what_fails() -> None:
     assert "- It is missed on some networks alone where the attacker hides.\n" in told
     assert "- It is met where the attacker waits.\n" in told
     assert "sleeps" not in told
+    few = measure.change("p2", steps, steps - {"a/0"}, steps)  # 5 points, which decoys may not gain
+    assert "missed where the attacker floods the budget" in page.text_of({attackers.CHAFF: [few]}, "head\n")
     assert "| hides | 2 | 1.000 [1.000, 1.000] | 0.925 [0.850, 1.000] |" in told

@@ -165,10 +165,12 @@ def poison_past(scene: Scene, chance: random.Random) -> pa.Table:
     return with_rows(scene.site.spans, added=added)
 
 
+CHAFF = "floods the budget with decoys"
+
 ATTACKERS: Mapping[str, Attacker] = {
     "imitates a remembered chain, by his own machine": imitate,
     "takes over the machine of a remembered chain": take_over,
-    "floods the budget with decoys": chaff,
+    CHAFF: chaff,
     "bridges to machines of others": bridge,
     "comes slowly, a step a day": drip,
     "sends his types as noise for two weeks, on any machine": poison_past,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from quality.bootstrap import Figure, over_networks, ratio
 
 AIM = 0.10
-"""Most that may be lost, as a share of all steps."""
+"""Most that may be lost, as a share of all steps; of decoys nothing on the mean."""
 
 
 class Change(NamedTuple):

@@ -8,6 +8,7 @@ from learning.page import markdown
 from quality.bootstrap import Figure
 from quality.table import written_figure
 
+from robust.attackers import CHAFF
 from robust.measure import AIM, Change, Figures, figures
 
 INTRO = """## Attackers who know the job
@@ -23,7 +24,7 @@ attacker does.
 HEADS = (
     *("the attacker", "networks", "steps before", "after", "campaigns before", "after"),
     *(
-        "drop (aim <= 10)",
+        "drop (aim <= 10, of decoys 0)",
         "worst network",
         "of the steps shown before, still shown",
         "networks that show what was added",
@@ -42,7 +43,7 @@ def verdict(told: Mapping[str, Figures]) -> str:
     """Which attackers gain more than is aimed at, and which do not."""
     groups: dict[str, list[str]] = {"The aim is missed": [], "It is missed on some networks alone": [], "It is met": []}
     for name, one in told.items():
-        place = 0 if one.drop.value > AIM else 1 if one.worst[0] > AIM else 2
+        place = 0 if one.drop.value > (0.0 if name == CHAFF else AIM) else 1 if one.worst[0] > AIM else 2
         list(groups.values())[place].append(name)
     return "".join(f"- {words} where the attacker {'; '.join(names)}.\n" for words, names in groups.items() if names)
 
