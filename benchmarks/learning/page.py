@@ -17,8 +17,9 @@ Made by `make bench-learning` on {day} at commit `{commit}`; never written by ha
 
 Generated networks ({n}), watched for 126 days.
 Each day the job shows what it would, an analyst judges all of it eight hours later and errs in nothing, and the next day
-knows it. Beside it stands the shipped model, which learns nothing, on the same days of the same networks. A column counts from the day on that knows so many verdicts; `kinds` is with
-`memory_knows_kinds`. Brackets are 5 to 95 % of a bootstrap over networks. `benchmarks/README.md` says what each row is.
+knows it. Beside it stands the shipped model, which learns nothing, on the same days of the same networks.
+A column counts from the day on that knows so many verdicts; `kinds` is with `memory_knows_kinds`. Brackets are
+5 to 95 % of a bootstrap over networks. `benchmarks/README.md` says what each row is.
 """
 
 ROWS = (
