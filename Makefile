@@ -11,11 +11,12 @@ SPARK4 ?= .venv-spark4
 LATEST ?= .venv-spark-latest
 PLATFORMS ?= .platforms
 AUDIT ?= .venv-audit
+SITE ?= .venv-site
 SMOKE := $(addprefix tests/test_,job.py export.py alerts.py pipeline.py fold_episodes.py match_motifs.py score_subgraphs.py graph_on_graphframes.py \
 	results.py log_analytics.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark4 test-spark-latest platforms lint audit docs dist screenshots bench-quality bench-speed bench-delivery faults replays bench-history bench-learning bench-robust formats-table clean
+.PHONY: help demo test test-spark4 test-spark-latest platforms lint audit docs site dist screenshots bench-quality bench-speed bench-delivery faults replays bench-history bench-learning bench-robust formats-table clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -66,6 +67,9 @@ docs: $(STAMP) ## make the generated pages and the files in deploy/ anew
 	@$(BIN)/python docs/make_docs.py
 	@$(BIN)/python deploy/make_deploy.py
 
+site: $(STAMP) ## every page as a site into site/, by MkDocs, links checked; wants the network once
+	@$(BIN)/python deploy/make_site.py --tools $(SITE)
+
 dist: $(STAMP) ## build the wheel, the same bytes as a zip, and the list of versions, into dist/
 	@$(BIN)/python deploy/make_dist.py
 
@@ -101,4 +105,4 @@ formats-table: $(STAMP) ## measure the formats on the real samples, where they l
 	@$(BIN)/python benchmarks/formats_table.py
 
 clean: ## remove the environment and what the demo left
-	rm -rf $(VENV) $(SPARK4) $(LATEST) $(PLATFORMS) $(AUDIT) .demo .lakes build dist *.egg-info
+	rm -rf $(VENV) $(SPARK4) $(LATEST) $(PLATFORMS) $(AUDIT) $(SITE) .demo .lakes build dist site *.egg-info

@@ -60,7 +60,7 @@ def run(tools: Path, tool: str, *arguments: str) -> subprocess.CompletedProcess[
     return subprocess.run([str(tools / "bin" / tool), *arguments], check=False, capture_output=True, text=True)
 
 
-def install_tools(tools: Path) -> None:
+def install_tools(tools: Path, packages: Sequence[str] = TOOLS) -> None:
     """Install the tools, unless they are there in these versions.
 
     Raises
@@ -69,11 +69,11 @@ def install_tools(tools: Path) -> None:
         If the package index cannot be reached, or has one of them not.
     """
     stamp = tools / ".ready"
-    wanted = "\n".join(TOOLS)
+    wanted = "\n".join(packages)
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return
     venv.create(tools, with_pip=True)
-    done = run(tools, "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *TOOLS)
+    done = run(tools, "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages)
     if done.returncode:
         raise AuditError(f"the tools cannot be installed into {tools}: {last_line(done.stderr)}")
     stamp.write_text(wanted, encoding="utf-8")

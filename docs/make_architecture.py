@@ -176,7 +176,7 @@ def picture() -> str:
             shapes += _row(row, top, is_line)
             top += FLOOR
     shapes += _legend(top)
-    high = top + 40
+    high = top + 54
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {high}" role="img" '
@@ -219,4 +219,4 @@ def _legend(top: int) -> Iterator[str]:
         yield f'<rect x="{x}" y="{top}" width="16" height="16" rx="3" fill="{FILL[engine]}" stroke="#607d8b"/>'
         yield f'<text x="{x + 24}" y="{top + 13}" fill="#212121">{escape(text)}</text>'
         x += 50 + 8 * len(text)
-    yield f'<text x="{x}" y="{top + 13}" fill="#212121">→ the line; a room imports only from floors below</text>'
+    yield f'<text x="{LEFT}" y="{top + 38}" fill="#212121">→ the line; a room imports only from floors below</text>'
