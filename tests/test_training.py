@@ -24,6 +24,7 @@ from alertgraph_spark.learn import (
     digest,
     evaluate,
     fit,
+    from_json,
     memory_of,
     to_json,
 )
@@ -78,6 +79,18 @@ def test_an_offset_is_what_memory_does_not_tell_already() -> None:
     strangers = [judged(day, "benign_positive", f"kind-{day}") for day in range(10)]
     alike, apart = (fit(rows, P, "m").of("plant").log_odds for rows in (rounds(10), strangers))
     assert apart < alike < 0
+
+
+def test_memory_is_shared_by_choice_alone() -> None:
+    here, new = rounds(3), judged(9, "benign_positive", "round", site="elsewhere").word.signature
+    own, shared = fit(here, P, "m"), fit(here, P, "m", share=True)
+    assert memory_of(new, 20.0, own.of("elsewhere"), P) is None
+    nats, _ = memory_of(new, 20.0, shared.of("elsewhere"), P) or (0.0, "")
+    assert nats < 0
+    assert shared.of("plant").memory == own.of("plant").memory
+    assert to_json(from_json(to_json(shared), "m")) == to_json(shared)
+    twice = [*here, *(judged(day, "benign_positive", "round", site="elsewhere") for day in (4, 4.1, 4.2))]
+    assert evaluate(twice, Model(), P, share=True).loss_after < evaluate(twice, Model(), P).loss_after
 
 
 # evaluate

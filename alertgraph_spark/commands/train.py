@@ -57,6 +57,11 @@ def add_command(commands: Any, say: Say, open_runs: Callable[[Settings], results
         help=f"make it the {CHAMPION} if it ranks no worse and tells better beyond chance",
     )
     one.add_argument(
+        "--share-memory",
+        action="store_true",
+        help="each site remembers what was judged on any of them, not its own alone",
+    )
+    one.add_argument(
         "--roll-back", action="store_true", help=f"train nothing: make the {CHAMPION} before this one it again"
     )
     one.set_defaults(run=lambda args: run(args, say, open_runs))
@@ -78,10 +83,10 @@ def run(args: argparse.Namespace, say: Say, open_runs: Callable[[Settings], resu
     if not given.judged:
         raise ConfigError("no subgraph of a run was judged true, benign or false: nothing to learn from")
     current = model_of(settings, runs).load()
-    found = evaluate(given.judged, current, p)
+    found = evaluate(given.judged, current, p, share=args.share_memory)
     for line in _tried(found, current.name):
         say(line)
-    model = replace(fit(given.judged, p, tracked.model), tried=told_of(found, current.name))
+    model = replace(fit(given.judged, p, tracked.model, share=args.share_memory), tried=told_of(found, current.name))
     registered = registry.register(tracked.experiment, record_of(model, given.judged, found, current.name, p))
     say(f"model     {registered.address}; {registered.look}")
     is_better, why = decide(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -37,6 +37,9 @@ class SiteModel:
     memory: tuple[Remembered, ...] = ()
 
 
+EVERY_SITE = "*"
+"""The key of what all sites remember, where an operator shares it; no workspace has this name."""
+
 NOTHING = SiteModel()
 """What is known of a site without verdicts."""
 
@@ -55,8 +58,9 @@ class Model:
     tried: Mapping[str, Any] = field(default_factory=dict)
 
     def of(self, site: str) -> SiteModel:
-        """What was learned on a site."""
-        return self.sites.get(site, NOTHING)
+        """What was learned on a site, and what it remembers with all others."""
+        own, shared = self.sites.get(site, NOTHING), self.sites.get(EVERY_SITE, NOTHING).memory
+        return replace(own, memory=own.memory + shared) if shared else own
 
     @property
     def is_shipped(self) -> bool:

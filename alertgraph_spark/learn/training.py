@@ -12,7 +12,7 @@ from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.learn.apply import memory_of
 from alertgraph_spark.learn.calibrate import curve, fit_offset, log_loss, probability
 from alertgraph_spark.learn.evaluation import LATER_SHARE, Evaluation, auc, interval, reliability
-from alertgraph_spark.learn.model import Model, SiteModel
+from alertgraph_spark.learn.model import EVERY_SITE, Model, SiteModel
 from alertgraph_spark.learn.recall import TRUE, Remembered, as_row
 
 
@@ -36,23 +36,30 @@ class Told(NamedTuple):
     z: list[float]
 
 
-def fit(judged: Sequence[Judged], p: RankingParameters, name: str) -> Model:
+def fit(judged: Sequence[Judged], p: RankingParameters, name: str, *, share: bool = False) -> Model:
     """Fit a model on all verdicts: what each site remembers, and the offset of its curve.
 
     The offset is fitted on what would have been told of each subgraph with what had been judged before it was seen.
+
+    Parameters
+    ----------
+    share
+        Whether all sites remember what was judged on any: for whoever answers for all of them.
     """
     judged = _in_order(judged)
-    told = [of.log_odds for of in _rolled(judged, p)]
+    told = [of.log_odds for of in _rolled(judged, p, share)]
     sites = {}
     for site in sorted({one.site for one in judged}):
         own = [(one, eta) for one, eta in zip(judged, told, strict=True) if one.site == site]
         offset = _offset([one for one, _ in own], [eta for _, eta in own], p)
-        sites[site] = SiteModel(offset, len(own), tuple(one.word for one, _ in own))
+        sites[site] = SiteModel(offset, len(own), () if share else tuple(one.word for one, _ in own))
+    if share:
+        sites[EVERY_SITE] = SiteModel(memory=tuple(one.word for one in judged))
     until = max((one.word.judged_at for one in judged), default=None)
     return Model(sites, name, until)
 
 
-def evaluate(judged: Sequence[Judged], current: Model, p: RankingParameters) -> Evaluation:
+def evaluate(judged: Sequence[Judged], current: Model, p: RankingParameters, *, share: bool = False) -> Evaluation:
     """Try what verdicts teach against the model in use, on the last third of the verdicts by time.
 
     Each of these is told by what had been judged before it was seen last, never by itself; of the model in use, too, only
@@ -66,7 +73,7 @@ def evaluate(judged: Sequence[Judged], current: Model, p: RankingParameters) -> 
     if not later:
         return Evaluation(n_earlier, 0, 0)
     before = _told_by(later, current, p)
-    after = _told_anew(rows, p, first=n_earlier)
+    after = _told_anew(rows, p, n_earlier, share)
     losses = [
         [log_loss(eta, one.is_true) for eta, one in zip(told.log_odds, later, strict=True)] for told in (before, after)
     ]
@@ -103,11 +110,11 @@ class _Rolled(NamedTuple):
     z: float
 
 
-def _rolled(judged: Sequence[Judged], p: RankingParameters) -> list[_Rolled]:
+def _rolled(judged: Sequence[Judged], p: RankingParameters, share: bool) -> list[_Rolled]:
     """What memory would have told of each subgraph with what had been judged on its site before it was seen last."""
     found = []
     for one in judged:
-        earlier = [row.word for row in judged if row.site == one.site and _is_before(row, one)]
+        earlier = [row.word for row in judged if (share or row.site == one.site) and _is_before(row, one)]
         recalled = memory_of(one.word.signature, one.z, SiteModel(memory=tuple(earlier)), p)
         z = one.z + (recalled[0] if recalled else 0.0)
         found.append(_Rolled(curve(z, p), z))
@@ -118,9 +125,9 @@ def _is_before(row: Judged, one: Judged) -> bool:
     return row.word.judged_at <= one.word.signature.seen_at
 
 
-def _told_anew(rows: Sequence[Judged], p: RankingParameters, first: int) -> Told:
+def _told_anew(rows: Sequence[Judged], p: RankingParameters, first: int, share: bool) -> Told:
     """What models would have told of the rows from `first` on, each fitted on what had been judged before."""
-    rolled = _rolled(rows, p)
+    rolled = _rolled(rows, p, share)
     log_odds = []
     for at in range(first, len(rows)):
         one = rows[at]

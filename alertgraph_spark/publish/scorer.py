@@ -93,11 +93,12 @@ def remembered_nats(features: pd.DataFrame, z: np.ndarray, learned: Mapping[str,
     if not {"site", "signature"} <= set(features.columns):
         return found
     for at, (site, text) in enumerate(zip(features["site"], features["signature"], strict=True)):
-        of = learned["sites"].get(site)
-        if of is None or not isinstance(text, str) or not text:
+        if not isinstance(text, str) or not text:
             continue
+        of = learned["sites"].get(site, {"log_odds": 0.0, "memory": []})
         if site not in memory:
-            memory[site] = [recall.remembered(row) for row in of["memory"]]
+            rows = [*of["memory"], *learned["sites"].get("*", {"memory": []})["memory"]]
+            memory[site] = [recall.remembered(row) for row in rows]
         signature = recall.signature_of(json.loads(text))
         said = recall.memory_of(signature, float(z[at]), float(of["log_odds"]), memory[site], rule)
         found[at] = said[0] if said else 0.0
