@@ -30,6 +30,7 @@ from alertgraph_spark.learn import (
     sign_subgraphs,
     to_json,
 )
+from alertgraph_spark.learn.recall import Memory
 from alertgraph_spark.tables.embedded import Engine
 from alertgraph_spark.tables.interim_schemas import EPISODES_FOLDED
 
@@ -49,10 +50,15 @@ def judged(verdict: str = "benign_positive", key: str = "sg-old", ago: float = 0
     return Remembered(like(key, **more)._replace(seen_at=at), verdict, at, "anna")
 
 
-def change(z: float, *memory: Remembered, new: Signature | None = None, p: RankingParameters = P) -> tuple[float, str]:
+def recalled(z: float, *memory: Remembered, new: Signature | None = None, p: RankingParameters = P) -> Memory:
     found = memory_of(new or like(), z, SiteModel(memory=memory), p)
     assert found is not None
     return found
+
+
+def change(z: float, *memory: Remembered, **more: Any) -> tuple[float, str]:
+    found = recalled(z, *memory, **more)
+    return found.nats, found.fact
 
 
 # likeness
@@ -144,29 +150,48 @@ def test_a_known_chain_falls_below_the_cut() -> None:
         like(crossings={"host:bk1\x1fhost:plc1"}),
         like(is_act=True),
         like(actors={f"host:{n}" for n in range(500)}),
+        like(traits={**BACKUP, "does\x1fdump": 5.0}),
     ],
-    ids=["a new host acts", "a new account", "a new step into OT", "acts on a controller", "more actors than are kept"],
+    ids=["a new host", "a new account", "a new step into OT", "acts on a controller", "too many actors", "does more"],
 )
-def test_what_is_new_in_it_keeps_it_above_the_cut(new: Signature) -> None:
-    nats, fact = change(17.0, judged(), new=new)
-    assert P.show_nats <= 17.0 + nats < P.show_nats + 1e-6
-    assert "kept above the cut" in fact
+def test_what_is_new_in_it_keeps_its_rank(new: Signature) -> None:
+    found = recalled(17.0, judged(), new=new)
+    assert 17.0 + found.nats == pytest.approx(17.0)
+    assert found.nats < 0, "so that it is told among the parts"
+    assert found.fact.endswith("; its rank stays: someone or something in it is new, or it acts on the process")
+    # but its probability is lowered as that of the known one is
+    assert found.log_odds < -1.5
+    assert recalled(17.0, judged()).log_odds == 0.0
+
+
+def test_a_little_more_than_was_done_before_is_known() -> None:
+    """Near miss of the above: seven tenths of what it does, by weight, was done before."""
+    little, much = ({**BACKUP, "does\x1fdump": nats} for nats in (2.5, 2.6))  # 6 / 8.5 = .706, 6 / 8.6 = .698
+    assert change(17.0, judged(), new=like(traits=little))[0] < -1
+    assert change(17.0, judged(), new=like(traits=much))[0] > -1
+
+
+def test_an_attack_speaks_only_of_what_is_much_like_it() -> None:
+    # 3 of 12 + 6, and of 12 + 3: .167 and .2 are too little, 3 of 12 + 2 is .214
+    for nats, is_said in ((6.0, False), (3.0, False), (2.0, True)):
+        old = judged("true_positive", traits={"on\x1fbackup\x1fhost:fs1": 3.0, "does\x1fdump": nats})
+        assert (memory_of(like(), 17.0, SiteModel(memory=(old,)), P) is not None) is is_said
+    benign = judged(traits={"on\x1fbackup\x1fhost:fs1": 3.0, "does\x1fdump": 6.0})
+    assert memory_of(like(), 17.0, SiteModel(memory=(benign,)), P) is not None
 
 
 def test_somebody_new_of_a_known_kind_is_known_where_the_operator_wants_it() -> None:
     old, new = judged(kinds={"jump_host"}), like(actors={"host:stranger"}, kinds={"jump_host"})
     p = RankingParameters(memory_knows_kinds=True)
-    assert 17.0 + change(17.0, old, new=new)[0] >= P.show_nats
-    assert 17.0 + change(17.0, old, new=new, p=p)[0] < P.show_nats
-    assert 17.0 + change(17.0, old, new=new._replace(kinds={"it"}), p=p)[0] >= P.show_nats
-    assert 17.0 + change(17.0, old, new=new._replace(is_act=True), p=p)[0] >= P.show_nats
+    assert change(17.0, old, new=new)[0] > -1
+    assert change(17.0, old, new=new, p=p)[0] < -1
+    assert change(17.0, old, new=new._replace(kinds={"it"}), p=p)[0] > -1
+    assert change(17.0, old, new=new._replace(is_act=True), p=p)[0] > -1
 
 
-def test_below_the_cut_already_it_is_lowered_all_the_same() -> None:
-    """Near miss: it is not shown by itself, so that nothing is hidden by likeness."""
-    nats, fact = change(15.0, judged(), new=like(is_act=True))
-    assert nats < 0
-    assert "kept" not in fact
+def test_an_attack_raises_whoever_is_in_it() -> None:
+    """Near miss: being new protects from being lowered, and is no shield against being raised."""
+    assert change(15.0, judged("true_positive"), new=like(is_act=True))[0] > 1
 
 
 def test_a_step_into_ot_that_was_judged_benign_is_known() -> None:
@@ -180,8 +205,8 @@ def test_an_actor_of_a_true_one_is_not_known() -> None:
     attack = judged("true_positive", key="sg-attack", ago=3000, actors={"host:stranger"})
     many = [judged(key=f"sg-{n}") for n in range(20)]
     nats, fact = change(17.0, attack, *many, new=like(actors={"host:bk1", "host:stranger"}))
-    assert 17.0 + nats >= P.show_nats
-    assert "kept" in fact
+    assert nats > -1
+    assert "its rank stays" in fact
 
 
 # signatures

@@ -168,8 +168,8 @@ def test_the_loop(
         }
         facts = {site: [c["fact"] for c in row["contributions"] if c["term"] == "memory"] for site, row in rows.items()}
         assert facts[SITES[1]] == ["like 2 earlier ones (97 % alike), judged benign by ana@x.example on 14 March 2026"]
-        assert facts[SITES[0]] == ["like 3 earlier ones (59 % alike), judged benign by ana@x.example on 21 March 2026"]
-        assert rows[SITES[0]]["score"] > 16 / 36
+        like = "like 3 earlier ones (59 % alike), judged benign by ana@x.example on 21 March 2026"
+        assert facts[SITES[0]] == [like + NEW_IN_IT]
         assert rows[SITES[1]]["probability"] < 0.02
 
         # The registry is away: the last copy is used, and told. In strict mode that is an error.

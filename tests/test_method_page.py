@@ -106,6 +106,8 @@ def test_formulas_have_the_numbers_of_the_parameters() -> None:
     )
     assert weights == {"spread": -1, "memory": 1}
     says("Memory of chains", f"Above {P.memory_least_alike:g} (`memory_least_alike`)")
+    says("Memory of chains", f"above {P.memory_true_alike:g} (`memory_true_alike`)")
+    says("Memory of chains", f"less than {P.memory_covered:g} (`memory_covered`)")
     says("Memory of chains", f"`P' = ({P.memory_prior:g} P + n) / ({P.memory_prior:g} + n + m)`")
     says("Memory of chains", f"half after {P.memory_half_life_days:g} days")
     says("Memory of chains", f"{P.memory_most_log_odds:g} at most")

@@ -85,8 +85,9 @@ def test_memory_is_shared_by_choice_alone() -> None:
     here, new = rounds(3), judged(9, "benign_positive", "round", site="elsewhere").word.signature
     own, shared = fit(here, P, "m"), fit(here, P, "m", share=True)
     assert memory_of(new, 20.0, own.of("elsewhere"), P) is None
-    nats, _ = memory_of(new, 20.0, shared.of("elsewhere"), P) or (0.0, "")
-    assert nats < 0
+    found = memory_of(new, 20.0, shared.of("elsewhere"), P)
+    assert found
+    assert found.nats < -1
     assert shared.of("plant").memory == own.of("plant").memory
     assert to_json(from_json(to_json(shared), "m")) == to_json(shared)
     twice = [*here, *(judged(day, "benign_positive", "round", site="elsewhere") for day in (4, 4.1, 4.2))]
@@ -225,7 +226,7 @@ def test_the_scorer_remembers_as_the_job_does() -> None:
     scored = score_frame(frame, {**scorer_weights(P), "learned": learned})
     said = memory_of(new.word.signature, 20.0, model.of("plant"), P)
     assert said
-    z = [20.0 + said[0], 20.0, 20.0]
+    z = [20.0 + said.nats, 20.0, 20.0]
     assert scored["score"].tolist() == pytest.approx([one / (one + P.half_score) for one in z])
     offset = model.of("plant").log_odds
     odds = [curve(one, P) + of for one, of in zip(z, (offset, offset, 0.0), strict=True)]

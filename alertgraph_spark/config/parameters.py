@@ -181,6 +181,15 @@ class RankingParameters:
     memory_least_alike: float = parameter(
         0.1, "likeness above which a verdict on one subgraph says something of another", "[0, 1)", LEARNED
     )
+    memory_true_alike: float = parameter(
+        0.2, "the same for a verdict that it was an attack: it speaks of ones that are more alike", "[0, 1)", LEARNED
+    )
+    memory_covered: float = parameter(
+        0.7,
+        "share of what a subgraph does that remembered benign ones did, for its rank to be lowered by likeness alone",
+        "[0, 1]",
+        LEARNED,
+    )
     memory_prior: float = parameter(
         0.1, "verdicts on subgraphs like it that weigh as much as its own strength", "(0, 1000]", LEARNED
     )

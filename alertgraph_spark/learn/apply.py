@@ -11,7 +11,7 @@ import pyarrow as pa
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.learn import recall
 from alertgraph_spark.learn.model import Model, SiteModel
-from alertgraph_spark.learn.recall import Rule, Signature
+from alertgraph_spark.learn.recall import Memory, Rule, Signature
 from alertgraph_spark.learn.traits import MOST_ACTORS
 from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.tables.learn_schemas import RECALLED
@@ -20,7 +20,8 @@ from alertgraph_spark.tables.learn_schemas import RECALLED
 def rule_of(p: RankingParameters) -> Rule:
     """How far a verdict carries, by the parameters."""
     carries = (p.memory_least_alike, p.memory_prior, p.memory_half_life_days, p.memory_most_log_odds)
-    return Rule(p.nats_slope, p.even_nats, p.show_nats, *carries, MOST_ACTORS, p.memory_knows_kinds)
+    known = (p.memory_true_alike, p.memory_covered, MOST_ACTORS, p.memory_knows_kinds)
+    return Rule(p.nats_slope, p.even_nats, *carries, *known)
 
 
 def signatures_of(signatures: pa.Table, seen_at: Mapping[str, datetime]) -> Iterator[tuple[str, Signature]]:
@@ -59,12 +60,12 @@ def _rows(signatures: pa.Table, scored: pa.Table, model: Model, p: RankingParame
     for site, signature in signatures_of(signatures, seen_at):
         key = signature.subgraph_id
         if (told := memory_of(signature, z[key], model.of(site), p)) is not None:
-            nats, words = told
-            yield {"subgraph_id": key, "memory_nats": nats, "memory_fact": words}
+            words = {"memory_nats": told.nats, "memory_log_odds": told.log_odds, "memory_fact": told.fact}
+            yield {"subgraph_id": key, **words}
 
 
-def memory_of(signature: Signature, z: float, of_site: SiteModel, p: RankingParameters) -> tuple[float, str] | None:
-    """What a site remembers of a subgraph of strength `z`, in nats and in words; see `recall.memory_of`."""
+def memory_of(signature: Signature, z: float, of_site: SiteModel, p: RankingParameters) -> Memory | None:
+    """What a site remembers of a subgraph of strength `z`; see `recall.memory_of`."""
     return recall.memory_of(signature, z, of_site.log_odds, of_site.memory, rule_of(p))
 
 

@@ -10,6 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
+DOES = "does"
+"""How traits begin that say what is done, between machines of which kinds."""
+
 TRUE = "true_positive"
 BENIGN = ("benign_positive", "false_positive")
 
@@ -45,8 +48,6 @@ class Rule(NamedTuple):
     ----------
     slope, even
         The shipped curve: log-odds of an attack for each nat of strength, and the strength at which they are even.
-    cut
-        Least strength of what is shown.
     least_alike
         Likeness above which a verdict on one subgraph says something of another, in [0, 1).
     prior
@@ -55,6 +56,10 @@ class Rule(NamedTuple):
         Days after which a verdict counts half.
     most_log_odds
         Most that memory adds or takes.
+    true_alike
+        The same for a verdict that it was an attack: it speaks of ones that are more alike.
+    covered
+        Share of what a subgraph does, by weight, that remembered benign ones did, for it to be known whole.
     most_actors
         A subgraph with more actors or steps into OT than this is never known.
     knows_kinds
@@ -63,11 +68,12 @@ class Rule(NamedTuple):
 
     slope: float
     even: float
-    cut: float
     least_alike: float
     prior: float
     half_life_days: float
     most_log_odds: float
+    true_alike: float
+    covered: float
     most_actors: int
     knows_kinds: bool = False
 
@@ -75,9 +81,8 @@ class Rule(NamedTuple):
 class Recalled(NamedTuple):
     """What memory says of a subgraph.
 
-    `log_odds` are added to those of the curve. `is_known` says that all who act in it, and all its steps into OT, are of
-    remembered benign ones, and that it does not act on the process: only then may memory alone take it below the cut. `like`
-    are the remembered ones that decide, each with its likeness, the most alike first.
+    `log_odds` are added to those of the curve. `is_known` says that remembered benign ones did what it does: only then may
+    memory alone lower its rank. `like` are the remembered ones that decide, each with its likeness, the most alike first.
     """
 
     log_odds: float
@@ -148,26 +153,35 @@ def likeness(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     return both / either if either > 0 else 0.0
 
 
-KEPT = "; kept above the cut: someone or something in it is new, or it acts on the process"
+NEW_IN_IT = "; its rank stays: someone or something in it is new, or it acts on the process"
 
-_TRIFLE = 1e-9
-"""By so much above the cut, in nats: a sum is rounded."""
+_TRIFLE = -1e-9
+"""What stays at its rank has this part, in nats: it is told among the others."""
 
 
-def memory_of(
-    signature: Signature, z: float, offset: float, memory: Sequence[Remembered], rule: Rule
-) -> tuple[float, str] | None:
-    """By how many nats what a site remembers changes a subgraph of strength `z`, and why; None where it remembers nothing.
+class Memory(NamedTuple):
+    """What a site remembers of a subgraph.
 
-    Memory alone takes below the cut only what is known whole: see `is_known`. `offset` is added to the log-odds of the curve.
+    `nats` are added to its strength, and with it to its probability; `log_odds` to its probability alone. `fact` says why.
+    """
+
+    nats: float
+    log_odds: float
+    fact: str
+
+
+def memory_of(signature: Signature, z: float, offset: float, memory: Sequence[Remembered], rule: Rule) -> Memory | None:
+    """Say what a site remembers of a subgraph of strength `z`; None where it remembers nothing.
+
+    Likeness alone lowers the rank of nothing but what is known whole: see `is_known`. Its probability it lowers. `offset` is
+    added to the log-odds of the curve.
     """
     found = recall(signature, rule.slope * (z - rule.even) + offset, memory, rule)
     if found is None:
         return None
-    nats = found.log_odds / rule.slope
-    if z >= rule.cut > z + nats and not found.is_known:
-        return rule.cut - z + _TRIFLE, fact(found) + KEPT
-    return nats, fact(found)
+    if found.log_odds < 0 and not found.is_known:
+        return Memory(_TRIFLE, found.log_odds, fact(found) + NEW_IN_IT)
+    return Memory(found.log_odds / rule.slope, 0.0, fact(found))
 
 
 def recall(signature: Signature, log_odds: float, memory: Sequence[Remembered], rule: Rule) -> Recalled | None:
@@ -191,7 +205,8 @@ def recall(signature: Signature, log_odds: float, memory: Sequence[Remembered], 
     like = [
         (one, alike)
         for one, alike in like
-        if alike > rule.least_alike and one.signature.subgraph_id != signature.subgraph_id
+        if alike > (rule.true_alike if one.verdict == TRUE else rule.least_alike)
+        and one.signature.subgraph_id != signature.subgraph_id
     ]
     counts = {True: 0.0, False: 0.0}
     for one, _ in like:
@@ -215,8 +230,15 @@ def weight(one: Remembered, at: datetime, rule: Rule) -> float:
 
 
 def is_known(signature: Signature, benign: Sequence[Signature], rule: Rule) -> bool:
-    """Whether nobody in it is new, no step into OT is, and nothing acts on the process; beside remembered benign ones."""
+    """Whether remembered benign ones did nearly all that it does, nobody in it is new, and no step into OT is.
+
+    What acts on the process is never known.
+    """
     if signature.is_act or max(len(signature.actors), len(signature.crossings)) > rule.most_actors:
+        return False
+    does = {trait: nats for trait, nats in signature.traits.items() if trait.startswith(DOES)}
+    done = {trait for one in benign for trait in one.traits}
+    if sum(nats for trait, nats in does.items() if trait in done) < rule.covered * sum(does.values()):
         return False
     if not set(signature.crossings) <= {step for one in benign for step in one.crossings}:
         return False

@@ -116,8 +116,8 @@ def _rolled(judged: Sequence[Judged], p: RankingParameters, share: bool) -> list
     for one in judged:
         earlier = [row.word for row in judged if (share or row.site == one.site) and _is_before(row, one)]
         recalled = memory_of(one.word.signature, one.z, SiteModel(memory=tuple(earlier)), p)
-        z = one.z + (recalled[0] if recalled else 0.0)
-        found.append(_Rolled(curve(z, p), z))
+        z = one.z + (recalled.nats if recalled else 0.0)
+        found.append(_Rolled(curve(z, p) + (recalled.log_odds if recalled else 0.0), z))
     return found
 
 
@@ -144,9 +144,9 @@ def _told_by(rows: Sequence[Judged], model: Model, p: RankingParameters) -> Told
         of = model.of(one.site)
         memory = tuple(word for word in of.memory if word.judged_at <= one.word.signature.seen_at)
         recalled = memory_of(one.word.signature, one.z, replace(of, memory=memory), p)
-        z = one.z + (recalled[0] if recalled else 0.0)
+        z = one.z + (recalled.nats if recalled else 0.0)
         values.append(z)
-        log_odds.append(curve(z, p) + of.log_odds)
+        log_odds.append(curve(z, p) + of.log_odds + (recalled.log_odds if recalled else 0.0))
     return Told(log_odds, values)
 
 

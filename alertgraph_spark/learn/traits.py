@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.learn.recall import DOES
 from alertgraph_spark.tables.attack import OT_ACTS
 from alertgraph_spark.tables.embedded import Engine, conform_arrow
 from alertgraph_spark.tables.learn_schemas import SIGNATURES
@@ -78,7 +79,7 @@ def sign_subgraphs(engine: Engine, episodes: pa.Table, scored: pa.Table, p: Rank
             FROM types WINDOW w AS (PARTITION BY subgraph_id ORDER BY first)
         ),
         traits AS (
-            SELECT subgraph_id, 'does' || {_PART} || kind || {_PART} || parties AS trait, surprise AS nats FROM of_asked
+            SELECT subgraph_id, '{DOES}' || {_PART} || kind || {_PART} || parties AS trait, surprise AS nats FROM of_asked
             UNION ALL
             SELECT subgraph_id, 'from' || {_PART} || kind || {_PART} || source_entity, {p.trait_host!r} * surprise
             FROM of_asked WHERE source_entity IS NOT NULL

@@ -65,7 +65,8 @@ def score_frame(features: pd.DataFrame, weights: Mapping[str, Any]) -> pd.DataFr
     if learned:
         memory = columns.index("memory_nats")
         points[:, memory] = 0.0
-        points[:, memory] = remembered_nats(features, points.sum(axis=1), learned) * float(terms[memory]["weight"])
+        nats, beside = remembered(features, points.sum(axis=1), learned)
+        points[:, memory] = nats * float(terms[memory]["weight"])
     if not np.isfinite(points).all():
         raise ValueError("features and weights need to be finite")
     whole = points.sum(axis=1)
@@ -74,12 +75,14 @@ def score_frame(features: pd.DataFrame, weights: Mapping[str, Any]) -> pd.DataFr
     scored: pd.DataFrame = pd.DataFrame(shares, columns=names, index=features.index)
     scored.insert(0, "score", z / (z + half_score))
     if learned:
-        scored["probability"] = _probability(features, whole, learned)
+        scored["probability"] = _probability(features, whole, learned, beside)
     return scored
 
 
-def remembered_nats(features: pd.DataFrame, z: np.ndarray, learned: Mapping[str, Any]) -> np.ndarray:
-    """What the model remembers of each subgraph, in nats; `z` is its strength without memory.
+def remembered(features: pd.DataFrame, z: np.ndarray, learned: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """What the model remembers of each subgraph: nats of its strength, and log-odds of its probability beside them.
+
+    `z` is its strength without memory.
 
     `learned` has `rule`, as `recall.Rule`, and by site in `sites` the `log_odds` of its curve and its `memory`.
     """
@@ -89,9 +92,9 @@ def remembered_nats(features: pd.DataFrame, z: np.ndarray, learned: Mapping[str,
         from alertgraph_spark.learn import recall  # noqa: PLC0415
 
     rule, memory = recall.Rule(**learned["rule"]), {}
-    found = np.zeros(len(features))
+    nats, log_odds = np.zeros(len(features)), np.zeros(len(features))
     if not {"site", "signature"} <= set(features.columns):
-        return found
+        return nats, log_odds
     for at, (site, text) in enumerate(zip(features["site"], features["signature"], strict=True)):
         if not isinstance(text, str) or not text:
             continue
@@ -101,15 +104,16 @@ def remembered_nats(features: pd.DataFrame, z: np.ndarray, learned: Mapping[str,
             memory[site] = [recall.remembered(row) for row in rows]
         signature = recall.signature_of(json.loads(text))
         said = recall.memory_of(signature, float(z[at]), float(of["log_odds"]), memory[site], rule)
-        found[at] = said[0] if said else 0.0
-    return found
+        if said:
+            nats[at], log_odds[at] = said.nats, said.log_odds
+    return nats, log_odds
 
 
-def _probability(features: pd.DataFrame, z: np.ndarray, learned: Mapping[str, Any]) -> np.ndarray:
+def _probability(features: pd.DataFrame, z: np.ndarray, learned: Mapping[str, Any], beside: np.ndarray) -> np.ndarray:
     sites = features["site"] if "site" in features.columns else [None] * len(features)
     offsets = np.array([float(learned["sites"].get(site, {"log_odds": 0.0})["log_odds"]) for site in sites])
     rule = learned["rule"]
-    log_odds = rule["slope"] * (z - rule["even"]) + offsets
+    log_odds = rule["slope"] * (z - rule["even"]) + offsets + beside
     probabilities: np.ndarray = 1 / (1 + np.exp(np.clip(-log_odds, -700, 700)))
     return probabilities
 

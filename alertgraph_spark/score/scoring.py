@@ -79,9 +79,10 @@ def score_subgraphs(
             WITH scored AS (
                 SELECT s.*, coalesce(claim, score) AS claim, coalesce(suppressed_by, []) AS suppressed_by,
                     coalesce(len(suppressed_by) > 0, false) AS is_suppressed,
-                    coalesce(memory_fact, 'judged before') AS memory_fact, coalesce(log_odds, 0) AS site_log_odds
+                    coalesce(memory_fact, 'judged before') AS memory_fact,
+                    coalesce(log_odds, 0) + coalesce(memory_log_odds, 0) AS beside_curve
                 FROM ({_score_sql(terms, p)}) s LEFT JOIN suppressed USING (subgraph_id)
-                    LEFT JOIN (SELECT subgraph_id, memory_fact FROM recalled) USING (subgraph_id)
+                    LEFT JOIN (SELECT subgraph_id, memory_fact, memory_log_odds FROM recalled) USING (subgraph_id)
                     LEFT JOIN offsets USING (site)
             ),
             {shown_sql(p, since)},
@@ -178,9 +179,9 @@ def _fact_sql(term: Term, p: RankingParameters) -> str:
 
 
 def probability_sql(p: RankingParameters) -> str:
-    """The probability that a subgraph is an attack, in SQL: logistic in `z`, half at `even_nats` but for `site_log_odds`."""
+    """The probability that a subgraph is an attack, in SQL: logistic in `z`, half at `even_nats` but for `beside_curve`."""
     strength = f"{float(p.nats_slope)!r}::DOUBLE * ({float(p.even_nats)!r}::DOUBLE - z)"
-    return f"1 / (1 + exp(least(700, {strength} - site_log_odds)))"
+    return f"1 / (1 + exp(least(700, {strength} - beside_curve)))"
 
 
 def _score_sql(terms: Sequence[Term], p: RankingParameters) -> str:

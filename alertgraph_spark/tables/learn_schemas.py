@@ -26,5 +26,6 @@ RECALLED = table(
     "one subgraph that is like some that analysts have judged",
     ("subgraph_id", "string", "subgraph", False),
     ("memory_nats", "double", "by how much these raise or lower its strength, in nats", False),
+    ("memory_log_odds", "double", "by how much these raise or lower its probability alone, as log-odds", False),
     ("memory_fact", "string", "which ones, how alike, judged what, by whom and when", False),
 )

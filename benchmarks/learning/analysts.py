@@ -76,14 +76,19 @@ def watch(network: Network, p: RankingParameters, *, wrong: float = 0.0, seed: i
         known = [one for one in said if one.remembered.judged_at <= of_day[0].first_seen]
         site = learned(known, p)
         benign = {routine for one in known if not one.is_true for routine in one.subgraph.chains}
-        strength = {one.subgraph_id: one.z + recalled(one, site, p) for one in of_day}
+        memory = {one.subgraph_id: recalled(one, site, p) for one in of_day}
+        strength = {one.subgraph_id: one.z + memory[one.subgraph_id][0] for one in of_day}
         shown = _best(of_day, strength, p)
         bare = _best(of_day, {one.subgraph_id: one.z for one in of_day}, p)
         for one in of_day:
             z = strength[one.subgraph_id]
             is_again = one.what == CHAIN and one.chains <= benign
             places = (one.subgraph_id in shown, one.subgraph_id in bare)
-            found.append(Seen(one, z, curve(z, p) + site.log_odds, site.n_verdicts, *places, is_again))
+            found.append(
+                Seen(
+                    one, z, curve(z, p) + site.log_odds + memory[one.subgraph_id][1], site.n_verdicts, *places, is_again
+                )
+            )
             if one.subgraph_id in shown:
                 said.append(_verdict(one, (one.what == ATTACK) != (chance.random() < wrong)))
     return found
@@ -96,10 +101,10 @@ def learned(said: Sequence[Verdict], p: RankingParameters) -> SiteModel:
     return SiteModel(offset, len(said), tuple(one.remembered for one in said))
 
 
-def recalled(one: Subgraph, site: SiteModel, p: RankingParameters) -> float:
-    """What a site remembers of a subgraph, in nats."""
+def recalled(one: Subgraph, site: SiteModel, p: RankingParameters) -> tuple[float, float]:
+    """What a site remembers of a subgraph: nats of its strength, and log-odds of its probability beside them."""
     told = memory_of(one.signature, one.z, site, p) if site.memory else None
-    return told[0] if told else 0.0
+    return (told.nats, told.log_odds) if told else (0.0, 0.0)
 
 
 def _days(subgraphs: Sequence[Subgraph]) -> Iterator[list[Subgraph]]:
