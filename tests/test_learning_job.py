@@ -23,6 +23,7 @@ from emulator.incidents import Incidents  # after the path
 from emulator.server import LogsIngestionEmulator
 
 from alertgraph_spark.__main__ import main as alertgraph  # after the skips
+from alertgraph_spark.learn.recall import NEW_IN_IT
 
 pytestmark = pytest.mark.slow
 assert LOGGERS
