@@ -20,8 +20,8 @@ Each day the job shows what it would, an analyst judges all of it eight hours la
 knows it. Beside it stands the shipped model, which learns nothing, on the same days of the same networks.
 A column counts from the day on that knows so many verdicts; `kinds` is with `memory_knows_kinds`. Brackets are
 5 to 95 % of a bootstrap over networks. `benchmarks/README.md` says what each row is.
-These networks were looked at once before: with an earlier rule, which lowered in part what was new, memory hid 3 of 47 shown attacks.
-The rule as it is was chosen on seeds 21 to 24.
+These networks were looked at once before: with an earlier rule, which lowered in part what was new, memory hid 3 of 47
+shown attacks. The rule as it is was chosen on seeds 21 to 24.
 """
 
 ROWS = (
