@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 DOES = "does"
@@ -15,8 +15,6 @@ DOES = "does"
 
 TRUE = "true_positive"
 BENIGN = ("benign_positive", "false_positive")
-
-_DAY = 86_400.0
 
 
 class Signature(NamedTuple):
@@ -49,21 +47,17 @@ class Rule(NamedTuple):
     slope, even
         The shipped curve: log-odds of an attack for each nat of strength, and the strength at which they are even.
     least_alike
-        Likeness above which a verdict on one subgraph says something of another, in [0, 1).
+        Likeness above which a benign verdict on one subgraph says something of another, in [0, 1).
     prior
         Verdicts that the curve is worth: so many on subgraphs like this one weigh as much as its own strength.
-    half_life_days
-        Days after which a verdict counts half.
-    most_log_odds
-        Most that memory adds or takes.
+    half_life_days, most_log_odds
+        Days after which a verdict counts half; most that memory adds or takes.
     true_alike
-        The same for a verdict that it was an attack: it speaks of ones that are more alike.
+        As `least_alike`, for a verdict that it was an attack.
     covered
         Share of what a subgraph does, by weight, that remembered benign ones did, for it to be known whole.
-    most_actors
-        A subgraph with more actors or steps into OT than this is never known.
-    knows_kinds
-        Whether somebody new is known by its kind.
+    most_actors, knows_kinds
+        A subgraph with more actors or steps into OT is never known; whether somebody new is known by its kind.
     """
 
     slope: float
@@ -136,11 +130,6 @@ def _time(text: str) -> datetime:
 
 def likeness(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     """Weighted Jaccard index of two signatures: what both have over what either has, by weight; 0 where one has nothing.
-
-    Examples
-    --------
-    >>> likeness({"a": 6.0, "b": 3.0}, {"a": 6.0, "c": 3.0})
-    0.5
 
     Notes
     -----
@@ -225,7 +214,7 @@ def recall(signature: Signature, log_odds: float, memory: Sequence[Remembered], 
 
 def weight(one: Remembered, at: datetime, rule: Rule) -> float:
     """How much a verdict counts for a subgraph that was seen last at this time; in [0, 1]."""
-    age = max(0.0, (at - one.judged_at).total_seconds() / _DAY)
+    age = max(0.0, (at - one.judged_at) / timedelta(days=1))
     return one.certainty * math.pow(0.5, age / rule.half_life_days)
 
 
@@ -248,15 +237,7 @@ def is_known(signature: Signature, benign: Sequence[Signature], rule: Rule) -> b
 
 
 def fact(found: Recalled) -> str:
-    """Say to an analyst what is remembered.
-
-    Examples
-    --------
-    >>> at = datetime(2026, 3, 2, tzinfo=timezone.utc)
-    >>> one = Remembered(Signature("sg-1", at, {"a": 1.0}), "benign_positive", at, "anna@example.org")
-    >>> fact(Recalled(-1.9, True, [(one, 0.82)]))
-    'like 1 earlier one (82 % alike), judged benign by anna@example.org on 2 March 2026'
-    """
+    """Say to an analyst what is remembered."""
     n_true = sum(one.verdict == TRUE for one, _ in found.like)
     n = len(found.like)
     words = {True: "an attack", False: "benign"}
@@ -265,6 +246,5 @@ def fact(found: Recalled) -> str:
     mixed = f"; {n_true} of them an attack" if 0 < n_true < n else ""
     who = f" by {nearest.judged_by}" if nearest.judged_by else ""
     when = f"{nearest.judged_at.day} {nearest.judged_at:%B %Y}"
-    ones = "one" if n == 1 else "ones"
     said = f"judged {words[nearest.verdict == TRUE]}{who} on {when}"
-    return f"like {n:,} earlier {ones} ({round(100 * alike)} % alike), {said}{mixed}"
+    return f"like {n:,} earlier one{'s' * (n > 1)} ({round(100 * alike)} % alike), {said}{mixed}"
