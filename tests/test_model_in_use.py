@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -92,6 +93,7 @@ def test_a_registry_that_is_away_gives_the_last_copy(
     with pytest.raises(TrackingError, match="there is no copy of it"):
         in_use(tmp_path, away, "models:/other@champion").load()
     monkeypatch.setattr(model_in_use, "LIMIT_SECONDS", 0.0)
+    monkeypatch.setattr(model_in_use, "fetch", lambda *of: time.sleep(5))
     with caplog.at_level(logging.WARNING):
         assert in_use(tmp_path, away).load() == found
     assert "no answer of the registry within 0 s" in caplog.text
