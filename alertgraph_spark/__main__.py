@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     init.add_command(commands, _say, _small_session)
     _add_runs(commands)
     doctor.add_command(commands, _say)
-    show.add_command(commands, _say, _run_folder, _saved)
+    show.add_command(commands, _say, _run_folder, _runs, _saved)
     exporting.add_command(commands, _run_folder, _saved)
     train.add_command(commands, _say, _runs)
     replay.add_command(commands, _say, _runs, _saved)

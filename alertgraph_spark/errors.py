@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 
+def at_root(error: BaseException) -> BaseException:
+    """What to tell of an error: of a network that fails the refused connection, not what each layer above it says."""
+    root = error
+    while cause := root.__cause__ or root.__context__:
+        root = cause
+    return root if isinstance(root, OSError) else error
+
+
 class AlertGraphError(Exception):
     """The root of all errors of this package; `exit_code` is what the process ends with."""
 

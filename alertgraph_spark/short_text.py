@@ -44,6 +44,17 @@ MARKS = 4
 _LONG_WORD = re.compile(rf"(?<!\S)\S{{{WORD + 1},}}")
 
 
+def many(n: int, word: str) -> str:
+    """A number and its noun.
+
+    Examples
+    --------
+    >>> many(1, "alert"), many(1200, "alert")
+    ('1 alert', '1,200 alerts')
+    """
+    return f"{n:,} {word}{'' if n == 1 else 's'}"
+
+
 def short(text: str, width: int) -> str:
     """A text as it is shown where there is room for `width` characters: itself, or cut with an ellipsis.
 

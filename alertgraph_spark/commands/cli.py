@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 import time
 import traceback
@@ -160,6 +161,15 @@ def check_notified(told: Any, run_id: str, is_strict: bool) -> None:
 
 def _missing(counts: Any) -> int:
     return int(counts.n_rows - counts.n_sent - counts.n_before)
+
+
+_PLAIN, _NARROWEST = 100, 60
+"""Columns where there is no terminal; and those that a narrower one is taken to have: it wraps by itself."""
+
+
+def terminal_width() -> int:
+    """Columns of the terminal."""
+    return max(_NARROWEST, shutil.get_terminal_size((_PLAIN, 24)).columns)
 
 
 def exit_code(main: Callable[[], int]) -> int:

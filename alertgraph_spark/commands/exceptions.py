@@ -16,7 +16,7 @@ from alertgraph_spark.publish import results
 from alertgraph_spark.read.assets import load_assets
 from alertgraph_spark.read.exceptions import load_exceptions
 from alertgraph_spark.score import judge_episodes, match_exceptions
-from alertgraph_spark.short_text import HEADING, QUOTED, WORD, short
+from alertgraph_spark.short_text import HEADING, QUOTED, WORD, many, short
 from alertgraph_spark.tables.embedded import Engine, arrow_schema
 from alertgraph_spark.tables.schemas import EVIDENCE, MEMBERS, MOTIF_HITS
 from alertgraph_spark.tables.verdict_schemas import VERDICTS
@@ -71,7 +71,7 @@ def add_commands(
         assets = load_assets(args.assets) if args.assets else []
         used: set[str] = set()
         n_attacks = 0
-        say(f"list      {args.file}: {_many(len(exceptions), 'exception')}, tried as if each were in force")
+        say(f"list      {args.file}: {many(len(exceptions), 'exception')}, tried as if each were in force")
         folders = [open_run(place) for place in args.runs]
         verdicts = _newest_verdicts(folders)
         for folder in folders:
@@ -182,13 +182,9 @@ def _told(place: str, tried: Tried, exceptions: Mapping[str, AlertException]) ->
         yield f"  {_head(row)}"
         names = f"“{short(row['open']['name'], QUOTED)}”"
         ends = " → ".join(short(end, WORD) for end in (row["open"]["source"], row["open"]["target"]) if end)
-        n_all = _many(row["n_count"], "episode")
+        n_all = many(row["n_count"], "episode")
         yield f"       explained are {row['n_covered']} of {n_all} that count; the first that is not: {names} {ends}"
 
 
 def _head(row: Mapping[str, Any]) -> str:
     return f"rank {row['rank']:<4} score {row['score']:.3f}  {row['subgraph_id']}  {short(row['title'], HEADING)}"
-
-
-def _many(n: int, word: str) -> str:
-    return f"{n:,} {word}{'' if n == 1 else 's'}"

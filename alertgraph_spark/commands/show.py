@@ -7,7 +7,6 @@ import json
 import math
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -15,24 +14,27 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from alertgraph_spark.commands.cli import terminal_width
 from alertgraph_spark.commands.show_text import list_text, subgraph_text
 from alertgraph_spark.config.loading import load_settings
+from alertgraph_spark.config.settings import Settings
 from alertgraph_spark.errors import ConfigError, ResultsError
 from alertgraph_spark.publish import results
 from alertgraph_spark.publish.one_run import LISTED, OPENED, list_subgraphs, open_subgraph
 
 OpenRun = Callable[[str], results.RunFolder]
+OpenRuns = Callable[[Settings], results.Runs]
 ReadTables = Callable[[results.RunFolder, Mapping[str, Sequence[str]]], dict[str, Any]]
 Say = Callable[[str], None]
-
-PLAIN, NARROWEST = 100, 60
-"""Columns where there is no terminal; and those that a narrower one is taken to have: it wraps by itself."""
 
 NEWEST = "latest"
 
 
-def add_command(commands: Any, say: Say, open_run: OpenRun, read_tables: ReadTables) -> None:
-    """Add `show` to the commands of a parser; `open_run` gives a folder of runs or of one, `read_tables` tables in it."""
+def add_command(commands: Any, say: Say, open_run: OpenRun, open_runs: OpenRuns, read_tables: ReadTables) -> None:
+    """Add `show` to the commands of a parser.
+
+    `open_run` gives the folder of a run, `open_runs` the runs of a configuration, `read_tables` tables in a folder.
+    """
     parser = commands.add_parser(
         "show",
         help="what a run found: its list, or one subgraph from title to evidence",
@@ -48,13 +50,13 @@ def add_command(commands: Any, say: Say, open_run: OpenRun, read_tables: ReadTab
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of it")
     parser.add_argument("--all", dest="with_hidden", action="store_true", help="list those that are not shown too")
     parser.add_argument("--json", dest="as_json", action="store_true", help="one JSON document; times are UTC")
-    parser.set_defaults(run=lambda args: _show(args, say, open_run, read_tables))
+    parser.set_defaults(run=lambda args: _show(args, say, open_run, open_runs, read_tables))
 
 
-def _show(args: argparse.Namespace, say: Say, open_run: OpenRun, read_tables: ReadTables) -> int:
-    folder = _folder(args, open_run)
+def _show(args: argparse.Namespace, say: Say, open_run: OpenRun, open_runs: OpenRuns, read_tables: ReadTables) -> int:
+    folder = _folder(args, open_run, open_runs)
     record = results.read_run(folder)
-    width = max(NARROWEST, shutil.get_terminal_size((PLAIN, 24)).columns)
+    width = terminal_width()
     window = {bound: _plain(datetime.fromisoformat(record["window"][bound])) for bound in ("start", "end")}
     run: dict[str, Any] = {"run_id": record["run_id"], "window": window}
     document: dict[str, Any]
@@ -84,7 +86,7 @@ def _show(args: argparse.Namespace, say: Say, open_run: OpenRun, read_tables: Re
     return 0
 
 
-def _folder(args: argparse.Namespace, open_run: OpenRun) -> results.RunFolder:
+def _folder(args: argparse.Namespace, open_run: OpenRun, open_runs: OpenRuns) -> results.RunFolder:
     """The folder that was named; with a configuration that of a run of its own, by id, or the newest that was saved whole."""
     is_id = not re.search(r"[/\\]", args.place)
     if args.config is None:
@@ -93,16 +95,16 @@ def _folder(args: argparse.Namespace, open_run: OpenRun) -> results.RunFolder:
                 f"{args.place} is no folder; a run id, or {NEWEST}, needs --config with the job's YAML file"
             )
         return open_run(args.place)
-    home = load_settings(args.config, args.set).results.path.rstrip("/")
+    settings = load_settings(args.config, args.set)
     if not is_id:
         return open_run(args.place)
+    runs = open_runs(settings)
     if args.place != NEWEST:
-        return open_run(f"{home}/{args.place}")
-    runs = (open_run(f"{home}/{run_id}") for run_id in sorted(open_run(home).folders(), reverse=True))
-    newest = next((run for run in runs if run.read("run.json")), None)
+        return runs.open(args.place)
+    newest = next(runs.saved(), None)
     if newest is None:
-        raise ResultsError(f"{home} holds no run that was saved whole")
-    return newest
+        raise ResultsError(f"{runs.place} holds no run that was saved whole")
+    return newest.folder
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from alertgraph_spark.clean_text import printed
 from alertgraph_spark.publish.one_run import Listed, Opened
-from alertgraph_spark.short_text import CELL, HEADING, SENTENCE, WORD, short
+from alertgraph_spark.short_text import CELL, HEADING, SENTENCE, WORD, many, short
 
 _HEAD = 10
 """Columns of the word at the begin of a line, as at the end of a run."""
@@ -57,7 +57,7 @@ def subgraph_text(found: Opened, width: int) -> Iterator[str]:
     yield _cut(f"rank {row['rank']}, score {row['score']:.3f}, P {row['probability']:.2f}, {state}", width)
     yield from textwrap.wrap(short(printed(row["title"] or ""), HEADING), width, break_on_hyphens=False)
     yield _cut(f"{row['subgraph_id']} of {printed(row['site'])}", width)
-    n = [_many(row[f"n_{what}s"], what) for what in ("alert", "episode", "host")]
+    n = [many(row[f"n_{what}s"], what) for what in ("alert", "episode", "host")]
     yield _cut(f"{_span(row)} UTC: {', '.join(n)}", width)
     yield ""
     yield from _told("verdict", map(_verdict, found.verdicts), width)
@@ -81,7 +81,7 @@ def _evidence(found: Opened, width: int) -> Iterator[str]:
     """A line an episode: when, how many alerts, between whom, and what they are called."""
     n_all = len(found.evidence) + found.n_left_out
     few = f", the {len(found.evidence)} rarest" if found.n_left_out else ""
-    yield f"{_many(n_all, 'episode')}{few}, in the order of time (UTC)"
+    yield f"{many(n_all, 'episode')}{few}, in the order of time (UTC)"
     yield f"{'first alert':<16}  {'alerts':>6}  source → target, name"
     room = max(20, (width - 26) // 2)
     for episode in found.evidence:
@@ -91,7 +91,7 @@ def _evidence(found: Opened, width: int) -> Iterator[str]:
         numbers = f"{_clock(episode['started_at'])}  {episode['n_alerts']:>6,}"
         yield _cut(f"{numbers}  {between:<{room}}  {name}", width)
     if found.n_left_out:
-        yield f"and {_many(found.n_left_out, 'more episode')}, in the table evidence"
+        yield f"and {many(found.n_left_out, 'more episode')}, in the table evidence"
 
 
 def _told(head: str, texts: Iterable[str], width: int) -> Iterator[str]:
@@ -146,10 +146,6 @@ def _clock(time: datetime) -> str:
 def _label(key: str) -> str:
     """An entity key without its kind."""
     return short(printed(key.partition(":")[2] or key), WORD)
-
-
-def _many(n: int, word: str) -> str:
-    return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
 def _cut(line: str, width: int) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, combinations, zip_longest
 from typing import Any, NamedTuple
 
-from alertgraph_spark.explain.sentences import listed, many_words, quoted
+from alertgraph_spark.explain.sentences import listed, quoted
+from alertgraph_spark.short_text import many
 
 MAX_TYPES, ALL_SETS_OF = 16, 6
 """Alert types of one subgraph that may be left out; and how many of these in any combination."""
@@ -78,7 +79,7 @@ def smallest_ablation(cut: float, types: Sequence[Row], scores: Mapping[TypeInde
             found.append((sum(t["n_alerts"] for t in absent), len(absent), score, indexes, absent))
     if found:
         *_, score, _, absent = min(found)
-        names = [f"{quoted(t['name'])} ({many_words(t['n_alerts'], 'alert')})" for t in absent]
+        names = [f"{quoted(t['name'])} ({many(t['n_alerts'], 'alert')})" for t in absent]
         words = " and ".join(names) if len(names) == 2 else listed(names, MAX_NAMED)
         said, needed = _apart(score, cut)
         below = f", below the {needed} needed to be shown" if score else " and not be shown"

@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from alertgraph_spark.explain.answers import with_answers
-from alertgraph_spark.explain.sentences import label_of, listed, many_words, quoted
+from alertgraph_spark.explain.sentences import label_of, listed, quoted
+from alertgraph_spark.short_text import many
 from alertgraph_spark.tables.embedded import Engine
 
 MOST_RELATED = 3
@@ -89,7 +90,7 @@ def relation(entities: list[str], wait: float, n_alerts: int, rarest: str) -> st
     'account corp\\\\meyer, host fs01 in common; 3 days later; 12 alerts, rarest “New service”'
     """
     named = [f"{kind} {label_of(key)}" for key in entities if (kind := key.partition(":")[0])]
-    return f"{listed(named, 3)} in common; {_wait(wait)}; {many_words(n_alerts, 'alert')}, rarest {quoted(rarest)}"
+    return f"{listed(named, 3)} in common; {_wait(wait)}; {many(n_alerts, 'alert')}, rarest {quoted(rarest)}"
 
 
 def _wait(seconds: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from alertgraph_spark.short_text import QUOTED, WORD, short
+from alertgraph_spark.short_text import QUOTED, WORD, many, short
 from alertgraph_spark.tables.attack import OT_ACTS
 
 MAX_IDS = 20
@@ -42,9 +42,7 @@ def sentence(scene: Scene, before: Scene | None) -> str:
     told = [name for name in dict.fromkeys(e["name"] for e in found) if name in rarest[:3]]  # in the order of time
     names = ", ".join(map(quoted, told)) + _more(len(rarest) - len(told), "type")
     n_alerts = sum(e["n_alerts"] for e in found)
-    facts = [
-        many_words(n_alerts, "alert") + (f" until {_when(end, begin)}" if end - begin >= timedelta(minutes=1) else "")
-    ]
+    facts = [many(n_alerts, "alert") + (f" until {_when(end, begin)}" if end - begin >= timedelta(minutes=1) else "")]
     accounts = list(dict.fromkeys(label_of(a) for e in found for a in e["accounts"]))
     if accounts:
         facts.append(f"{'account' if len(accounts) == 1 else 'accounts'} {listed(accounts, 3)}")
@@ -59,7 +57,7 @@ def afterwords(episodes: Sequence[Mapping[str, Any]]) -> Iterator[Sentence]:
     yield f"{ended}: nothing that it could have led to follows.", ids_of([last])
     rarest = max(episodes, key=lambda e: (e["surprise"], e["episode_id"]))
     seen = max(0, round(rarest["fleet_share"] * (rarest["history_hours"] + 2) - 1))
-    past = f"in {seen} of {many_words(int(rarest['history_hours']), 'hour')} before"
+    past = f"in {seen} of {many(int(rarest['history_hours']), 'hour')} before"
     yield f"The site had seen {quoted(rarest['name'])} {past}.", ids_of([rarest])
 
 
@@ -108,12 +106,7 @@ def listed(words: Sequence[str], n: int) -> str:
 
 
 def _more(n: int, word: str) -> str:
-    return (f" and {many_words(n, f'more {word}')}" if word else f" and {n:,} more") if n > 0 else ""
-
-
-def many_words(n: int, word: str) -> str:
-    """A number and its noun: `1 alert`, `2 alerts`."""
-    return f"{n:,} {word}{'' if n == 1 else 's'}"
+    return (f" and {many(n, f'more {word}')}" if word else f" and {n:,} more") if n > 0 else ""
 
 
 def _when(moment: datetime, before: datetime | None) -> str:

@@ -18,10 +18,10 @@ from alertgraph_spark.explain.sentences import (
     ids_of,
     label_of,
     listed,
-    many_words,
     sentence,
     utc,
 )
+from alertgraph_spark.short_text import many
 from alertgraph_spark.tables.embedded import Engine, episode_id
 
 MAX_STORIES = 5_000
@@ -127,7 +127,7 @@ def tell(episodes: Sequence[Mapping[str, Any]], path: Sequence[str], n_alerts: i
     left = n_alerts - sum(e["n_alerts"] for e in in_order)
     if left > 0:
         last, ids = sentences[-1]
-        sentences[-1] = (f"{last} {many_words(left, 'further alert')} of less rare episodes belong to it.", ids)
+        sentences[-1] = (f"{last} {many(left, 'further alert')} of less rare episodes belong to it.", ids)
     return sentences
 
 

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
-from alertgraph_spark.errors import TrackingError
+from alertgraph_spark.errors import TrackingError, at_root
 from alertgraph_spark.publish.logged_model import log_model
 
 log = logging.getLogger(__name__)
@@ -196,8 +196,5 @@ def _without_password(uri: str) -> str:
 
 def reason_of(error: BaseException) -> str:
     """Say in one line what went wrong: the refused connection rather than what each layer above it says."""
-    root = error
-    while cause := root.__cause__ or root.__context__:
-        root = cause
-    told = root if isinstance(root, OSError) else error
+    told = at_root(error)
     return _without_password((str(told).partition("\n")[0] or type(told).__name__)[:300])

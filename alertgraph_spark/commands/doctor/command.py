@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
@@ -15,6 +14,7 @@ from pyspark.sql import SparkSession
 
 from alertgraph_spark.access import session
 from alertgraph_spark.access.secrets import resolve
+from alertgraph_spark.commands.cli import terminal_width
 from alertgraph_spark.commands.doctor import configured, exported, machine, on_spark
 from alertgraph_spark.commands.doctor.findings import FAIL, OK, WARN, Check, Finding, lines_of, run_check, summary_of
 from alertgraph_spark.config import format_files
@@ -23,11 +23,8 @@ from alertgraph_spark.config.settings import Settings
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.errors import AlertGraphError
 from alertgraph_spark.publish import results
-from alertgraph_spark.read.blob_mirror.account import open_account
+from alertgraph_spark.read.blob_mirror.account import is_account, open_account
 from alertgraph_spark.read.export_peek import AccountPeek, FolderPeek, Peek, SparkPeek
-
-PLAIN, NARROWEST = 100, 60
-"""Columns where there is no terminal; and those that a narrower one is taken to have."""
 
 HISTORY_SHARE = 0.05
 """What the history keeps of the exported bytes (docs/operations.md)."""
@@ -65,7 +62,7 @@ def add_command(commands: Any, say: Say) -> None:
 
 def doctor(args: argparse.Namespace, say: Say) -> int:
     """Run all checks and say what each found; return 2 if one fails."""
-    width = max(NARROWEST, shutil.get_terminal_size((PLAIN, 24)).columns)
+    width = terminal_width()
     found: list[Finding] = []
     for one in _findings(args):
         found.append(one)
@@ -164,7 +161,7 @@ def _formats(settings: Settings) -> dict[str, Format]:
 
 def _is_here(root: str) -> bool:
     """Whether an export can be looked at without Spark: a storage account, or a folder of this machine."""
-    if root.lower().startswith(("http://", "https://")):
+    if is_account(root):
         return True
     is_there = not session.is_platform() or Path(configured.local_path(root)).is_dir()
     return results.is_local(root) and is_there
@@ -172,7 +169,7 @@ def _is_here(root: str) -> bool:
 
 def _peek(settings: Settings) -> Peek:
     root = settings.export.root
-    if root.lower().startswith(("http://", "https://")):
+    if is_account(root):
         return AccountPeek(open_account(root, settings.export.credential, resolve))
     return FolderPeek(configured.local_path(root))
 
@@ -186,7 +183,7 @@ def _written(settings: Settings, seen: exported.Seen, days: float) -> list[tuple
         for key, place in configured.written_places(settings).items()
         if results.is_local(place)
     ]
-    if settings.export.root.lower().startswith("http"):
+    if is_account(settings.export.root):
         staging = settings.export.staging or "~/.cache"
         found += [("export.staging", staging, seen.n_bytes(days))] if results.is_local(staging) else []
     return found

@@ -23,6 +23,7 @@ from alertgraph_spark.history import place_of
 from alertgraph_spark.publish import log_analytics, notices, results, tracking
 from alertgraph_spark.read.assets import load_assets, load_maintenance
 from alertgraph_spark.read.verdict_list import load_verdicts
+from alertgraph_spark.short_text import many
 
 _LOADERS: dict[str, Any] = {
     "assets": load_assets,
@@ -43,7 +44,7 @@ def lists(settings: Settings) -> Iterator[Finding]:
         except AlertGraphError as error:
             yield Finding(FAIL, name, str(error), "mend the rows that it names")
         else:
-            yield Finding(OK, name, f"{file}: {n:,} row{'' if n == 1 else 's'}")
+            yield Finding(OK, name, f"{file}: {many(n, 'row')}")
 
 
 def formats(settings: Settings) -> Iterator[Finding]:
@@ -192,4 +193,4 @@ def _sqlite_store(file: Path, level: str) -> Finding:
             ((n,),) = opened.execute("SELECT count(*) FROM experiments").fetchall()
     except sqlite3.Error as error:
         return Finding(level, "MLflow", f"{file} is no store of MLflow: {error}", "name another file by tracking.uri")
-    return Finding(OK, "MLflow", f"{file} has {n} experiment{'' if n == 1 else 's'}")
+    return Finding(OK, "MLflow", f"{file} has {many(n, 'experiment')}")

@@ -14,6 +14,7 @@ from alertgraph_spark.config.settings import Settings
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.read.export_layout import DayFolder
 from alertgraph_spark.read.export_peek import ExportedFile, Peek
+from alertgraph_spark.short_text import many
 
 NEWEST_DAYS = 3
 """Days of a table whose files are listed: how much comes in a day."""
@@ -70,8 +71,8 @@ def root(settings: Settings, open_peek: Callable[[], Peek], seen: Seen) -> Itera
         yield Finding(FAIL, "export root", f"{export.root} holds no day folder of any source{where}", todo)
         return
     sites, days = {one.site for one in seen.days}, {one.day for one in seen.days}
-    n = f"{len({one.table for one in seen.days})} of {_many(len(settings.sources), 'table')}"
-    n += f", {_many(len(sites), 'site')}, {_many(len(days), 'day')}"
+    n = f"{len({one.table for one in seen.days})} of {many(len(settings.sources), 'table')}"
+    n += f", {many(len(sites), 'site')}, {many(len(days), 'day')}"
     yield Finding(OK, "export root", f"{export.root}: {n}, {min(days)} to {max(days)}")
 
 
@@ -160,7 +161,3 @@ def _time(text: object) -> datetime | None:
 def _clock(file: ExportedFile) -> str:
     """The hour and the minute in the path of a file: what comes after its day."""
     return file.path.partition("/d=")[2]
-
-
-def _many(n: int, word: str) -> str:
-    return f"{n:,} {word}{'' if n == 1 else 's'}"

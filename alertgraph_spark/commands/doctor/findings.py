@@ -10,7 +10,7 @@ from threading import Thread
 from typing import NamedTuple
 
 from alertgraph_spark.clean_text import printed
-from alertgraph_spark.errors import AlertGraphError
+from alertgraph_spark.errors import AlertGraphError, at_root
 from alertgraph_spark.short_text import CELL, SENTENCE, short
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -79,10 +79,7 @@ def reason_of(error: BaseException) -> str:
 
     Of a network that fails it is the refused connection, and not what each layer above it says.
     """
-    root = error
-    while below := root.__cause__ or root.__context__:
-        root = below
-    said = root if isinstance(root, OSError) else error
+    said = at_root(error)
     java = getattr(said, "java_exception", None)  # what Java says is not in the first line of what py4j says
     line = str(said if java is None else java.toString()).partition("\n")[0]
     bare = re.sub(r"//[^/@\s]+@", "//", re.sub(r"\?\S+", "?…", line))

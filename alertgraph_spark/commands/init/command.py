@@ -17,7 +17,6 @@ from alertgraph_spark.commands.init.sheet import (
     Look,
     configuration,
     days_words,
-    many,
     next_command,
     sites_words,
 )
@@ -29,7 +28,7 @@ from alertgraph_spark.config.source_format import Asset, Format
 from alertgraph_spark.errors import ConfigError, SourceError
 from alertgraph_spark.publish import results
 from alertgraph_spark.read.assets import load_assets
-from alertgraph_spark.short_text import LINE, WORD, short
+from alertgraph_spark.short_text import LINE, WORD, many, short
 
 Say = Callable[[str], None]
 

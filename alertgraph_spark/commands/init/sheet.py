@@ -15,7 +15,7 @@ from alertgraph_spark.commands.init.survey import ExportedTable
 from alertgraph_spark.config.export_settings import Export
 from alertgraph_spark.config.keys import keys_of
 from alertgraph_spark.config.quoted import quoted
-from alertgraph_spark.short_text import LINE, short
+from alertgraph_spark.short_text import LINE, many, short
 from alertgraph_spark.tables.schemas import ZONES
 
 INCIDENTS = str(keys_of(Export)["incidents"].default)
@@ -54,11 +54,6 @@ def rounded(rows: float) -> int:
     """
     whole = max(1, round(rows)) if rows else 0
     return round(whole, 2 - len(str(whole))) if whole > 99 else whole
-
-
-def many(n: int, word: str) -> str:
-    """A number with what is counted."""
-    return f"{n:,} {word}{'' if n == 1 else 's'}"
 
 
 def days_words(days: Sequence[date]) -> str:

@@ -158,6 +158,11 @@ def _remedy(reference: str) -> str:
     return "check that it is of this account, has not expired, and may read and list (a SAS: sp=rl, for each container)"
 
 
+def is_account(root: str) -> bool:
+    """Whether a root of an export is a storage account, by its address alone."""
+    return root.lower().startswith(("http://", "https://"))
+
+
 def open_account(root: str, reference: str, resolve: Callable[[str], Secret]) -> Account:
     """Sign in to the account at `root`: `default` by azure-identity, else by what `resolve` gives for the reference.
 

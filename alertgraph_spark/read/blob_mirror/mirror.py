@@ -26,7 +26,7 @@ from pyspark.sql import SparkSession
 
 from alertgraph_spark.access.secret import Secret
 from alertgraph_spark.errors import ConfigError, SourceError
-from alertgraph_spark.read.blob_mirror.account import Account, Blob, open_account
+from alertgraph_spark.read.blob_mirror.account import Account, Blob, is_account, open_account
 from alertgraph_spark.read.blob_mirror.copies import fetch, open_own, write_whole
 from alertgraph_spark.read.export_layout import BUCKET
 
@@ -77,7 +77,7 @@ class Mirror:
         SourceError
             If the account cannot be read, or holds nothing of the wanted tables, workspaces and days.
         """
-        if not root.lower().startswith(("http://", "https://")):
+        if not is_account(root):
             return root
         is_local = str(self.spark.conf.get("spark.master", "")).startswith("local")
         if self.staging is None and not is_local:
