@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from pyspark.sql import SparkSession
@@ -83,3 +85,13 @@ def shared() -> Path:
     if not (SHARED / "tools").is_dir():
         pytest.skip("the real alert sets are not beside the repository")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def make_docs() -> ModuleType:
+    """The script that writes the pages which are made from the code."""
+    spec = importlib.util.spec_from_file_location("make_docs", REPO / "docs" / "make_docs.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

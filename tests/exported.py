@@ -16,6 +16,18 @@ from pyspark.sql import DataFrame, SparkSession
 RECEIVED = "2026-03-10T00:00:00.0000000Z"
 """TimeGenerated of a row that does not say it."""
 
+EDR = """
+format: edr
+reads: [Name, Severity, Source, Target]
+columns: {name: Name, severity: cast(Severity as double)}
+source: {host: Source}
+target: {host: Target}
+samples:
+  - row: {TimeGenerated: "2026-03-02T10:00:00Z", Name: logon, Severity: "0.5", Source: ws1, Target: srv1}
+    gives: {name: logon, severity: 0.5, source_entity: "host:ws1", target_entity: "host:srv1"}
+"""
+"""A format whose columns are the table's own."""
+
 Row = Mapping[str, Any]
 
 

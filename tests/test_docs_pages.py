@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -18,15 +17,6 @@ from alertgraph_spark.tables.schemas import RESULTS
 
 SVG = "{http://www.w3.org/2000/svg}"
 MADE = ("architecture.md", "img/architecture.svg", "data-model.md")
-
-
-@pytest.fixture(scope="module")
-def make_docs() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_docs", REPO / "docs" / "make_docs.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from azurite import Emulated, running
-from exported import put_lines, row_line
+from exported import EDR, put_lines, row_line
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.__main__ import main
@@ -32,16 +32,6 @@ from alertgraph_spark.read.blob_mirror.account import open_account
 from alertgraph_spark.read.export_peek import AccountPeek, FolderPeek, Peek, SparkPeek
 
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
-FORMAT = """
-format: edr
-reads: [Name, Severity, Source, Target]
-columns: {name: Name, severity: cast(Severity as double)}
-source: {host: Source}
-target: {host: Target}
-samples:
-  - row: {TimeGenerated: "2026-03-02T10:00:00Z", Name: logon, Severity: "0.5", Source: ws1, Target: srv1}
-    gives: {name: logon, severity: 0.5, source_entity: "host:ws1", target_entity: "host:srv1"}
-"""
 TOKEN = "t0k3n-that-nobody-sees"
 
 
@@ -64,7 +54,7 @@ def own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """One site with rows of yesterday and of now, and the configuration that reads them."""
-    (tmp_path / "edr.yaml").write_text(FORMAT, encoding="utf-8")
+    (tmp_path / "edr.yaml").write_text(EDR, encoding="utf-8")
     for ago, n in ((timedelta(days=1), 30), (timedelta(), 10)):
         put_lines(tmp_path / "lake", "Edr_CL", minute(ago), rows(n, minute(ago)))
     settings = {

@@ -29,11 +29,6 @@ def load(path: str) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def make_docs() -> ModuleType:
-    return load("docs/make_docs.py")
-
-
-@pytest.fixture(scope="module")
 def formats_table() -> Any:
     before = list(sys.path)
     yield load("benchmarks/formats_table.py")

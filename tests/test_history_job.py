@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from exported import put_lines, row_line
+from exported import EDR, put_lines, row_line
 from pyspark.sql import SparkSession
 
 from alertgraph_spark.__main__ import main as alertgraph
@@ -23,16 +23,6 @@ from alertgraph_spark.publish import delivery
 from jobs import rank_alerts
 
 REPO = Path(__file__).resolve().parent.parent
-FORMAT = """
-format: edr
-reads: [Name, Severity, Source, Target]
-columns: {name: Name, severity: cast(Severity as double)}
-source: {host: Source}
-target: {host: Target}
-samples:
-  - row: {TimeGenerated: "2026-03-02T10:00:00Z", Name: logon, Severity: "0.5", Source: ws1, Target: srv1}
-    gives: {name: logon, severity: 0.5, source_entity: "host:ws1", target_entity: "host:srv1"}
-"""
 
 
 def put(lake: Path, time: datetime, *ends: tuple[str, str], name: str = "PT05M.json") -> Path:
@@ -47,7 +37,7 @@ def put(lake: Path, time: datetime, *ends: tuple[str, str], name: str = "PT05M.j
 @pytest.fixture
 def config(spark: SparkSession, tmp_path: Path) -> Path:
     """Four days of one site, the last one with a chain of three logons, and the configuration that ranks them."""
-    (tmp_path / "edr.yaml").write_text(FORMAT, encoding="utf-8")
+    (tmp_path / "edr.yaml").write_text(EDR, encoding="utf-8")
     begin = datetime(2026, 3, 2, 10, tzinfo=timezone.utc)
     for day in range(4):
         put(tmp_path / "lake", begin + timedelta(days=day), ("ws1", "srv1"), ("ws2", "srv1"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import re
 from collections.abc import Iterable
@@ -473,15 +472,6 @@ def test_the_vertices_are_what_the_records_say_of_them(graph: Graph) -> None:
 
 def test_ids_and_titles_are_unique() -> None:
     assert len({m.id for m in MOTIFS}) == len({m.title for m in MOTIFS}) == len(MOTIFS)
-
-
-@pytest.fixture(scope="module")
-def make_docs() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_docs", DOCS / "make_docs.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_page_on_disk_is_what_the_records_say(make_docs: ModuleType) -> None:

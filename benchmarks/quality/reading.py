@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from alertgraph_spark.learn import evaluation
 from quality.bootstrap import Figure, over_networks, ratio
 from quality.judge import TOP, Ranking
 
 SIZED = 10
 """So many of the best subgraphs of a network are measured for size."""
-BINS = ((0.0, 0.03), (0.03, 0.1), (0.1, 0.2), (0.2, 0.4), (0.4, 1.0))
-"""Bounds of a reliability table; the upper one belongs to the next bin, save the last."""
+BINS = tuple(pairwise(evaluation.BINS))
+"""Bounds of a reliability table, as `alertgraph train` has them; the upper one belongs to the next bin, save the last."""
 ENDS = ("source_entity", "target_entity")
 Parts = dict[str, tuple[float, float]]
 
