@@ -22,14 +22,7 @@ from pyspark.sql import SparkSession
 from alertgraph_spark.access import principal, session
 from alertgraph_spark.access.secrets import resolve
 from alertgraph_spark.commands.arguments import arguments, window_asked
-from alertgraph_spark.commands.cli import (
-    Console,
-    check_notified,
-    check_posted,
-    exit_code,
-    notified_words,
-    posted_words,
-)
+from alertgraph_spark.commands.cli import Console, check_notified, check_posted, exit_code, notified_words, posted_words
 from alertgraph_spark.commands.exceptions import listed_exceptions
 from alertgraph_spark.commands.given import Exported, Given, formats_of, model_of, runs_of
 from alertgraph_spark.commands.remarks import remarks
@@ -92,8 +85,8 @@ class Job(NamedTuple):
         listed_exceptions(settings.exceptions_file)
         verdict_list.load_verdicts(settings.verdicts_file)
         spark = signed_in_session(settings)
-        exported = Exported.of(settings, spark, formats)
-        return cls(settings, console, spark, exported, model_of(settings, exported.runs), known, planned)
+        model = model_of(settings, runs_of(settings, spark))
+        return cls(settings, console, spark, Exported.of(settings, spark, formats), model, known, planned)
 
     def rank(
         self, start: datetime | None, end: datetime | None, compile_to: str | None = None, only_news: bool = False
@@ -136,10 +129,8 @@ class Job(NamedTuple):
                     copies = {"compiled": compiled.write_compiled(ranking.alerts(), compile_to)}
         record = run_record(run_id, settings.digest, (given.start, given.end), ranking, spark.version) | copies
         record |= {"history": given.told} if given.told else {}
-        record["exceptions"]["digest"] = digest_of(excepted)
-        record["versions"]["model"] = model.name
-        record |= learning_record(settings.ranking, model, saved)
-        record["verdicts"] = verdicts
+        record["exceptions"]["digest"], record["versions"]["model"] = digest_of(excepted), model.name
+        record |= {"verdicts": verdicts, **learning_record(settings.ranking, model, saved)}
         results.save_run(folder, record)
         places = {"history": given.words} if given.words else {}
         places |= {name: compiled.words(told) for name, told in copies.items()}

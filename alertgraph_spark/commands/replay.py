@@ -16,9 +16,10 @@ from alertgraph_spark.config.settings import Settings
 from alertgraph_spark.errors import ConfigError
 from alertgraph_spark.publish import results
 from alertgraph_spark.publish.compare import COMPARED, compare_runs, comparison_text
+from alertgraph_spark.publish.judged import standing_in
 from alertgraph_spark.publish.replayed import REPLAYED, Outcome, outcome_of, replay_run
 from alertgraph_spark.read.assets import load_assets
-from alertgraph_spark.verdicts import standing_verdicts
+from alertgraph_spark.tables.embedded import Engine
 
 Say = Callable[[str], None]
 Read = Callable[[results.RunFolder, Mapping[str, Sequence[str]]], dict[str, Any]]
@@ -59,23 +60,19 @@ def run(args: argparse.Namespace, say: Say, open_runs: Callable[[Settings], resu
     if not chosen:
         raise ConfigError(f"{runs.place} holds no run of that time")
     verdicts = results.read_tables(chosen[0].folder, ["verdicts"])
-    said = (
-        {key: row["verdict"] for key, row in standing_verdicts(verdicts["verdicts"].to_table()).items()}
-        if verdicts
-        else {}
-    )
+    said = {key: row["verdict"] for key, row in standing_in(chosen[0].folder).items()}
     say(f"model     {model.name}")
     shown: tuple[set[str], set[str]] = (set(), set())
     for one in reversed(chosen):
         tables = {**read(one.folder, {**COMPARED, **REPLAYED, **(TRIED if listed else {})}), **verdicts}
-        hidden = _still_hidden(tables["subgraphs"])
-        if listed:
-            hidden = {
-                row["subgraph_id"]: _named(row["ids"], listed) for row in try_exceptions(tables, listed, assets).hidden
-            }
-        after = {**tables, "subgraphs": replay_run(tables, model, p, hidden)}
-        for keys, found in zip(shown, (tables, after), strict=True):
-            keys.update(_shown(found["subgraphs"]))
+        with Engine() as engine:
+            hidden = _still_hidden(engine, tables["subgraphs"])
+            if listed:
+                tried = try_exceptions(tables, listed, assets).hidden
+                hidden = {row["subgraph_id"]: _named(row["ids"], listed) for row in tried}
+            after = {**tables, "subgraphs": replay_run(tables, model, p, hidden)}
+            for keys, found in zip(shown, (tables, after), strict=True):
+                keys.update(_shown(engine, found["subgraphs"]))
         say("")
         say(f"run       {one.record['run_id']}: A as it was shown, B as it would have been")
         for line in comparison_text(compare_runs(tables, after, 50), args.rows):
@@ -94,17 +91,15 @@ def _is_asked(record: Mapping[str, Any], begin: datetime | None, end: datetime |
     return (begin is None or last > begin) and (end is None or first < end)
 
 
-def _shown(subgraphs: Any) -> set[str]:
-    table = subgraphs.to_table(columns=["subgraph_id", "is_shown"]) if hasattr(subgraphs, "to_table") else subgraphs
-    rows = zip(table["subgraph_id"].to_pylist(), table["is_shown"].to_pylist(), strict=True)
-    return {key for key, is_shown in rows if is_shown}
+def _shown(engine: Engine, subgraphs: Any) -> set[str]:
+    return {key for (key,) in engine.rows("SELECT subgraph_id FROM subgraphs WHERE is_shown", {"subgraphs": subgraphs})}
 
 
-def _still_hidden(subgraphs: Any) -> dict[str, list[Any]]:
+def _still_hidden(engine: Engine, subgraphs: Any) -> dict[str, list[Any]]:
     """What exceptions hid in the run."""
-    table = subgraphs.to_table(columns=["subgraph_id", "suppressed_by"])
-    rows = zip(table["subgraph_id"].to_pylist(), table["suppressed_by"].to_pylist(), strict=True)
-    return {key: by for key, by in rows if by}
+    hidden = "SELECT subgraph_id, suppressed_by FROM subgraphs WHERE len(suppressed_by) > 0"
+    found = engine.query(hidden, {"subgraphs": subgraphs}).to_pylist()
+    return {row["subgraph_id"]: row["suppressed_by"] for row in found}
 
 
 def _named(ids: Sequence[str], listed: Sequence[Any]) -> list[dict[str, Any]]:

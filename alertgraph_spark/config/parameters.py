@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from alertgraph_spark.config.keys import Rule
@@ -204,4 +205,11 @@ class RankingParameters:
     )
     site_variance: float = parameter(
         1.0, "variance, over sites, of the log-odds of an attack at a given strength", "(0, 100]", FITTED
+    )
+
+
+def parameters_in(ranking: Mapping[str, Any]) -> RankingParameters:
+    """The numbers of the method among the settings below `ranking`; what does not stand there is as shipped."""
+    return RankingParameters(
+        **{one.name: ranking[one.name] for one in fields(RankingParameters) if one.name in ranking}
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from alertgraph_spark.access.secret import REFERENCE, REFERENCE_WORDS
 from alertgraph_spark.config.export_settings import Export, Source
 from alertgraph_spark.config.keys import key
 from alertgraph_spark.config.notify import Notify
-from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.config.parameters import RankingParameters, parameters_in
 
 _ID = {"like": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "like_words": "id as Entra shows it"}
 
@@ -86,7 +86,7 @@ class Ranking(RankingParameters):
     @property
     def parameters(self) -> RankingParameters:
         """The numbers alone."""
-        return RankingParameters(**{one.name: getattr(self, one.name) for one in fields(RankingParameters)})
+        return parameters_in(vars(self))
 
 
 @dataclass(frozen=True)

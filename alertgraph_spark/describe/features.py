@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.describe.rarity import rarity_sql
-from alertgraph_spark.tables.attack import OT_ACTS, TACTICS
+from alertgraph_spark.tables.attack import ACTS_ON_PROCESS, TACTICS
 from alertgraph_spark.tables.embedded import Engine, conform_arrow
 from alertgraph_spark.tables.roles import acts_as_planned
 from alertgraph_spark.tables.schemas import FEATURES
@@ -55,13 +55,7 @@ def describe_subgraphs(
         "motif_hits": motif_hits,
         "paths": paths,
         "motifs": _motifs(motif_hits, chains),
-        "known": pa.table(
-            {
-                "tactic": list(TACTICS),
-                "stage": list(TACTICS.values()),
-                "is_ot_act": [tactic in OT_ACTS for tactic in TACTICS],
-            }
-        ),
+        "known": pa.table({"tactic": list(TACTICS), "stage": list(TACTICS.values())}),
     }
     return conform_arrow(engine.query(_features_sql(p), tables), FEATURES)
 
@@ -90,9 +84,7 @@ def _features_sql(p: RankingParameters) -> str:
             SELECT e.*, crossed_at,
                 CASE WHEN target_zone = 'external' THEN 0 ELSE greatest(0, -ln({rate})) END AS quiet_nats,
                 {{'name': target_entity, 'seen_hours': heard_hours, 'history_hours': history_hours}} AS quiet,
-                coalesce(
-                    target_zone = 'ot' AND list_has_any(tactics, (SELECT list(tactic) FROM known WHERE is_ot_act)), false
-                ) AS is_ot_act
+                {ACTS_ON_PROCESS} AS is_ot_act
             FROM episodes e LEFT JOIN found USING (subgraph_id)
         ),
         marked AS (

@@ -57,9 +57,10 @@ def apply_model(signatures: pa.Table, scored: pa.Table, model: Model, p: Ranking
 def _rows(signatures: pa.Table, scored: pa.Table, model: Model, p: RankingParameters) -> Iterator[dict[str, Any]]:
     of = scored.select(["subgraph_id", "z", "last_seen"]).to_pydict()
     z, seen_at = (dict(zip(of["subgraph_id"], of[column], strict=True)) for column in ("z", "last_seen"))
+    of_site = {site: model.of(site) for site in signatures["site"].unique().to_pylist()}
     for site, signature in signatures_of(signatures, seen_at):
         key = signature.subgraph_id
-        if (told := memory_of(signature, z[key], model.of(site), p)) is not None:
+        if (told := memory_of(signature, z[key], of_site[site], p)) is not None:
             words = {"memory_nats": told.nats, "memory_log_odds": told.log_odds, "memory_fact": told.fact}
             yield {"subgraph_id": key, **words}
 

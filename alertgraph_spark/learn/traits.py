@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.learn.recall import DOES
-from alertgraph_spark.tables.attack import OT_ACTS
+from alertgraph_spark.tables.attack import ACTS_ON_PROCESS
 from alertgraph_spark.tables.embedded import Engine, conform_arrow
 from alertgraph_spark.tables.learn_schemas import SIGNATURES
 from alertgraph_spark.tables.roles import CONTROLLER_LEVEL, CONTROLLER_ROLES
@@ -57,7 +57,7 @@ def sign_subgraphs(engine: Engine, episodes: pa.Table, scored: pa.Table, p: Rank
 
     Linear in the episodes of these subgraphs. Traits of equal weight come by name, so that the order of rows does not matter.
     """
-    acts, controllers, acts_as, looks = map(_listed, (OT_ACTS, CONTROLLER_ROLES, _ACTS_AS, _LOOKS))
+    controllers, acts_as, looks = map(_listed, (CONTROLLER_ROLES, _ACTS_AS, _LOOKS))
     found = engine.query(
         f"""
         WITH asked AS (SELECT subgraph_id FROM scored WHERE z >= {p.recall_nats!r}::DOUBLE),
@@ -119,7 +119,7 @@ def sign_subgraphs(engine: Engine, episodes: pa.Table, scored: pa.Table, p: Rank
                 bool_or(
                     is_on_controller AND source_entity IS NOT NULL
                         AND (len(tactics) = 0 OR NOT list_has_all([{looks}], tactics))
-                    OR is_on_ot AND list_has_any(tactics, [{acts}])
+                    OR {ACTS_ON_PROCESS}
                 ) AS is_act,
                 coalesce(list_sort(list(DISTINCT coalesce(source_role, source_zone, 'unknown'))
                     FILTER (source_entity IS NOT NULL AND {_OF_CHAIN})), []) AS kinds

@@ -242,3 +242,6 @@ MOTIFS: tuple[Motif, ...] = (
 
 CHAINS = tuple(motif.id for motif in MOTIFS if not motif.hub)
 """Motifs that are one way through a few episodes; the others count what meets at a hub."""
+
+TITLES, CHECKS = ({motif.id: getattr(motif, name) for motif in MOTIFS} for name in ("title", "check"))
+"""What people call a motif, and what to check next where it is found; the most telling first."""

@@ -20,7 +20,7 @@ from alertgraph_spark.interpret import AssetList, interpret_each
 from alertgraph_spark.learn import Model, apply_model, offsets_of, sign_subgraphs
 from alertgraph_spark.link import link_episodes
 from alertgraph_spark.match import find_paths, match_motifs
-from alertgraph_spark.match.records import CHAINS, MOTIFS
+from alertgraph_spark.match.records import CHAINS, CHECKS, MOTIFS, TITLES
 from alertgraph_spark.ranking import Found, Stages
 from alertgraph_spark.score import score_subgraphs, suppress_subgraphs, with_memory, with_score
 from alertgraph_spark.tables.embedded import Engine, conform_arrow
@@ -84,7 +84,6 @@ def rank_sites(
             features = _describe(engine, p, inputs)
             stage.rows = features.num_rows
         with stages("score") as stage:
-            titles, checks = ({motif.id: getattr(motif, name) for motif in MOTIFS} for name in ("title", "check"))
             scored = with_score(engine, features, p)
             signatures = sign_subgraphs(engine, episodes, scored, p)
             recalled = apply_model(signatures, scored, model, p)
@@ -93,7 +92,7 @@ def rank_sites(
             hidden, matched = suppress_subgraphs(engine, *inputs, excepted, rescore=rescore, p=p)
             learned = {"recalled": recalled, "offsets": offsets_of(model, features["site"].unique().to_pylist())}
             subgraphs = score_subgraphs(
-                engine, features, p, since, titles=titles, checks=checks, suppressed=hidden, **learned
+                engine, features, p, since, titles=TITLES, checks=CHECKS, suppressed=hidden, **learned
             )
             stage.rows = subgraphs.num_rows
     found = (of_spans, episodes, links, causes, hits, features, subgraphs, matched, cuts, signatures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ from alertgraph_spark.tables.embedded import Engine, arrow_schema, conform_arrow
 from alertgraph_spark.tables.schemas import FEATURES
 from alertgraph_spark.verdicts import standing_verdicts
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 
 class Training(NamedTuple):
@@ -44,21 +45,21 @@ def read_judged(runs: results.Runs, p: RankingParameters) -> Training:
     ConfigError
         If there is no run.
     """
-    newest = next(runs.saved(), None)
+    saved = runs.saved()
+    newest = next(saved, None)
     if newest is None:
         raise ConfigError(f"{runs.place} holds no run that was saved whole: nothing to learn from")
-    tables = results.read_tables(newest.folder, ["verdicts"])
-    standing = standing_verdicts(tables["verdicts"].to_table()) if tables else {}
+    standing = standing_in(newest.folder)
     said = {key: row for key, row in standing.items() if row["verdict"] in (TRUE, *BENIGN)}
     wanted, found = dict(said), dict[str, Judged]()
     n_weak = 0
-    for run in runs.saved():
+    for run in chain([newest], saved):
         if not wanted:
             break
         of_run = results.read_tables(run.folder, ["features", "signatures"])
         if len(of_run) < 2:
-            continue
-        told = features_of(of_run["features"], wanted)
+            continue  # of a version that signed nothing
+        told = conform_arrow(of_run["features"].to_table(filter=_among(wanted)), FEATURES)
         signatures = of_run["signatures"].to_table(filter=_among(wanted))
         found |= {one.word.signature.subgraph_id: one for one in judged_of(told, signatures, wanted, p)}
         for key in told["subgraph_id"].to_pylist():
@@ -68,16 +69,14 @@ def read_judged(runs: results.Runs, p: RankingParameters) -> Training:
     return Training(judged, len(standing) - len(said), len(wanted), n_weak)
 
 
+def standing_in(folder: results.RunFolder) -> dict[str, Row]:
+    """What stands of each subgraph, as a run knew it; nothing in a run of a version without verdicts."""
+    tables = results.read_tables(folder, ["verdicts"])
+    return standing_verdicts(tables["verdicts"].to_table()) if tables else {}
+
+
 def _among(keys: Iterable[str]) -> pc.Expression:
     return pc.field("subgraph_id").isin(pa.array(keys, pa.string()))
-
-
-def features_of(features: Any, wanted: Iterable[str]) -> pa.Table:
-    """The features of some subgraphs of a run; of a run of an older version memory is none."""
-    table = features.to_table(filter=_among(wanted))
-    if "memory_nats" not in table.column_names:
-        table = table.append_column("memory_nats", pa.array([0.0] * table.num_rows, pa.float64()))
-    return conform_arrow(table, FEATURES)
 
 
 def without_memory(features: pa.Table) -> pa.Table:

@@ -46,8 +46,9 @@ def questions_of(tables: Mapping[str, Any], p: RankingParameters) -> list[dict[s
     tables
         `subgraphs`, `signatures`, `features` and `verdicts` as they were saved, as datasets.
     """
-    warm = pc.field("is_warm_up") == False  # noqa: E712  # an expression
-    judgeable = set(tables["features"].to_table(columns=["subgraph_id"], filter=warm)["subgraph_id"].to_pylist())
+    judgeable = set(
+        tables["features"].to_table(columns=["subgraph_id"], filter=~pc.field("is_warm_up"))["subgraph_id"].to_pylist()
+    )
     rows = {
         row["subgraph_id"]: row
         for row in tables["subgraphs"].to_table(columns=_COLUMNS).to_pylist()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -157,16 +159,12 @@ def _mlflow_at(uri: str) -> Any:
     return mlflow
 
 
-class _told:  # reads as a statement
-    """Whatever MLflow, its server or its storage raises is told as a `TrackingError`."""
-
-    def __init__(self, problem: str) -> None:
-        self._problem = problem
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Tell what was raised."""
-        if isinstance(error, Exception) and not isinstance(error, (TrackingError, ConfigError)):
-            raise TrackingError(f"MLflow refuses, {self._problem}: {reason_of(error)}") from error
+@contextmanager
+def _told(problem: str) -> Iterator[None]:
+    """Tell whatever MLflow, its server or its storage raises as a `TrackingError`."""
+    try:
+        yield
+    except (TrackingError, ConfigError):
+        raise
+    except Exception as error:
+        raise TrackingError(f"MLflow refuses, {problem}: {reason_of(error)}") from error

@@ -11,7 +11,7 @@ import pyarrow as pa
 from alertgraph_spark.config.parameters import RankingParameters
 from alertgraph_spark.learn import Model, apply_model, offsets_of
 from alertgraph_spark.learn.recall import BENIGN, TRUE
-from alertgraph_spark.match.records import MOTIFS
+from alertgraph_spark.match.records import CHECKS, TITLES
 from alertgraph_spark.publish.judged import without_memory
 from alertgraph_spark.score import score_subgraphs, with_memory, with_score
 from alertgraph_spark.score.suppressed import NOTHING
@@ -42,7 +42,6 @@ def replay_run(tables: Tables, model: Model, p: RankingParameters, hidden: Mappi
     -----
     What the run did not tell any more takes no place of a day here: at the beginning of its window more may be shown.
     """
-    titles, checks = ({motif.id: getattr(motif, name) for motif in MOTIFS} for name in ("title", "check"))
     with Engine() as engine:
         features = without_memory(conform_arrow(_all(engine, tables["features"]), FEATURES))
         signatures = conform_arrow(_all(engine, tables["signatures"]), SIGNATURES)
@@ -52,8 +51,8 @@ def replay_run(tables: Tables, model: Model, p: RankingParameters, hidden: Mappi
             engine,
             with_memory(engine, features, recalled),
             p,
-            titles=titles,
-            checks=checks,
+            titles=TITLES,
+            checks=CHECKS,
             suppressed=pa.Table.from_pylist(rows, schema=NOTHING.subgraphs.schema),
             recalled=recalled,
             offsets=offsets_of(model, features["site"].unique().to_pylist()),

@@ -6,7 +6,6 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ import pyarrow as pa
 
 from alertgraph_spark import __version__
 from alertgraph_spark.config.alert_exception import ENDS_SOON
-from alertgraph_spark.config.parameters import RankingParameters
+from alertgraph_spark.config.parameters import parameters_in
 from alertgraph_spark.publish.safe_csv import csv_text
 from alertgraph_spark.ranking import Ranking
 from alertgraph_spark.score import TERMS, scorer_weights
@@ -147,16 +146,9 @@ def tracked_run(
             **{f"seconds_{stage}": s for stage, s in record["seconds"].items()},
         },
         "files": {"run.json": json.dumps(record, indent=2, default=str), "top_subgraphs.csv": _csv(top)},
-        "weights": dict(scorer_weights(parameters_of(settings["ranking"]))),
+        "weights": dict(scorer_weights(parameters_in(settings["ranking"]))),
         "examples": examples,
     }
-
-
-def parameters_of(ranking: Mapping[str, Any]) -> RankingParameters:
-    """The numbers of the method in the settings below `ranking`."""
-    return RankingParameters(
-        **{one.name: ranking[one.name] for one in fields(RankingParameters) if one.name in ranking}
-    )
 
 
 def _flat(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from alertgraph_spark.config.alert_exception import ENDS
-from alertgraph_spark.tables.attack import OT_ACTS
+from alertgraph_spark.tables.attack import ACTS_ON_PROCESS
 from alertgraph_spark.tables.embedded import Engine, episode_id
 
 _ACTOR = "coalesce(source_entity, target_entity)"
@@ -23,9 +23,8 @@ def _number(key: str) -> str:
     return f"CASE WHEN regexp_full_match({key}, '{_IPV4}') THEN {' + '.join(octets)} END"
 
 
-STEP_INTO_OT = f"""(coalesce(target_zone = 'ot', false) AND (
-    (source_entity IS NOT NULL AND coalesce(source_zone, 'unknown') <> 'ot')
-    OR list_has_any(tactics, [{", ".join(f"'{tactic}'" for tactic in OT_ACTS)}])))"""
+STEP_INTO_OT = f"""((coalesce(target_zone = 'ot', false)
+    AND source_entity IS NOT NULL AND coalesce(source_zone, 'unknown') <> 'ot') OR {ACTS_ON_PROCESS})"""
 """Whether an episode crosses into OT, from whatever is not known to be of it, or acts on the process; in SQL."""
 
 _PREPARED = f"""

@@ -40,6 +40,10 @@ TACTICS: dict[str, str] = {
 OT_ACTS = ("inhibit-response-function", "impair-process-control", "impact")
 """Tactics by which an attacker acts on the process itself (ATT&CK for ICS)."""
 
+_OT_ACTS_SQL = ", ".join(f"'{tactic}'" for tactic in OT_ACTS)
+ACTS_ON_PROCESS = f"coalesce(target_zone = 'ot' AND list_has_any(tactics, [{_OT_ACTS_SQL}]), false)"
+"""Whether an episode acts on the process, in SQL."""
+
 _ALIASES = {
     "defenseevasion": "stealth",  # Enterprise to v18
     "defenceevasion": "stealth",
