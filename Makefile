@@ -16,7 +16,7 @@ SMOKE := $(addprefix tests/test_,job.py export.py alerts.py pipeline.py fold_epi
 	results.py log_analytics.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark4 test-spark-latest platforms lint audit docs site dist screenshots bench-quality bench-speed bench-delivery faults replays bench-history bench-learning bench-robust formats-table clean
+.PHONY: help demo test test-spark4 test-spark-latest platforms lint docstrings audit docs site dist screenshots bench-quality bench-speed bench-delivery faults replays bench-history bench-learning bench-robust formats-table clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -53,12 +53,16 @@ $(SPARK4)/.ready: setup.py constraints.txt examples/setup_env.sh
 platforms: $(STAMP) ## the job in an environment of each platform; writes the table of docs/platforms.md
 	@$(BIN)/python benchmarks/platforms.py --cache $(PLATFORMS) --write
 
-lint: $(STAMP) ## style, types and architecture
+lint: $(STAMP) ## style, types, architecture and docstrings
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/mypy --python-version 3.10 alertgraph_spark jobs # what ships, as the oldest Python reads it
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python docs/check_docstrings.py
+
+docstrings: $(STAMP) ## take mended docstrings out of docs/docstrings.txt, the list of those that are not mended
+	@$(BIN)/python docs/check_docstrings.py --shrink
 
 audit: $(STAMP) ## known vulnerabilities and licences of all packages, and a bill of materials of them into dist/; wants the network
 	@$(BIN)/python deploy/audit.py --tools $(AUDIT)

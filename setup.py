@@ -111,6 +111,7 @@ setup(
             "networkx>=3.1",
             "pandas-stubs>=2.2",
             "packaging>=24",
+            "pydoclint>=0.12",  # the sections of docstrings
             "pytest>=8",
             "pytest-xdist>=3",
             "jsonschema>=4.20",  # the published schemas of what `alertgraph export` writes
