@@ -54,11 +54,23 @@ _MARK = 16
 
 
 def clean(text: str, limit: int = VALUE_LIMIT) -> str | None:
-    """Clean a text of an alert; None where nothing is left that can be seen.
+    """Clean a text of an alert.
 
-    Invisible code points are removed, each run of blanks and line ends becomes one blank, and none stays at the ends. A
-    text that is longer than `limit` characters then ends in an ellipsis and the first 64 bits of its SHA-256, so that two
-    long texts that differ stay two. The result has at most `limit` characters, and cleaning it again changes nothing.
+    Invisible code points are removed. Each run of blanks and line ends becomes one blank, and none stays at the ends. A
+    longer text than `limit` ends in an ellipsis and the first 64 bits of its SHA-256, so that two long texts that
+    differ stay two. Cleaning a clean text changes nothing.
+
+    Parameters
+    ----------
+    text
+        What a row says; an attacker may have written it.
+    limit
+        Most characters of the result.
+
+    Returns
+    -------
+    str or None
+        None where nothing is left that can be seen.
 
     Examples
     --------
@@ -74,9 +86,21 @@ def clean(text: str, limit: int = VALUE_LIMIT) -> str | None:
 
 
 def clean_sql(text: str, limit: int = VALUE_LIMIT) -> str:
-    """`clean` as Spark SQL over an expression of type text; linear in the text's length, null for null.
+    """Write `clean` as Spark SQL.
 
-    The expression is read several times: name a column, or a variable of a lambda.
+    Its cost is linear in the length of the text. Null stays null.
+
+    Parameters
+    ----------
+    text
+        An expression of type string. It is read several times, so name a column or a variable of a lambda.
+    limit
+        Most characters of the result.
+
+    Returns
+    -------
+    str
+        An expression of type string.
     """
     seen = f"trim(regexp_replace(regexp_replace({text}, {_NOT_SEEN_SQL}, ''), {_BLANK_RUN_SQL}, ' '))"
     short = f"concat(left(t, {limit - _MARK - 1}), '…', left(sha2(t, 256), {_MARK}))"

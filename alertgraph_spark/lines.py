@@ -44,8 +44,10 @@ def normalise_alerts(
 
     Parameters
     ----------
-    raw_alerts, formats
-        As `normalise.alerts.parse_lines` takes them.
+    raw_alerts
+        Table name to its exported lines, as `normalise.alerts.parse_lines` takes them.
+    formats
+        Table name to the format that reads it.
     assets
         The asset list; it resolves addresses to hosts and knows zones, Purdue levels and roles.
 
@@ -191,12 +193,21 @@ def read_lines(
 
     Parameters
     ----------
-    raw_alerts, formats
-        Table name to its exported lines, and to their format; shapes as `alerts.parse_lines` takes them.
-    start, end
-        The window, by TimeGenerated, half-open. Lines before it are history.
+    raw_alerts
+        Table name to its exported lines, as `normalise.alerts.parse_lines` takes them.
+    formats
+        Table name to the format that reads it.
+    start
+        Begin of the window by TimeGenerated. Lines before it are history.
+    end
+        End of the window, not in it.
     gap_seconds
-        Pause that ends an episode.
+        Pause that ends an episode, in seconds.
+
+    Returns
+    -------
+    Lines
+        What they say is persisted until `release`.
 
     Notes
     -----

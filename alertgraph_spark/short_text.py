@@ -45,7 +45,19 @@ _LONG_WORD = re.compile(rf"(?<!\S)\S{{{WORD + 1},}}")
 
 
 def many(n: int, word: str) -> str:
-    """A number and its noun.
+    """Give a number with its noun.
+
+    Parameters
+    ----------
+    n
+        The number.
+    word
+        The noun in the singular. Its plural ends in s.
+
+    Returns
+    -------
+    str
+        The number has commas between thousands.
 
     Examples
     --------
@@ -56,10 +68,22 @@ def many(n: int, word: str) -> str:
 
 
 def short(text: str, width: int) -> str:
-    """A text as it is shown where there is room for `width` characters: itself, or cut with an ellipsis.
+    """Shorten a text to the room that there is for it.
 
-    A letter keeps `MARKS` of its marks, and a word of more than `WORD` characters its beginning and its end. Nothing is cut
-    between a letter and its marks.
+    A letter keeps `MARKS` of its marks. A word of more than `WORD` characters keeps its beginning and its end. Nothing
+    is cut between a letter and its marks.
+
+    Parameters
+    ----------
+    text
+        A clean text.
+    width
+        Most characters of the result.
+
+    Returns
+    -------
+    str
+        The text, or its beginning and an ellipsis.
 
     Examples
     --------

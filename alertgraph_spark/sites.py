@@ -23,10 +23,12 @@ WORKER_SPANS = 400_000
 
 
 def rank_on_workers(spans: DataFrame, rank: RankSite) -> dict[str, pa.Table]:
-    """Rank whole sites on the workers; one input row is one span, of any site.
+    """Rank whole sites on the workers.
 
     Parameters
     ----------
+    spans
+        One row is one span (`interim_schemas.SPANS`), of any site.
     rank
         Is run on the workers for the sites of one partition at a time, where this package and DuckDB must be installed.
 

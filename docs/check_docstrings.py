@@ -3,7 +3,7 @@
     check_docstrings.py [--shrink]
 
 A function that another room imports has the sections Parameters, Returns or Yields, and Raises. One with a single parameter
-that raises nothing may say all of it in one sentence. Any other function needs no sections; those that it has are checked,
+that raises nothing may do without. Any other function needs no sections; those that it has are checked,
 since a list that is not complete misleads. Private functions are not checked.
 
 `docs/docstrings.txt` lists the functions that are not mended yet, one a line. A function that is not in it must be clean. A
@@ -115,18 +115,17 @@ def unsaid_raises(message: str) -> list[str]:
     return [name for name in done if name not in said and name.split(".")[-1][:1].isupper()]
 
 
-def is_told_in_a_sentence(function: Function, codes: Sequence[str]) -> bool:
-    """Whether a function has one parameter at most, raises nothing, and has one paragraph as its docstring."""
+def needs_no_sections(function: Function, codes: Sequence[str]) -> bool:
+    """Whether a function has one parameter at most and raises nothing."""
     arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
     own = [argument for argument in arguments if argument.arg not in ("self", "cls")]
-    is_short = "\n\n" not in (ast.get_docstring(function) or "")
-    return is_short and len(own) <= 1 and not any(code.startswith("DOC5") for code in codes)
+    return len(own) <= 1 and not any(code.startswith("DOC5") for code in codes)
 
 
 def is_checked(function: Function, codes: Sequence[str], *, is_face: bool) -> bool:
     """Whether the sections of a function are asked for: it has some, or it is called from another room."""
     has_sections = SECTION.search(ast.get_docstring(function) or "") is not None
-    return has_sections or (is_face and not is_told_in_a_sentence(function, codes))
+    return has_sections or (is_face and not needs_no_sections(function, codes))
 
 
 def violations(repo: Path) -> dict[str, list[str]]:

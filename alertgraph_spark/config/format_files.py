@@ -50,12 +50,22 @@ class _Loader(yaml.SafeLoader):
 
 
 def find_format(name: str) -> Path:
-    """The file of a format: a shipped one by name, any other by path.
+    """Find the file of a format.
+
+    Parameters
+    ----------
+    name
+        The name of a shipped format, or the path of a file.
+
+    Returns
+    -------
+    Path
+        A shipped format comes first.
 
     Raises
     ------
     ConfigError
-        If it is neither; says which are shipped and which comes nearest.
+        If it is neither. The message lists the shipped formats and the nearest name.
     """
     if name in shipped_formats():
         return shipped_file(name)
@@ -67,6 +77,16 @@ def find_format(name: str) -> Path:
 
 def load_format(path: Path) -> Format:
     """Read one format file.
+
+    Parameters
+    ----------
+    path
+        A file in YAML.
+
+    Returns
+    -------
+    Format
+        Its expressions are known to be well-formed, not yet to run.
 
     Raises
     ------

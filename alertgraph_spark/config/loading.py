@@ -44,6 +44,11 @@ def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> Settings:
         `KEY=VALUE` with a dotted key (`export.root=/lake`, `sources.0.format=sigma`, `spark.conf.spark.ui.enabled=false`) and
         a value in YAML; they win over the file.
 
+    Returns
+    -------
+    Settings
+        Complete: every key that is not given has its default.
+
     Raises
     ------
     ConfigError

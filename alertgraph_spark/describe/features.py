@@ -26,10 +26,12 @@ def describe_subgraphs(
     *,
     chains: Collection[str],
 ) -> pa.Table:
-    """Measure each subgraph; one row is one subgraph (`schemas.FEATURES`), in no order.
+    """Measure each subgraph.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     episodes
         One row is one episode (`interim_schemas.EPISODES_FOLDED`) with its `subgraph_id`, and `heard_hours`: in how many
         earlier hours its site had an episode about its target that was no everyday noise.
@@ -41,6 +43,11 @@ def describe_subgraphs(
         A subgraph that began with less than `warm_up_hours` of history is marked: everything is rare in the first hours.
     chains
         Motifs that are chains. Hosts that poll each other all day make long paths too: a path counts where one matched.
+
+    Returns
+    -------
+    pa.Table
+        One row is one subgraph (`schemas.FEATURES`), in no order.
 
     Notes
     -----

@@ -44,15 +44,23 @@ def judged_hours(start: datetime, end: datetime, p: HealthParameters) -> Judged:
 
 
 def keep_hours(engine: Engine, heard: pa.Table, judged: Judged, p: HealthParameters) -> None:
-    """Keep in the engine every hour of every source as `hours`, and what is usual as `usual`.
+    """Keep the hours of every source in the engine, as the tables `hours` and `usual`.
 
-    One row of `hours` is one hour of one source, from its first line on, those without a line too. One row of `usual` is one
-    `slot` of one source: an hour of the week, or of the day where there is too little past, or any hour.
+    One row of `hours` is one hour of one source, from its first line on; hours without a line are there too. One row of
+    `usual` is one `slot` of one source: an hour of the week. Where there is too little past it is an hour of the day,
+    or any hour.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process; takes the tables.
     heard
         `interim_schemas.HEARD`. A line of which nobody knows the hour counts in the last one.
+    judged
+        The hours at the end of the window that are judged. All before them is the past.
+    p
+        `least_weeks` and `least_days` of the past that a slot of the week or the day takes; `most_weeks` that are
+        looked at.
 
     Notes
     -----

@@ -33,14 +33,20 @@ def judge_health(
     *,
     closed_until: Mapping[str, datetime] = MappingProxyType({}),
 ) -> pa.Table:
-    """Judge every source by its own past: is it silent, slow, does it flood, does it refuse more than it used to?
+    """Judge every source by its own past: whether it is silent or slow, floods, or refuses more than before.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     heard
         `interim_schemas.HEARD`: who was heard when, in the window and before it.
-    start, end
-        The window, by TimeGenerated, half-open; aware. Its last `p.judged_hours` are judged; all before them is the past.
+    start
+        Begin of the window by TimeGenerated, aware.
+    end
+        End of the window, aware and not in it. The last `p.judged_hours` are judged. All before them is the past.
+    p
+        The thresholds; the defaults if not given.
     closed_until
         Site to the end of the newest closed day of it that the history holds.
 

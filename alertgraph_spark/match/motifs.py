@@ -25,16 +25,25 @@ def match_motifs(
     motifs: Sequence[Motif] = MOTIFS,
     find_matches: FindMatches | None = None,
 ) -> pa.Table:
-    """Find every match of every motif; one row is one match (`schemas.MOTIF_HITS`), by subgraph, motif and episodes.
+    """Find every match of every motif.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     episodes
-        With `subgraph_id` and `is_linked`; those without a link are in no match.
+        One row is one episode with `subgraph_id` and `is_linked`. Those without a link are in no match.
     links
         The links that were not cut, so that a match lies inside one subgraph.
+    motifs
+        The patterns that are looked for.
     find_matches
         The graph engine; the one in this process if not given.
+
+    Returns
+    -------
+    pa.Table
+        One row is one match (`schemas.MOTIF_HITS`), in order of subgraph, motif and episodes.
 
     Raises
     ------

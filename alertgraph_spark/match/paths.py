@@ -26,24 +26,33 @@ Hop = tuple[Episode, Episode, tuple[str, ...], str, int]
 
 
 def find_paths(engine: Engine, episodes: pa.Table, links: pa.Table, p: RankingParameters) -> pa.Table:
-    """Find the best time-respecting path of each subgraph; one row is a subgraph with moving links (`interim_schemas.PATHS`).
+    """Find the best time-respecting path of each subgraph.
 
-    A walk is a row of two or more episodes, each joined to the next by a `pivot` link: it acts from where the one before
-    arrived, and starts strictly later. Its hosts are the origin of the first and the destination of every episode; an
-    episode that ends where the one before ended (an alert about the host itself) adds none, and a walk that comes back to a
-    host that it had left is no path, nor is one on a single host. So hops are hosts less one. Links of other kinds say that
-    episodes belong together, not that somebody moved.
+    A walk is a row of two or more episodes, each joined to the next by a `pivot` link: it acts from where the one
+    before arrived, and starts strictly later. Its hosts are the origin of the first episode and the destination of
+    every episode. An episode that ends where the one before ended (an alert about the host itself) adds none. A walk
+    that comes back to a host that it had left is no path, nor is one on a single host. So hops are hosts less one.
+    Links of other kinds say that episodes belong together, not that somebody moved.
 
-    The best path has the most hosts; then the surest links, least sum of `-ln(weight)` in whole thousandths of a nat; then
-    the earliest episodes, compared one by one from the first by start and id.
+    The best path has the most hosts; then the surest links, by the least sum of `-ln(weight)` in whole thousandths of a
+    nat; then the earliest episodes, compared one by one from the first by start and id.
 
     Parameters
     ----------
-    episodes, links
-        Episodes with `subgraph_id` and `is_linked`; the links that were not cut.
+    engine
+        DuckDB in this process.
+    episodes
+        One row is one episode with `subgraph_id` and `is_linked`.
+    links
+        The links that were not cut.
     p
         `path_width`: walks kept for each episode. No path is missed as long as no episode is reached over more than so many
         different sets of hosts; beyond, the longest and surest go on.
+
+    Returns
+    -------
+    pa.Table
+        One row is one subgraph with `pivot` links (`interim_schemas.PATHS`).
 
     Notes
     -----

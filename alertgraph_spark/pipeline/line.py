@@ -65,15 +65,27 @@ def rank_subgraphs(
         Table name to its exported lines; shape as `alerts.parse_lines` takes it. Lines before `start` are history.
     formats
         Table name to format.
-    start, end
-        The window, by TimeGenerated, half-open.
-    windows, exceptions
-        Maintenance that was announced, and what somebody has explained: it hides the subgraphs that it explains whole.
+    start
+        Begin of the window by TimeGenerated.
+    end
+        End of the window, not in it.
+    assets
+        The asset list: it resolves addresses, and knows zones, Purdue levels and roles.
+    windows
+        Maintenance that was announced.
+    exceptions
+        What somebody has explained. A subgraph that is explained whole is hidden.
+    parameters
+        The numbers of the method; the defaults if not given.
+    graph
+        Who answers questions of the graph, and how many links there may be; the defaults if not given.
     model
-        What was learned from verdicts.
+        What was learned from verdicts; by default nothing.
     told_since
-        Subgraphs without an alert received since then are history and not told again, those with one are, however long ago
-        it happened; `start` if not given. An earlier time tells anew what rows that are written late may have changed.
+        Subgraphs without an alert received since then are history and are left out. Those with one are told, however
+        long ago it happened. It is `start` if not given. An earlier time tells again what late rows may have changed.
+    on_stage
+        Is called as a stage ends, with its name, its rows and its seconds.
 
     Returns
     -------
@@ -113,9 +125,28 @@ def rank_lines(
     read
         Gives the lines: as they were just read (`lines.read_lines`), or from the history (`history.KeptLines`).
     spark
-        For a graph that is to be connected by GraphFrames.
+        Used for a graph that GraphFrames connects.
     since
-        Subgraphs without an alert received since then are not told again.
+        Subgraphs without an alert received since then are left out.
+    on_stage
+        Is called as a stage ends, with its name, its rows and its seconds.
+    assets
+        The asset list.
+    windows
+        Maintenance that was announced.
+    exceptions
+        What somebody has explained.
+    parameters
+        The numbers of the method; the defaults if not given.
+    graph
+        Who answers questions of the graph; the defaults if not given.
+    model
+        What was learned from verdicts; by default nothing.
+
+    Returns
+    -------
+    Ranking
+        As `rank_subgraphs` gives it. It holds what was persisted until `release`.
     """
     p, graph, stages = parameters or RankingParameters(), graph or GraphOptions(), Stages(on_stage)
     with stages("normalise") as stage:

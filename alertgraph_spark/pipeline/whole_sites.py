@@ -54,11 +54,22 @@ def rank_sites(
     Parameters
     ----------
     spans
-        `interim_schemas.SPANS`.
+        One row is one span (`interim_schemas.SPANS`). A site is in it whole.
+    known
+        What is known beside the alerts.
+    p
+        The numbers of the method.
     since
-        Subgraphs without an alert received since then are not told again.
+        Subgraphs without an alert received since then are left out.
+    stages
+        Takes the rows and the seconds of each stage.
     ask
-        Gives who answers of a graph of so many links.
+        Takes a number of links and gives the engine for a graph of that size.
+
+    Returns
+    -------
+    Found
+        The tables of these sites, and what the stages took.
     """
     assets, calendar, excepted, model = known
     with Engine() as engine:

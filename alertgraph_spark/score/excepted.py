@@ -47,10 +47,12 @@ _STATE = (
 
 
 def match_exceptions(engine: Engine, episodes: pa.Table, motif_hits: pa.Table, exceptions: pa.Table) -> pa.Table:
-    """Find the episodes that exceptions name; one row is one `episode` of one subgraph and the `id` of one exception.
+    """Find the episodes that exceptions name.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     episodes
         One row is one episode with its `subgraph_id` and `known_at` (`interim_schemas.EPISODES_FOLDED`).
     motif_hits
@@ -61,9 +63,9 @@ def match_exceptions(engine: Engine, episodes: pa.Table, motif_hits: pa.Table, e
     Returns
     -------
     pa.Table
-        `subgraph_id`, `episode`, `id`, and in `state` whether the exception was in force when the episode became known:
-        `in force` from its first alert to the last that has come, `ended` where one has come after its end, `before` where
-        one had come before it began.
+        One row is one `episode` of one subgraph and the `id` of one exception, with its `subgraph_id`. `state` says
+        whether the exception was in force when the episode became known: `in force` from its first alert to the last
+        that has come, `ended` where one has come after its end, `before` where one had come before it began.
 
     Notes
     -----

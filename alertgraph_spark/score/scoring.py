@@ -40,18 +40,18 @@ def score_subgraphs(
     offsets: pa.Table = NO_OFFSETS,
     terms: Sequence[Term] = TERMS,
 ) -> pa.Table:
-    """Score, rank and explain subgraphs, and mark the few that are shown; one row is one subgraph (`schemas.SUBGRAPHS`).
-
-    Rows come by rank. The story is empty, and of the counterfactual `cut` alone is known.
+    """Score, rank and explain subgraphs, and mark the few that are shown.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     features
         One row is one subgraph (`schemas.FEATURES`).
     p
-        Weights, `half_score`, and what is shown: `budget_per_day` of a site and day of first_seen, of `show_nats` at least;
-        where `quiet`, `show_exceedance`, the most earlier subgraphs a day of the site with at least `like_share` of its
-        score, by the share of days with one.
+        Weights, `half_score`, and what is shown: `budget_per_day` of a site and day of first_seen, of `show_nats` at
+        least. Where `quiet`: `show_exceedance`, the most earlier subgraphs a day of the site with `like_share` of its
+        score.
     since
         Subgraphs without an alert received since then are history: they count for the exceedance and are not in the output.
     titles
@@ -64,6 +64,13 @@ def score_subgraphs(
         What is remembered of subgraphs like these (`learn_schemas.RECALLED`); its nats stand in `features` already.
     offsets
         One row is one `site` and the `log_odds` that are added to those of the curve there.
+    terms
+        What the score is made of.
+
+    Returns
+    -------
+    pa.Table
+        One row is one subgraph (`schemas.SUBGRAPHS`), by rank. No story yet; of the counterfactual only `cut`.
 
     Notes
     -----
@@ -114,14 +121,43 @@ def score_subgraphs(
 
 
 def with_score(engine: Engine, features: pa.Table, p: RankingParameters, terms: Sequence[Term] = TERMS) -> pa.Table:
-    """Add `z`, the sum of weight times column, and `score`, `z / (z + half_score)` or 0; the grain stays."""
+    """Add the strength `z` and the `score` to features.
+
+    Parameters
+    ----------
+    engine
+        DuckDB in this process.
+    features
+        One row is one subgraph, or one variant of it (`schemas.FEATURES`).
+    p
+        The weights and `half_score`.
+    terms
+        What the score is made of.
+
+    Returns
+    -------
+    pa.Table
+        The same rows. `z` is the sum of weight times column in nats, `score` is `z / (z + half_score)`, at least 0.
+    """
     return engine.query(_score_sql(terms, p), {"features": features})
 
 
 def with_memory(engine: Engine, features: pa.Table, recalled: pa.Table) -> pa.Table:
-    """Put what is remembered into the features of subgraphs, and of what is left of them: variants have their id and `#`.
+    """Put the memory of verdicts into features, as `memory_nats`.
 
-    `recalled` has at least `subgraph_id` and `memory_nats`.
+    Parameters
+    ----------
+    engine
+        DuckDB in this process.
+    features
+        One row is one subgraph, or one variant of it; a variant has the subgraph's id, `#` and a number.
+    recalled
+        One row is one subgraph with `subgraph_id` and `memory_nats`.
+
+    Returns
+    -------
+    pa.Table
+        The rows of `features` (`schemas.FEATURES`); 0 where nothing is remembered.
     """
     if not recalled.num_rows:
         return features
@@ -138,7 +174,20 @@ def with_memory(engine: Engine, features: pa.Table, recalled: pa.Table) -> pa.Ta
 
 
 def rank_subgraphs(engine: Engine, subgraphs: pa.Table) -> pa.Table:
-    """Rank the subgraphs of several sites, each of which was scored by itself, over all of them; rows come by rank."""
+    """Rank the subgraphs of several sites over all of them; each site was scored by itself.
+
+    Parameters
+    ----------
+    engine
+        DuckDB in this process.
+    subgraphs
+        One row is one subgraph (`schemas.SUBGRAPHS`).
+
+    Returns
+    -------
+    pa.Table
+        The same rows, in order of their new rank.
+    """
     return conform_arrow(
         engine.query(
             f"""
@@ -151,10 +200,21 @@ def rank_subgraphs(engine: Engine, subgraphs: pa.Table) -> pa.Table:
 
 
 def count_unshown(engine: Engine, subgraphs: pa.Table, p: RankingParameters) -> dict[str, int]:
-    """How many subgraphs exceptions hide (`suppressed`), and how many others are not shown and score like one of their site
-    and day that is (`crowded`); one row is one subgraph.
+    """Count the subgraphs that are hidden, and those that the budget left out for one like them.
 
-    The budget hides the latter, and whoever can make one better decoy a day makes use of that.
+    Parameters
+    ----------
+    engine
+        DuckDB in this process.
+    subgraphs
+        One row is one subgraph (`schemas.SUBGRAPHS`).
+    p
+        `like_share`, the share of a shown score from which another one is like it.
+
+    Returns
+    -------
+    dict
+        `suppressed`: hidden by exceptions. `crowded`: other ones that score like one shown of their site and day.
     """
     ((suppressed, crowded),) = engine.rows(
         f"""

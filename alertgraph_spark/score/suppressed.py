@@ -55,18 +55,22 @@ def suppress_subgraphs(
 ) -> Suppressed:
     """Hide the subgraphs that exceptions explain.
 
-    A subgraph is explained where each of its episodes is, but for those that are nearly everyday (`context`), and where each
-    of its steps into OT is, whatever its role. An episode is explained by an exception that names it and was in force from
-    its first alert to its last. Of one that came after an exception had ended the whole counts as news: the subgraph stays
-    hidden until the news alone has `show_nats`, and takes its place among the others by that score, so that what was hidden
-    does not come back with the end of the exception.
+    A subgraph is explained where each of its episodes is, but for those that are nearly everyday (`context`), and where
+    each of its steps into OT is, whatever its role. An exception explains an episode if it names it and was in force
+    from its first alert to its last. An episode that came after an exception had ended is news, whole. The subgraph
+    stays hidden until the news alone has `show_nats`. It then takes its place by the score of the news, so that what
+    was hidden does not come back with the end of the exception.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     episodes
         One row is one episode with its `subgraph_id`, `role` and `known_at`.
     links
         The links inside subgraphs.
+    motif_hits
+        One row is one match (`schemas.MOTIF_HITS`).
     exceptions
         `interim_schemas.EXCEPTION_KEYS`.
     rescore
@@ -74,9 +78,14 @@ def suppress_subgraphs(
     p
         `show_nats`, the least strength of what is shown.
 
+    Returns
+    -------
+    Suppressed
+        Which subgraphs are hidden and why, and which exceptions have matched.
+
     Notes
     -----
-    By when rows became known, never by the clock: a run of an old window hides what it hid then.
+    Time is when rows became known, never the clock: a run of an old window hides what it hid then.
     """
     if not exceptions.num_rows:
         return NOTHING
@@ -113,15 +122,23 @@ def suppress_subgraphs(
 
 
 def judge_episodes(engine: Engine, episodes: pa.Table, matches: pa.Table) -> pa.Table:
-    """Judge each episode of each subgraph: one row is one `episode` of one `subgraph_id`.
-
-    It `counts` where it is no noise or a step into OT; it `is_covered` where an exception in force explains it, and `is_news`
-    where one would that has ended before; `is_whole` says whether each of its subgraph that counts is one or the other.
+    """Judge each episode of each subgraph by the exceptions that name it.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
+    episodes
+        One row is one episode with its `subgraph_id` and `role`.
     matches
         As `excepted.match_exceptions` gives them.
+
+    Returns
+    -------
+    pa.Table
+        One row is one `episode` of one `subgraph_id`. It `counts` where it is no noise, or is a step into OT. It
+        `is_covered` where an exception in force explains it. It `is_news` where an exception would explain it that has
+        ended before. `is_whole` says that each episode of its subgraph that counts is covered or news.
     """
     return engine.query(_JUDGED, {"episodes": episodes, "matches": matches})
 
@@ -165,16 +182,25 @@ def _inside(engine: Engine, news: pa.Table, links: pa.Table, motif_hits: pa.Tabl
 def tell_exceptions(
     engine: Engine, exceptions: pa.Table, matched: pa.Table, subgraphs: pa.Table, end: datetime
 ) -> pa.Table:
-    """What each exception did in a run; one row is one exception (`run_schemas.EXCEPTIONS`), in the order given.
+    """Tell what each exception did in a run.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
+    exceptions
+        One row is one exception (`interim_schemas.EXCEPTION_KEYS`).
     matched
         As `Suppressed` has it, of all sites; those of `subgraphs` are counted.
     subgraphs
         The run's (`schemas.SUBGRAPHS`).
     end
-        End of the window.
+        End of the window, aware.
+
+    Returns
+    -------
+    pa.Table
+        One row is one exception (`run_schemas.EXCEPTIONS`), in order of id.
     """
     if not exceptions.num_rows:
         return arrow_schema(EXCEPTIONS).empty_table()

@@ -69,7 +69,20 @@ class Weights(TypedDict):
 
 
 def scorer_weights(p: RankingParameters, terms: Sequence[Term] = TERMS) -> Weights:
-    """The scorer as plain data, for the model that is logged."""
+    """Give the scorer as plain data, for the model that is logged.
+
+    Parameters
+    ----------
+    p
+        The weights and `half_score`.
+    terms
+        What the score is made of.
+
+    Returns
+    -------
+    dict
+        `terms`, each with its name, column and weight; and `half_score`.
+    """
     return {
         "terms": [{"term": t.name, "column": t.column, "weight": t.weight(p)} for t in terms],
         "half_score": p.half_score,

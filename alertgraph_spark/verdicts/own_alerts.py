@@ -13,7 +13,7 @@ Key = tuple[str | None, str]
 
 
 def own_alerts(refused: Iterable[tuple[str | None, str | None]]) -> dict[Key, str]:
-    """The subgraph of each of our own alerts, by its site and SystemAlertId.
+    """Find the subgraph of each of our own alerts.
 
     Parameters
     ----------
@@ -21,6 +21,11 @@ def own_alerts(refused: Iterable[tuple[str | None, str | None]]) -> dict[Key, st
         Site and kept text of the rows that were refused as our own (`schemas.REJECTED`, reason `schemas.OWN`): a JSON object
         with `alert_id` and, as text, the rule's `details`. What is none, of an older version or cut short, is left out; so is
         the alert of our rule on the health of sources, which is about no subgraph.
+
+    Returns
+    -------
+    dict
+        Site and SystemAlertId to the id of the subgraph.
 
     Examples
     --------
