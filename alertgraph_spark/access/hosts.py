@@ -76,10 +76,24 @@ def collector_workspace(url: str) -> str | None:
 
 
 def is_webhook(url: str, form: str, host: str | None = None) -> bool:
-    """Tell whether an address is that of a webhook that takes `form`, or of an emulator on loopback.
+    """Tell whether an address is that of a webhook, or of an emulator on loopback.
 
-    It is https at `host`, which may have a port; where that is None at a host of Power Automate (`teams`) or of Slack. Its
-    path and its query hold the secret.
+    A webhook is reached by https. Its path and its query hold the secret.
+
+    Parameters
+    ----------
+    url
+        The address.
+    form
+        The form of message that it takes, such as `teams` or `slack`.
+    host
+        The host that it must have, with its port if that is not 443. If None, a host of Power Automate (`teams`) or of
+        Slack.
+
+    Returns
+    -------
+    bool
+        False also for an address that cannot be read.
     """
     try:
         parts = urlsplit(url)

@@ -47,12 +47,40 @@ class Principal:
 
 
 def principal_of(tenant_id: str | None, client_id: str | None) -> Principal | None:
-    """Return the service principal that two settings name, None where they name none."""
+    """Give the service principal that two settings name.
+
+    Parameters
+    ----------
+    tenant_id
+        The tenant in Microsoft Entra.
+    client_id
+        The application in Microsoft Entra.
+
+    Returns
+    -------
+    Principal or None
+        None unless both are given.
+    """
     return Principal(tenant_id, client_id) if tenant_id and client_id else None
 
 
 def conflicts(tenant_id: str | None, client_id: str | None, credential: str) -> Iterator[tuple[str, str]]:
-    """Yield the name and the problem of each of the three settings that does not fit the others."""
+    """Find the settings of a sign-in that do not fit each other.
+
+    Parameters
+    ----------
+    tenant_id
+        The tenant in Microsoft Entra.
+    client_id
+        The application in Microsoft Entra.
+    credential
+        A reference to the client secret, or `default`.
+
+    Yields
+    ------
+    tuple
+        The name of a setting and what is wrong with it.
+    """
     missing = [name for name, value in (("tenant_id", tenant_id), ("client_id", client_id)) if value is None]
     if len(missing) == 1:
         yield missing[0], "required with the other of tenant_id and client_id: both name one service principal"
@@ -66,10 +94,21 @@ def is_azure_ml(uri: str, environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def sign_in_for_tracking(uri: str, strict: bool, principal: Principal | None, secret: Callable[[], Secret]) -> None:
-    """Let MLflow's plugin for Azure Machine Learning find the service principal; other stores are left alone.
+    """Let MLflow's plugin for Azure Machine Learning find the service principal.
 
-    It looks in the environment only: in the driver's, after Spark's JVM and their workers have started without it. Where
-    nobody can sign in that is a warning now, rather than a minute of waiting at the end.
+    The plugin looks only in the environment of the driver. It is set after Spark's JVM and its workers have started, so
+    that they do not have it. A sign-in that cannot work is told now, rather than after a minute of waiting at the end.
+
+    Parameters
+    ----------
+    uri
+        Where MLflow tracks. Other stores than `azureml` are left alone.
+    strict
+        Whether tracking that cannot work ends the run; else it is a warning.
+    principal
+        The service principal, if one is named.
+    secret
+        Gives its secret, and is called only if it is needed.
 
     Raises
     ------
@@ -92,10 +131,19 @@ def sign_in_for_tracking(uri: str, strict: bool, principal: Principal | None, se
 def check_default(key: str, remedy: str, environment: Mapping[str, str] = os.environ) -> None:
     """Refuse `default` for a key where azure-identity has nothing to sign in with, before any work is done.
 
+    Parameters
+    ----------
+    key
+        The key of the configuration.
+    remedy
+        What to set instead, in words.
+    environment
+        The environment variables.
+
     Raises
     ------
     ConfigError
-        On Synapse and Fabric, unless the environment names a service principal; `remedy` says what to set instead.
+        On Synapse and Fabric, unless the environment names a service principal.
     """
     is_named = all(environment.get(name) for name in NAMES[:2]) and any(environment.get(name) for name in _PROOFS)
     if not is_named and any(map(_is_there, _PLATFORM)):

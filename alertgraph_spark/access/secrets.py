@@ -21,12 +21,23 @@ from alertgraph_spark.errors import ConfigError
 
 
 def resolve(reference: str) -> Secret:
-    """Return the secret that `reference` names; `default` names none.
+    """Look up the secret that a reference names.
+
+    Parameters
+    ----------
+    reference
+        As `secret.parse_reference` takes it, but for `default`, which names none.
+
+    Returns
+    -------
+    Secret
+        Without blanks at its ends.
 
     Raises
     ------
     ConfigError
-        If it is no reference, or nothing can be had for it here; says what to do, and never the value.
+        If it is no reference, or its secret cannot be had here or is empty. The message says what to do, and never the
+        secret.
     """
     parsed = parse_reference(reference)
     if parsed is None or parsed.kind == "default":

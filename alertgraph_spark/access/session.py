@@ -57,10 +57,28 @@ LOCAL: dict[str, str] = {
 def start_session(
     app_name: str, master: str | None, driver_memory: str, conf: Mapping[str, str], jars: Sequence[str]
 ) -> SparkSession:
-    """Return the platform's session, or start a local one.
+    """Give the platform's session, or start a local one.
 
-    Under spark-submit, Synapse, Databricks and Fabric the JVM is there already: what we rely on is set where nobody set it,
-    and of `conf` what can be changed in a running session. The session is never stopped there.
+    Under spark-submit, Synapse, Databricks and Fabric the JVM is there already. What we rely on is set there where
+    nobody has set it, and of `conf` what a running session lets change. The session is never stopped there.
+
+    Parameters
+    ----------
+    app_name
+        Name of the application in Spark's UI.
+    master
+        Spark's master of a local session; all cores if None.
+    driver_memory
+        Heap of the JVM of a local session, as `4g`.
+    conf
+        Settings of Spark by key.
+    jars
+        Paths of GraphFrames' jars.
+
+    Returns
+    -------
+    SparkSession
+        The session of this process.
 
     Raises
     ------
@@ -112,7 +130,22 @@ SMALL: dict[str, str] = {
 
 
 def tuned(spark: SparkSession, n_bytes: int, conf: Mapping[str, str]) -> AbstractContextManager[None]:
-    """Set Spark up for an input of so many bytes, but for what `conf` says; what was set before is set again afterwards."""
+    """Set Spark up for the size of the input, within a `with` block.
+
+    Parameters
+    ----------
+    spark
+        The session.
+    n_bytes
+        Size of the input in bytes. Below `SMALL_BYTES` the settings `SMALL` are made.
+    conf
+        Settings that the user made; they stay.
+
+    Returns
+    -------
+    AbstractContextManager
+        At its end the settings are as before.
+    """
     settings = {key: value for key, value in SMALL.items() if n_bytes < SMALL_BYTES and key not in conf}
     return session_conf(spark, settings)
 
@@ -131,10 +164,21 @@ def keep_files_private() -> None:
 
 
 def sent_along(path: Path, app_name: str) -> Path:
-    """Where a file of the job is: as it is named, or where Spark has put what came by `spark-submit --files`.
+    """Find a file of the job, which `spark-submit --files` may have moved.
 
-    In cluster mode that is the working directory, in client mode a folder of Spark's own. Not found, the path comes back as
-    it is, for whoever reads it to tell.
+    In cluster mode it is in the working directory, in client mode in a folder of Spark's own.
+
+    Parameters
+    ----------
+    path
+        The path that the user gave.
+    app_name
+        Name of the application, if Spark must be started to ask.
+
+    Returns
+    -------
+    Path
+        Where the file is, or `path` where it is not found; who reads it tells so.
     """
     if path.exists() or "PYSPARK_GATEWAY_PORT" not in os.environ:
         return path

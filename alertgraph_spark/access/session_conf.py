@@ -10,7 +10,17 @@ from pyspark.sql import SparkSession
 
 @contextmanager
 def session_conf(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
-    """Set session settings for the block; afterwards, failed or not, what was set before is set again, and the rest unset."""
+    """Set settings of a session for a `with` block.
+
+    At its end, failed or not, each has the value that it had, or none.
+
+    Parameters
+    ----------
+    spark
+        The session.
+    settings
+        Values by key.
+    """
     before = {key: spark.conf.get(key, None) for key in settings}
     try:
         for key, value in settings.items():

@@ -27,11 +27,13 @@ def explain_subgraphs(
     *,
     chains: Collection[str],
 ) -> pa.Table:
-    """Say of each subgraph that is shown what happened, what ties it together, what is related to it, and what it takes to be
-    shown; rows stay.
+    """Explain each subgraph that is shown: what happened, what ties it together, what is related to it, and what it
+    takes to be shown.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     subgraphs
         One row is one subgraph (`schemas.SUBGRAPHS`), with `cut` alone in `counterfactual`.
     scored
@@ -39,9 +41,14 @@ def explain_subgraphs(
     first_alerts
         One row is one `episode` of a shown subgraph with its first `alert_ids` by id, `sentences.MAX_IDS` at most.
     rescore
-        Gives `subgraph_id` and `score` of what is left of a subgraph, as the line does.
+        Takes episodes, links and motif hits of variants, and gives `subgraph_id` and `score` of each.
     chains
         Motifs that are chains.
+
+    Returns
+    -------
+    pa.Table
+        The same rows, with story, ties, related and counterfactual.
     """
     asked = with_counterfactual(engine, subgraphs, scored, first_alerts, rescore, chains=chains)
     tied = with_ties(engine, asked, scored.episodes, scored.links)

@@ -70,7 +70,12 @@ def smallest_ablation(cut: float, types: Sequence[Row], scores: Mapping[TypeInde
     types
         Its alert types in the order of their indexes, each with `n_alerts`.
     scores
-        What is left scores, by what is left out.
+        The score of the rest, by the indexes of the types that are left out.
+
+    Returns
+    -------
+    Counterfactual
+        Its `fact` says in words why there is none, where there is none.
     """
     found = []
     for indexes, score in scores.items():

@@ -15,13 +15,15 @@ MAX_OWNERS, MAX_TICKETS = 5, 5
 def with_contacts(
     engine: Engine, subgraphs: pa.Table, episodes: pa.Table, contacts: pa.Table, calendar: pa.Table
 ) -> pa.Table:
-    """Say of each subgraph who answers for its hosts and under which changes work was announced; rows and order stay.
+    """Say of each subgraph who answers for its hosts, and under which changes work was announced.
 
-    It stands in `owners` and `tickets`, among `checks` before the last, and of a shown one in a last sentence of its story,
-    which names alerts of the whole story.
+    It is written into `owners` and `tickets`, and among `checks` before the last. A shown subgraph has it in the last
+    sentence of its story, too, which names alerts of the whole story.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     subgraphs
         One row is one subgraph (`schemas.SUBGRAPHS`), with its story.
     episodes
@@ -31,6 +33,11 @@ def with_contacts(
     calendar
         `interim_schemas.CALENDAR`. A change counts where the machine that acts, or that an alert without a source is about,
         begins an episode in its window, as for what is planned.
+
+    Returns
+    -------
+    pa.Table
+        The same rows in the same order.
     """
     if not contacts.num_rows and calendar["ticket"].null_count == calendar.num_rows:
         return subgraphs

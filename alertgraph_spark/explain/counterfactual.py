@@ -39,24 +39,33 @@ def with_counterfactual(
     *,
     chains: Collection[str],
 ) -> pa.Table:
-    """Say of each subgraph that is shown what it takes to be shown; one row is one subgraph (`schemas.SUBGRAPHS`), by rank.
+    """Say of each subgraph that is shown what it takes to be shown.
 
-    What is left out is whole alert types of one subgraph, since a repeat earns nothing. The rest is scored as one subgraph
-    by the code that scored the real ones, with its own longest path and its own past: of what is left out nobody had heard.
-    All other subgraphs stay as they are. Of the ablations that score below the `cut`, or nothing, the one with the fewest
-    alerts is told, then the fewest types, then the lowest score.
+    Whole alert types of one subgraph are left out, since a repeat earns nothing. The rest is scored as one subgraph by
+    the code that scored the real ones. It has its own longest path and its own past, in which what is left out did not
+    occur. All other subgraphs stay as they are. Of the ablations that score below the `cut`, or nothing, the one with
+    the fewest alerts is told, then the fewest types, then the lowest score.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     subgraphs
-        With `cut` alone in `counterfactual`.
+        One row is one subgraph (`schemas.SUBGRAPHS`), by rank, with `cut` alone in `counterfactual`.
     scored
         What their scores were made of: all episodes of their sites, links that were not cut, motif hits.
     first_alerts
         One row is one `episode` of a shown subgraph with its first `alert_ids` by id, `MAX_IDS` at most.
+    rescore
+        Takes episodes, links and motif hits of variants, and gives `subgraph_id` and `score` of each.
     chains
         Motifs that are chains. Of these, unlike of those that count, a hit stays as long as its episodes do; others are not
         looked at.
+
+    Returns
+    -------
+    pa.Table
+        The same rows in the same order.
 
     Notes
     -----

@@ -23,7 +23,20 @@ class Network(NamedTuple):
 
 
 def draw_network(engine: Engine, episodes: pa.Table) -> Network:
-    """Draw subgraphs from their episodes; one input row is one episode with its `subgraph_id`."""
+    """Draw subgraphs as entities and the arrows between them.
+
+    Parameters
+    ----------
+    engine
+        DuckDB in this process.
+    episodes
+        One row is one episode with its `subgraph_id`.
+
+    Returns
+    -------
+    Network
+        Nodes, edges, and the alerts behind each edge.
+    """
     return Network(_nodes(engine, episodes), _edges(engine, episodes), _evidence(engine, episodes))
 
 

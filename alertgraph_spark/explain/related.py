@@ -23,14 +23,21 @@ RARE = 5
 
 
 def with_related(engine: Engine, subgraphs: pa.Table, episodes: pa.Table) -> pa.Table:
-    """Name beside each subgraph that is shown those that share a rare host, address or account with it; rows stay.
+    """Name beside each subgraph that is shown those that share a rare host, address or account with it.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     subgraphs
         One row is one subgraph (`schemas.SUBGRAPHS`).
     episodes
-        Episodes of the sites with their `subgraph_id`, those of the past among them: what is over may be where it began.
+        One row is one episode with its `subgraph_id`. Those of the past are among them: an attack may have begun there.
+
+    Returns
+    -------
+    pa.Table
+        The same rows in the same order.
 
     Notes
     -----

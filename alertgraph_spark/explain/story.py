@@ -35,9 +35,24 @@ FEWEST, MOST = 3, 6
 
 
 def spans_of_stories(engine: Engine, spans: pa.Table, episodes: pa.Table, subgraphs: pa.Table) -> pa.Table:
-    """The spans of the episodes of shown subgraphs, as many of each as have the alerts that its story names.
+    """Choose the spans that the stories of shown subgraphs need.
 
-    One row is one `span` with its `episode`. `spans` has `started_at` and `n_alerts`, `episodes` the `subgraph_id`.
+    Parameters
+    ----------
+    engine
+        DuckDB in this process.
+    spans
+        One row is one `span` with its `episode`, `started_at` and `n_alerts`.
+    episodes
+        One row is one `episode` with its `subgraph_id`.
+    subgraphs
+        One row is one subgraph (`schemas.SUBGRAPHS`).
+
+    Returns
+    -------
+    pa.Table
+        One row is one `span` and its `episode`: the first ones of each episode, until they hold as many alerts as a
+        story names.
     """
     return engine.query(
         f"""
@@ -52,14 +67,23 @@ def spans_of_stories(engine: Engine, spans: pa.Table, episodes: pa.Table, subgra
 
 
 def with_story(engine: Engine, subgraphs: pa.Table, episodes: pa.Table, first_alerts: pa.Table) -> pa.Table:
-    """Tell the story of the subgraphs that are shown; one row is one subgraph (`schemas.SUBGRAPHS`), in the order given.
+    """Tell the story of the subgraphs that are shown.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
+    subgraphs
+        One row is one subgraph (`schemas.SUBGRAPHS`).
     episodes
         One row is one episode with its `subgraph_id`.
     first_alerts
         One row is one `episode` of a shown subgraph with its first `alert_ids` by id, `MAX_IDS` at most.
+
+    Returns
+    -------
+    pa.Table
+        The same rows in the same order.
 
     Notes
     -----
@@ -102,7 +126,7 @@ def with_story(engine: Engine, subgraphs: pa.Table, episodes: pa.Table, first_al
 
 
 def tell(episodes: Sequence[Mapping[str, Any]], path: Sequence[str], n_alerts: int) -> list[Sentence]:
-    """Tell one subgraph in `FEWEST` to `MOST` sentences in the order of time, each with the ids of alerts behind it.
+    """Tell one subgraph in `FEWEST` to `MOST` sentences.
 
     Parameters
     ----------
@@ -112,6 +136,11 @@ def tell(episodes: Sequence[Mapping[str, Any]], path: Sequence[str], n_alerts: i
         Entities along its longest path; empty where there is none.
     n_alerts
         All its alerts; those that `episodes` leave out are said in the last sentence.
+
+    Returns
+    -------
+    list of Sentence
+        In the order of time, each with the ids of alerts behind it.
     """
     in_order = sorted(episodes, key=lambda e: (utc(e["started_at"]), e["episode_id"]))
     scenes = _along(in_order, path) if path else _pairs(in_order)

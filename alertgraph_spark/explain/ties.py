@@ -26,14 +26,23 @@ _WHERE = {
 
 
 def with_ties(engine: Engine, subgraphs: pa.Table, episodes: pa.Table, links: pa.Table) -> pa.Table:
-    """Say of each subgraph that is shown what holds it together; rows stay.
+    """Say of each subgraph that is shown what holds it together.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     subgraphs
         One row is one subgraph (`schemas.SUBGRAPHS`).
-    episodes, links
-        Episodes with their `subgraph_id`; the links inside subgraphs (`schemas.LINKS`).
+    episodes
+        One row is one episode with its `subgraph_id`.
+    links
+        The links inside subgraphs (`schemas.LINKS`).
+
+    Returns
+    -------
+    pa.Table
+        The same rows in the same order.
     """
     told = engine.rows(
         f"""

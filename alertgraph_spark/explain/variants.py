@@ -22,16 +22,23 @@ class Inputs(NamedTuple):
 
 
 def number_episodes(engine: Engine, asked: pa.Table, of_sites: pa.Table, indexes: pa.Table) -> pa.Table:
-    """Prepare the episodes of the subgraphs that are asked about; one row is one of `asked`, with what `ablate` needs.
+    """Prepare the episodes of subgraphs for `ablate`.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     asked
         Episodes of the subgraphs that are asked about.
     of_sites
         All episodes of their sites: what others had heard of a host stays heard.
     indexes
         One row is one alert type of a subgraph: its `bit`, 0 where it is never left out, and in `rest` the bits of all.
+
+    Returns
+    -------
+    pa.Table
+        The rows of `asked`, with what `ablate` needs.
     """
     return engine.query(_NUMBERED, {"episodes": asked, "of_sites": of_sites, "indexes": indexes})
 
@@ -41,6 +48,8 @@ def ablate(engine: Engine, numbered: pa.Table, whole: Inputs) -> Inputs:
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     numbered
         Episodes of these subgraphs, as `number_episodes` gives them.
     whole

@@ -73,15 +73,33 @@ class GraphOptions:
 
 
 def choose_engine(requested: str, n_links: int, spark: SparkSession, crossover: int = CROSSOVER_LINKS) -> str:
-    """Choose `driver` (in this process) or `graphframes`, and say in one log line which and why.
+    """Choose `driver` (in this process) or `graphframes`, and log which and why.
 
-    `auto` takes the driver up to `crossover` links, and above it GraphFrames where it is installed. A request is never
-    answered with the other engine.
+    A request is never answered with the other engine.
+
+    Parameters
+    ----------
+    requested
+        `auto`, `driver` or `graphframes`. `auto` takes the driver up to `crossover` links, and above it GraphFrames
+        where that is installed.
+    n_links
+        Links of the graph.
+    spark
+        The session, which is asked for GraphFrames.
+    crossover
+        Links up to which the driver is faster.
+
+    Returns
+    -------
+    str
+        `driver` or `graphframes`.
 
     Raises
     ------
-    ConfigError, GraphEngineError
-        If `requested` is neither auto, graphframes nor driver; if it is graphframes and that is not there.
+    ConfigError
+        If `requested` is none of the three.
+    GraphEngineError
+        If GraphFrames is requested and not installed.
     """
     if requested not in ("auto", *ENGINES):
         raise ConfigError(f"graph.engine is {requested!r}; allowed are auto, {', '.join(ENGINES)}")

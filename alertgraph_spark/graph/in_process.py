@@ -100,6 +100,8 @@ def find_matches(engine: Engine, pattern: str, where: str, vertices: pa.Table, e
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     pattern
         As `pattern.read_pattern` takes it.
     where

@@ -18,12 +18,19 @@ class Kept(NamedTuple):
 
 
 def fair_share(sizes: Mapping[int, int], most: int) -> int:
-    """The largest number that each group may have so that all together have at most `most`.
+    """Give the largest number of rows for each group, so that all groups together have `most` at most.
 
     Parameters
     ----------
     sizes
         Size to how many groups have it.
+    most
+        Rows of all groups together.
+
+    Returns
+    -------
+    int
+        Groups that are smaller keep all their rows.
 
     Examples
     --------
@@ -44,14 +51,25 @@ def fair_share(sizes: Mapping[int, int], most: int) -> int:
 
 
 def keep_fairly(engine: Engine, rows: pa.Table, most: int, group: str, best_first: str) -> Kept:
-    """Keep at most `most` rows: of the largest groups the last ones are left out.
+    """Keep a limited number of rows; the largest groups lose their last ones.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
+    rows
+        Rows of any shape.
+    most
+        Most rows of the result.
     group
         The column that names the group of a row; groups that are smaller than their fair share keep all.
     best_first
         The order within a group, in SQL and without ties: the last go first.
+
+    Returns
+    -------
+    Kept
+        The rows, and how many were left out.
     """
     if rows.num_rows <= most:
         return Kept(rows, 0)
@@ -67,9 +85,23 @@ def keep_fairly(engine: Engine, rows: pa.Table, most: int, group: str, best_firs
 
 
 def links_of_sites(engine: Engine, links: pa.Table, most: int | None) -> Kept:
-    """Keep at most `most` links, of the sites with most, or all; input and output are `schemas.LINKS`.
+    """Keep a limited number of links; the sites with most lose theirs first.
 
-    Of a site the links of its most prolific entities go first: each keeps its strongest as long as others have as many.
+    Within a site the entities with most links lose theirs first, the weakest before the stronger ones.
+
+    Parameters
+    ----------
+    engine
+        DuckDB in this process.
+    links
+        One row is one link (`schemas.LINKS`).
+    most
+        Most links of the result; None for all.
+
+    Returns
+    -------
+    Kept
+        The links (`schemas.LINKS`), and how many were left out.
     """
     if most is None or links.num_rows <= most:
         return Kept(links, 0)

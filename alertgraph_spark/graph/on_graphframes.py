@@ -103,8 +103,10 @@ def matches(pattern: str, where: str, vertices: DataFrame, edges: DataFrame) -> 
 
     Parameters
     ----------
-    pattern, where
-        As `in_process.find_matches` takes them.
+    pattern
+        As `pattern.read_pattern` takes it.
+    where
+        A condition in SQL, as `in_process.find_matches` takes it.
     vertices
         One row is a vertex: `id` (long) and slim attributes.
     edges
@@ -118,8 +120,12 @@ def matches(pattern: str, where: str, vertices: DataFrame, edges: DataFrame) -> 
 
     Raises
     ------
-    ConfigError, GraphEngineError, SchemaError
-        If the pattern cannot be read; if GraphFrames is not there; if an id is no long.
+    ConfigError
+        If the pattern cannot be read.
+    GraphEngineError
+        If GraphFrames is not installed.
+    SchemaError
+        If an id is no long.
     """
     way = read_pattern(pattern)
     _check_types(vertices, edges)
@@ -139,10 +145,15 @@ def graphframes_available(spark: SparkSession) -> bool:
 def require_graphframes(spark: SparkSession) -> None:
     """Refuse a session on which GraphFrames cannot run.
 
+    Parameters
+    ----------
+    spark
+        The session.
+
     Raises
     ------
     GraphEngineError
-        With the remedy.
+        If its classes or its Python package are not there. The message says how to install them.
     """
     if not graphframes_available(spark):
         raise GraphEngineError(

@@ -29,12 +29,23 @@ class Way(NamedTuple):
 
 
 def read_pattern(text: str) -> Way:
-    """Read a pattern.
+    """Read a motif's pattern.
+
+    Parameters
+    ----------
+    text
+        One way through the graph: `(a)`, `(a)-[e]->(b)`, or several such steps between semicolons. A name stands for
+        one thing.
+
+    Returns
+    -------
+    Way
+        The names of vertices and edges, in order.
 
     Raises
     ------
     ConfigError
-        With the term at fault and what is allowed.
+        If it is no such pattern. The message names the term at fault and what is allowed.
 
     Examples
     --------

@@ -33,10 +33,11 @@ class Ends(NamedTuple):
 
 
 def ends_of(keys: Sequence[Key], said: tuple[End, End], assets: AssetList, *, acts: bool) -> Ends:
-    """Settle the ends of an alert.
+    """Settle the source and the target of an alert.
 
-    An alert whose two ends are one machine is about that machine: it has no source. So has one that names no target, whose
-    source is what it is about, unless it `acts`. Where it names no end, it is about the first of its other entities.
+    An alert whose two ends are one machine is about that machine, and has no source. An alert that names no target is
+    about its source, and has none, unless it `acts`. An alert that names no end is about the first of its other
+    entities.
 
     Parameters
     ----------
@@ -44,6 +45,15 @@ def ends_of(keys: Sequence[Key], said: tuple[End, End], assets: AssetList, *, ac
         The keys of its names, as `entities.keys_of` gives them.
     said
         Of source and target the zone and the Purdue level that the product says.
+    assets
+        The asset list: it resolves addresses to hosts.
+    acts
+        Whether the alert tells of an act of its source, so that it has a source without a target.
+
+    Returns
+    -------
+    Ends
+        Both ends with their zones, and the other entities.
     """
     first, second = (
         assets.resolved(_end(keys, end, fact)) for end, fact in zip(("source", "target"), said, strict=True)

@@ -47,6 +47,11 @@ def understand(rows: Iterable[ListedRow], motifs: Collection[str]) -> list[Alert
     motifs
         Ids of the motifs that there are.
 
+    Returns
+    -------
+    list of AlertException
+        In the order of the rows.
+
     Raises
     ------
     ConfigError
@@ -153,9 +158,19 @@ def _id(keys: Mapping[str, str | None], said: Mapping[str, str]) -> str:
 
 
 def exception_keys(exceptions: Sequence[AlertException], assets: Sequence[Asset]) -> pa.Table:
-    """The exceptions by the keys that alerts give to what they name; one row is one (`interim_schemas.EXCEPTION_KEYS`).
+    """Give exceptions the keys that alerts give to what they name.
 
-    An address that the asset list gives a name is that host, as it is in alerts.
+    Parameters
+    ----------
+    exceptions
+        What somebody has explained.
+    assets
+        The asset list. An address to which it gives a name is that host, as it is in alerts.
+
+    Returns
+    -------
+    pa.Table
+        One row is one exception (`interim_schemas.EXCEPTION_KEYS`).
     """
     known = AssetList(assets)
     rows = []

@@ -13,12 +13,19 @@ from alertgraph_spark.tables.interim_schemas import CALENDAR
 
 
 def calendar_of(windows: Sequence[MaintenanceWindow], assets: Sequence[Asset]) -> pa.Table:
-    """The announced windows; one row is one window of one machine (`interim_schemas.CALENDAR`).
+    """Lay out the maintenance that was announced.
 
     Parameters
     ----------
     windows
-        Rows of the calendar; one that names an address is of the machine that the asset list says has it.
+        Rows of the calendar.
+    assets
+        The asset list. A row that names an address is about the machine that has it there.
+
+    Returns
+    -------
+    pa.Table
+        One row is one window of one machine (`interim_schemas.CALENDAR`).
     """
     names = {asset.asset.lower(): asset.name for asset in assets if asset.name}
     rows = [

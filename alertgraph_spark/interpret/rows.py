@@ -37,6 +37,8 @@ def interpret(rows: pa.Table, assets: AssetList) -> pa.Table:
     rows
         One row is what an alert says, or several that say the same (`interim_schemas.SAID`, null where a line is none), and
         any other column; of these `product` and `rule_id` are cleaned, and `done` has also what was done to names.
+    assets
+        The asset list: it resolves addresses, and knows zones, Purdue levels and roles.
 
     Returns
     -------
@@ -51,12 +53,14 @@ def interpret(rows: pa.Table, assets: AssetList) -> pa.Table:
 
 
 def interpret_each(spans: pa.Table, assets: AssetList) -> pa.Table:
-    """Say what spans mean, each word once.
+    """Say what spans mean; what several say is interpreted once.
 
     Parameters
     ----------
     spans
         One row is a span with `says`, a hash of what it says (`interim_schemas.SPANS`).
+    assets
+        The asset list: it resolves addresses, and knows zones, Purdue levels and roles.
 
     Returns
     -------

@@ -25,9 +25,19 @@ def rule_of(p: RankingParameters) -> Rule:
 
 
 def signatures_of(signatures: pa.Table, seen_at: Mapping[str, datetime]) -> Iterator[tuple[str, Signature]]:
-    """The site and the signature of each row of `learn_schemas.SIGNATURES`, as plain values.
+    """Read signatures as plain values.
 
-    `seen_at` is when each subgraph was seen last.
+    Parameters
+    ----------
+    signatures
+        One row is one subgraph (`learn_schemas.SIGNATURES`).
+    seen_at
+        Id of a subgraph to when it was seen last.
+
+    Yields
+    ------
+    tuple
+        The site and the signature of each row.
     """
     for row in signatures.to_pylist():
         traits = {one["trait"]: one["nats"] for one in row["traits"]}
@@ -37,7 +47,7 @@ def signatures_of(signatures: pa.Table, seen_at: Mapping[str, datetime]) -> Iter
 
 
 def apply_model(signatures: pa.Table, scored: pa.Table, model: Model, p: RankingParameters) -> pa.Table:
-    """Say what a model remembers of subgraphs; one row is one of which it does (`learn_schemas.RECALLED`).
+    """Say what a model remembers of subgraphs.
 
     Parameters
     ----------
@@ -45,10 +55,19 @@ def apply_model(signatures: pa.Table, scored: pa.Table, model: Model, p: Ranking
         `learn_schemas.SIGNATURES`.
     scored
         One row is one subgraph: `subgraph_id`, `last_seen`, and `z` without memory.
+    model
+        What was learned. The shipped one remembers nothing.
+    p
+        The numbers of the method.
+
+    Returns
+    -------
+    pa.Table
+        One row is one subgraph of which something is remembered (`learn_schemas.RECALLED`).
 
     Notes
     -----
-    Signatures times remembered subgraphs of their site, times their traits.
+    Cost: signatures times remembered subgraphs of their site, times their traits.
     """
     rows = [] if model.is_shipped else list(_rows(signatures, scored, model, p))
     return pa.Table.from_pylist(rows, schema=arrow_schema(RECALLED))
@@ -71,7 +90,20 @@ def memory_of(signature: Signature, z: float, of_site: SiteModel, p: RankingPara
 
 
 def offsets_of(model: Model, sites: Iterable[str]) -> pa.Table:
-    """What is added to the log-odds of each site; one row is one site."""
+    """Give what is added to the log-odds of the curve at each site.
+
+    Parameters
+    ----------
+    model
+        What was learned.
+    sites
+        Workspaces, in any order and more than once.
+
+    Returns
+    -------
+    pa.Table
+        One row is one `site` with its `log_odds`, by name.
+    """
     names = sorted(set(sites))
     values = [model.of(site).log_odds for site in names]
     return pa.table({"site": pa.array(names, pa.string()), "log_odds": pa.array(values, pa.float64())})

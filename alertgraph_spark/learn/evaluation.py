@@ -66,7 +66,20 @@ class Evaluation(NamedTuple):
 
 
 def told_of(found: Evaluation, before: str) -> dict[str, Any]:
-    """An evaluation as a model keeps it: against which model `before` it was tried, on how many, and both log losses."""
+    """Write an evaluation down as a model keeps it.
+
+    Parameters
+    ----------
+    found
+        The new model and the one in use, on the later verdicts.
+    before
+        Name of the model in use.
+
+    Returns
+    -------
+    dict
+        On how many verdicts both were tried, their mean log losses in nats, and their tables of reliability.
+    """
     return {
         **{"before": before, "n_later": found.n_later, "n_true": found.n_true},
         **{"log_loss_before": found.loss_before, "log_loss": found.loss_after},

@@ -28,6 +28,11 @@ def expectation(steps: float, curve: Mapping[str, Any]) -> str:
     curve
         As `measured_curve` gives it: of `n_networks`, the share of steps found (`steps`, and 5 to 95 % over networks) by so
         many subgraphs read a day and site, each more than the one before.
+
+    Returns
+    -------
+    str
+        One sentence, with the interval of 5 to 95 % over networks; or why it cannot be said.
     """
     if curve["n_networks"] < LEAST_NETWORKS:
         return f"cannot be said: the curve is of {curve['n_networks']} networks, and it takes {LEAST_NETWORKS}"

@@ -85,10 +85,22 @@ def to_json(model: Model) -> str:
 def from_json(text: str, name: str) -> Model:
     """Read a model.
 
+    Parameters
+    ----------
+    text
+        A document in JSON, as `to_json` writes it.
+    name
+        Name of the model, for messages.
+
+    Returns
+    -------
+    Model
+        As it was logged.
+
     Raises
     ------
     ConfigError
-        If it is none, or of another version of the document.
+        If the text is no model, or one of another version of the document.
     """
     try:
         told = json.loads(text)

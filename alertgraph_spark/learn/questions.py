@@ -32,17 +32,25 @@ class Question(NamedTuple):
 
 
 def ask(candidates: Iterable[Candidate], judged: Collection[str], least_alike: float) -> list[Question]:
-    """Choose what to ask about, one subgraph a day at most; none that is shown, was judged, or is like a judged one.
+    """Choose which subgraphs to ask an analyst about, one a day at most.
 
-    A verdict teaches by how open it is, and by how many it speaks of: h(P) (1 + n), with the entropy h of its probability
-    and n others of its site that are alike and were not judged either.
+    A subgraph is left out if it is shown, was judged, or is like a judged one. A verdict teaches by how open it is, and
+    by how many it speaks of: h(P) (1 + n), with the entropy h of its probability and n others of its site that are
+    alike and were not judged either.
 
     Parameters
     ----------
+    candidates
+        Subgraphs with a signature, of all sites.
     judged
         Ids of subgraphs that were judged.
     least_alike
-        Likeness above which a verdict on one says something of the other.
+        Likeness above which a verdict on one says something of the other, in [0, 1).
+
+    Returns
+    -------
+    list of Question
+        In the order of days.
 
     Notes
     -----

@@ -43,8 +43,19 @@ def fit(judged: Sequence[Judged], p: RankingParameters, name: str, *, share: boo
 
     Parameters
     ----------
+    judged
+        One item is one subgraph that was judged, in any order.
+    p
+        The numbers of the method.
+    name
+        Name of the model.
     share
-        Whether all sites remember what was judged on any: for whoever answers for all of them.
+        Whether all sites remember what was judged on any of them, for one who answers for all.
+
+    Returns
+    -------
+    Model
+        A site without a verdict has no part in it.
     """
     judged = _in_order(judged)
     told = [of.log_odds for of in _rolled(judged, p, share)]
@@ -62,8 +73,24 @@ def fit(judged: Sequence[Judged], p: RankingParameters, name: str, *, share: boo
 def evaluate(judged: Sequence[Judged], current: Model, p: RankingParameters, *, share: bool = False) -> Evaluation:
     """Try what verdicts teach against the model in use, on the last third of the verdicts by time.
 
-    Each of these is told by what had been judged before it was seen last, never by itself; of the model in use, too, only
-    what had been judged by then is asked.
+    What is told of a verdict's subgraph uses what had been judged before it was seen last, and never its own verdict.
+    That holds for the model in use, too.
+
+    Parameters
+    ----------
+    judged
+        One item is one subgraph that was judged, in any order.
+    current
+        The model in use.
+    p
+        The numbers of the method.
+    share
+        Whether all sites remember what was judged on any of them.
+
+    Returns
+    -------
+    Evaluation
+        Without figures where the last third has no verdict.
     """
     rows = _in_order(judged)
     n_later = int(len(rows) * LATER_SHARE)

@@ -38,10 +38,12 @@ _PART = "chr(31)"
 
 
 def sign_subgraphs(engine: Engine, episodes: pa.Table, scored: pa.Table, p: RankingParameters) -> pa.Table:
-    """Sign the subgraphs that are nearly strong enough to be shown; one row is one subgraph (`learn_schemas.SIGNATURES`).
+    """Give the traits of the subgraphs that are nearly strong enough to be shown.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     episodes
         One row is one episode with its `subgraph_id` and `role`.
     scored
@@ -49,6 +51,11 @@ def sign_subgraphs(engine: Engine, episodes: pa.Table, scored: pa.Table, p: Rank
     p
         `recall_nats`, the least `z` of what is signed; `trait_host`, what it weighs that a machine or account is the same,
         beside 1 for the same alert between machines of the same kind; `trait_order`, the same for what follows what.
+
+    Returns
+    -------
+    pa.Table
+        One row is one subgraph (`learn_schemas.SIGNATURES`).
 
     Notes
     -----

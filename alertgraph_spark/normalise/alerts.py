@@ -37,18 +37,21 @@ BROKEN = "text broken or cut short"
 def parse_lines(raw_alerts: Mapping[str, DataFrame], formats: Mapping[str, Format]) -> DataFrame:
     """Read every exported line by its table's format: when it was, what it says, and a reason where it is no alert.
 
-    One input and one output row is one exported line. The output has `alert_id`, `item_id`, `site`, `table`, `source`,
-    `product`, `rule_id`, `severity`, `received_at`, `observed_at`, `file`, `line` (evidence for a refusal), `reason` (null
-    for an alert), `path` (its file), `file_id` (a hash of that), `done` (what was done to the row, in words: its provenance),
-    and the columns of `interim_schemas.SAID`. No line is dropped.
-
     Parameters
     ----------
     raw_alerts
         Table name to its lines, with `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record` and the columns
         that its format reads. Each format sees its own table alone: in a union all formats would be analysed for all tables.
     formats
-        Table name to the format of its rows.
+        Table name to the format that reads it.
+
+    Returns
+    -------
+    DataFrame
+        One row is one exported line; no line is dropped. It has `alert_id`, `item_id`, `site`, `table`, `source`,
+        `product`, `rule_id`, `severity`, `received_at`, `observed_at`, `file`, `line` (evidence for a refusal),
+        `reason` (null for an alert), `path` (its file), `file_id` (a hash of that), `done` (what was done to the row,
+        in words: its provenance), and the columns of `interim_schemas.SAID`.
 
     Notes
     -----

@@ -55,6 +55,11 @@ def count_lines(heard: pa.Table, tables: Iterable[str] = ()) -> Balance:
         `interim_schemas.HEARD`, of all lines.
     tables
         The tables that are to be read; one that has no line is counted too.
+
+    Returns
+    -------
+    Balance
+        The counts of a run.
     """
     by_status, by_reason, inside, again = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     n_spans = 0

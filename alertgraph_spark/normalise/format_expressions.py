@@ -39,6 +39,18 @@ def with_expressions(raw: DataFrame, format_: Format) -> DataFrame:
     whole), and of two JSON objects on a line that the second is not read. Words of severity and names of ends are in lower
     case, without blanks around them; of several severities the highest stands.
 
+    Parameters
+    ----------
+    raw
+        One row is one exported line of the format's table.
+    format_
+        The format.
+
+    Returns
+    -------
+    DataFrame
+        The same rows.
+
     Raises
     ------
     ConfigError

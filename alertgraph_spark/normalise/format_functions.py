@@ -74,9 +74,21 @@ _ALLOWED_NODES, _BARE_NAMES = frozenset(_NODES.split()), frozenset(_BARE.split()
 
 
 def forbidden(spark: SparkSession, format_: Format) -> list[str]:
-    """Say what a format's expressions do that no format may; one message a fault, with file, key, expression and function.
+    """Find what a format's expressions do that no format may.
 
     Nothing runs: each expression is parsed, not analysed. One that is no SQL does nothing, and is not told here.
+
+    Parameters
+    ----------
+    spark
+        The session whose parser is asked.
+    format_
+        The format.
+
+    Returns
+    -------
+    list of str
+        One message a fault, with file, key, expression and function.
 
     Raises
     ------

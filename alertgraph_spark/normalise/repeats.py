@@ -11,15 +11,22 @@ from pyspark.sql import functions as F
 def find_repeats(lines: DataFrame, by_id: Collection[str] = ()) -> DataFrame:
     """Find the rows of alerts that are told more than once: delivered twice, or updated by a later row.
 
-    Of the rows of one alert that were received before the end of the window the one received last stands. Output is one row a
-    line that does not stand as it is: `row`; `is_repeat`, whether it is superfluous; `first_at`, the first time that any row
-    of the alert says, where it is of a format in `by_id`; and `known_at`, when the first of its rows was received.
+    Of the rows of one alert that were received before the end of the window the one received last stands.
 
     Parameters
     ----------
+    lines
+        One row is one line with its `status` and `row`, as `alerts.with_status` gives it.
     by_id
         Formats whose ids the platform keeps: there the id alone tells an alert. Else its rows are of one site, format, id and
         name: an id is often the text of a row, and one that says the id of another alert must not take its place.
+
+    Returns
+    -------
+    DataFrame
+        One row is one line that does not stand as it is: `row`; `is_repeat`, whether it is superfluous; `first_at`, the
+        first time that any row of the alert says, where it is of a format in `by_id`; and `known_at`, when the first of
+        its rows was received.
 
     Notes
     -----
@@ -52,8 +59,17 @@ def find_repeats(lines: DataFrame, by_id: Collection[str] = ()) -> DataFrame:
 def mark_repeats(lines: DataFrame, repeats: DataFrame | None) -> DataFrame:
     """Say of each line whether it is a repeat, and set right when its alert happened: when any of its rows first says.
 
-    Row grain is unchanged; adds `is_repeat` and `known_at`, when the first row of its alert was received. `repeats` is what
-    `find_repeats` gives, None where it gives nothing: then no join is made.
+    Parameters
+    ----------
+    lines
+        One row is one line, with its `row`.
+    repeats
+        As `find_repeats` gives them. None where there are none: then nothing is joined.
+
+    Returns
+    -------
+    DataFrame
+        The same rows with `is_repeat` and `known_at`, when the first row of its alert was received.
     """
     if repeats is None:
         return lines.withColumns({"is_repeat": F.lit(False), "known_at": F.col("received_at")})

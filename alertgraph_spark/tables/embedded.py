@@ -86,17 +86,42 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 
 def arrow_differences(schema: pa.Schema, table: Table) -> str:
-    """Say which columns of `table` an Arrow schema lacks or has with another type; nothing where it has them all."""
+    """Say which columns of a table an Arrow schema lacks or has with another type.
+
+    Parameters
+    ----------
+    schema
+        What was found.
+    table
+        What is asked for.
+
+    Returns
+    -------
+    str
+        A message, or nothing where all columns are there.
+    """
     return type_differences({field.name: type_name(field.type) for field in schema}, table)
 
 
 def conform_arrow(found: pa.Table, table: Table) -> pa.Table:
-    """Select exactly the columns of `table`, in order and of its types; rows stay.
+    """Select exactly the columns of a table, in its order and of its types.
+
+    Parameters
+    ----------
+    found
+        Has these columns, and perhaps others.
+    table
+        What is asked for.
+
+    Returns
+    -------
+    pa.Table
+        The same rows.
 
     Raises
     ------
     SchemaError
-        With the columns that are missing, or a column that holds what its type cannot.
+        If columns are missing, or a column holds what its type cannot.
     """
     if missing := [name for name in table.names if name not in found.column_names]:
         raise SchemaError(f"table {table.name} has another shape: no such column: {', '.join(missing)}")

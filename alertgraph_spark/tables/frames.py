@@ -21,14 +21,26 @@ ACCOUNTS = "transform(filter(entities, e -> e.kind = 'account'), e -> e.key)"
 
 
 def conform(frame: DataFrame, table: Table) -> DataFrame:
-    """Select exactly the columns of `table`, in order, or list every difference.
+    """Select exactly the columns of a table, in its order.
 
-    Row grain is unchanged; no cast is made, since a silent cast would hide a defect.
+    No cast is made, since a silent cast would hide a defect.
+
+    Parameters
+    ----------
+    frame
+        Has these columns, and perhaps others.
+    table
+        What is asked for.
+
+    Returns
+    -------
+    DataFrame
+        The same rows.
 
     Raises
     ------
     SchemaError
-        With every missing column and every column of another type.
+        With every column that is missing or has another type.
     """
     if wrong := type_differences(dict(frame.dtypes), table):
         raise SchemaError(wrong)
@@ -73,7 +85,22 @@ def collect_arrow(frame: DataFrame) -> pa.Table:
 
 
 def frame_of(spark: SparkSession, table: pa.Table, ddl: str) -> DataFrame:
-    """An Arrow table of scalar columns as a frame of the types that `ddl` says; times are taken as UTC."""
+    """Turn an Arrow table into a frame.
+
+    Parameters
+    ----------
+    spark
+        The session.
+    table
+        Scalar columns; times are taken as UTC.
+    ddl
+        Names and types of the columns, in Spark's DDL.
+
+    Returns
+    -------
+    DataFrame
+        The same rows.
+    """
     with session_conf(spark, {_ARROW: "true"}):
         return spark.createDataFrame(table.to_pandas(types_mapper=_nullable_types().get), ddl)
 

@@ -23,7 +23,19 @@ def micros(times: pa.ChunkedArray) -> Ids:
 
 
 def past_share(hours_with: Ids | int, hours: Numbers) -> Numbers:
-    """Share of hours that bring a thing which was there in some of the past hours, never 0 nor 1.
+    """Give the share of hours that bring a thing, by how many past hours did.
+
+    Parameters
+    ----------
+    hours_with
+        Past hours that had it.
+    hours
+        All past hours.
+
+    Returns
+    -------
+    Numbers
+        In (0, 1): never 0 nor 1.
 
     Notes
     -----
@@ -33,9 +45,19 @@ def past_share(hours_with: Ids | int, hours: Numbers) -> Numbers:
 
 
 def rate_of(share: Numbers, p: RankingParameters) -> Numbers:
-    """Rate an hour of a thing that is there in a share of the hours: `-ln(1 - share)`, that of a Poisson process.
+    """Give the rate of a thing that a share of the hours has.
 
-    The share is capped at `p.max_share`: hours count, not alerts, so what is there in every hour has no rate.
+    Parameters
+    ----------
+    share
+        Share of the hours, in [0, 1].
+    p
+        `max_share` caps the share: hours count, not alerts, so what every hour has would have no rate.
+
+    Returns
+    -------
+    Numbers
+        Events an hour, `-ln(1 - share)`: the rate of a Poisson process.
     """
     rate: Numbers = -np.log(1 - np.minimum(p.max_share, share))
     return rate
