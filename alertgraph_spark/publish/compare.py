@@ -40,8 +40,10 @@ def compare_runs(a: Tables, b: Tables, n_rows: int) -> dict[str, Any]:
 
     Parameters
     ----------
-    a, b
-        Arrow tables or datasets by name.
+    a
+        The earlier run: Arrow tables or datasets by name.
+    b
+        The later run, in the same way.
     n_rows
         Subgraphs of each run that are looked at beside the shown ones, by rank.
 
@@ -181,7 +183,20 @@ def _kind(change: Change) -> str:
 
 
 def comparison_text(found: Mapping[str, Any], n_rows: int) -> Iterator[str]:
-    """What changed, in lines for a terminal; at most `n_rows` of those that only moved."""
+    """Say what changed between two runs, for a terminal.
+
+    Parameters
+    ----------
+    found
+        As `compare_runs` gives it.
+    n_rows
+        Most subgraphs that are listed of those that only moved.
+
+    Yields
+    ------
+    str
+        One line of text.
+    """
     yield f"shown     {found['shown']['a']} in A, {found['shown']['b']} in B; {found['same']} looked at are as they were"
     for kind, meaning in _WHAT.items():
         changes = found[kind]

@@ -47,12 +47,20 @@ def words(compiled: Mapping[str, Any]) -> str:
 
 
 def make_room(spark: SparkSession, path: str) -> None:
-    """Make the folder of the two files, so that one that cannot be written is known before the work, not after it.
+    """Make the folder of the two files before the work, so that a place that cannot be written is known early.
+
+    Parameters
+    ----------
+    spark
+        The session, which knows the file systems.
+    path
+        As `files_of` takes it.
 
     Raises
     ------
     ResultsError
-        With the place and the file system's reason, or if a folder stands where a file is to be written.
+        If it cannot be made, or a folder stands where a file is to be written. The message names the place and the
+        reason.
     """
     if wild := set(path) & set("*?[]{}"):
         raise ResultsError(f"--compile: cannot write {path}: Spark reads {min(wild)} in a path as a wildcard")
@@ -69,10 +77,22 @@ def make_room(spark: SparkSession, path: str) -> None:
 
 
 def write_compiled(alerts: DataFrame, path: str) -> dict[str, Any]:
-    """Write alerts as two files with the same rows and columns, in order of `ORDER`; returns `rows`, `json` and `parquet`.
+    """Write alerts as two files with the same rows and columns, JSON lines and Parquet.
 
-    One row is one alert, with all columns of `schemas.ALERTS`. In JSON times are ISO 8601 in UTC to the microsecond and
-    a null is written, so that every line has every key. An earlier file of that name is replaced when the new one is whole.
+    In JSON times are ISO 8601 in UTC to the microsecond. A null is written, so that every line has every key. An
+    earlier file of that name is replaced when the new one is whole.
+
+    Parameters
+    ----------
+    alerts
+        One row is one alert, with all columns of `schemas.ALERTS`.
+    path
+        As `files_of` takes it.
+
+    Returns
+    -------
+    dict
+        `rows`, their number, and the paths `json` and `parquet`. Rows are in order of `ORDER`.
 
     Notes
     -----

@@ -122,7 +122,20 @@ class Delivery:
 
 
 def is_delivered(record: Mapping[str, Any], mode: str) -> bool:
-    """Whether all rows of a run were posted that were to be; `record` is its `run.json`, `mode` the `post.mode`."""
+    """Tell whether all rows of a run were posted that were to be.
+
+    Parameters
+    ----------
+    record
+        What its `run.json` holds.
+    mode
+        The setting `post.mode`.
+
+    Returns
+    -------
+    bool
+        True where nothing is to be posted.
+    """
     if mode == "none":
         return True
     posted = record.get("posted", {})

@@ -36,9 +36,25 @@ Transport = Callable[[str, Mapping[str, str], bytes, float], Response]
 
 
 def post(url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Response:
-    """Send one POST and return its answer; a broken connection or a time-out is a response of status 0.
+    """Send one POST and give its answer.
 
     Proxies of the environment are used, except for loopback. No redirect is followed.
+
+    Parameters
+    ----------
+    url
+        Where to.
+    headers
+        The headers of the request.
+    body
+        The body of the request.
+    timeout
+        Longest wait for the connection, and for each part of the answer, in seconds.
+
+    Returns
+    -------
+    Response
+        A broken connection or a time-out is a response of status 0.
 
     Raises
     ------

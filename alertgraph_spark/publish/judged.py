@@ -35,15 +35,27 @@ class Training(NamedTuple):
 def read_judged(runs: results.Runs, p: RankingParameters) -> Training:
     """Read the verdicts that stand, and of each subgraph what the newest run that told it knew.
 
-    Notes
-    -----
-    The newest run has all verdicts. Runs are opened from the newest on, until all judged subgraphs are found: so each as it
-    was when it was told last. Strength is by the parameters given, whatever they were then, and without memory.
+    Parameters
+    ----------
+    runs
+        All saved runs.
+    p
+        The numbers of the method, by which strength is computed again.
+
+    Returns
+    -------
+    Training
+        The subgraphs that were judged, and how many verdicts were left out.
 
     Raises
     ------
     ConfigError
         If there is no run.
+
+    Notes
+    -----
+    The newest run has all verdicts. Runs are opened from the newest on, until all judged subgraphs are found: so each as it
+    was when it was told last. Strength is by the parameters given, whatever they were then, and without memory.
     """
     saved = runs.saved()
     newest = next(saved, None)

@@ -21,10 +21,22 @@ _COLUMNS = ["subgraph_id", "site", "first_seen", "last_seen", "probability", "is
 
 
 def learning_record(asked: Ranking, model: Model, tables: Mapping[str, Any]) -> dict[str, Any]:
-    """What `run.json` says of learning, as far as it is asked for.
+    """Give what `run.json` says of learning, as far as it is asked for.
 
-    `learned` has of a model that was trained until when, on how many verdicts, and how it was tried; `questions` and
-    `expected` as the settings below `ranking` ask for them.
+    Parameters
+    ----------
+    asked
+        The settings below `ranking`.
+    model
+        The model that the run used.
+    tables
+        The run's tables as they were saved, as datasets.
+
+    Returns
+    -------
+    dict
+        `learned`, of a model that was trained: until when, on how many verdicts, and how it was tried. `questions` and
+        `expected`, where the settings ask for them.
     """
     told: dict[str, Any] = {}
     if not model.is_shipped:
@@ -39,12 +51,19 @@ def learning_record(asked: Ranking, model: Model, tables: Mapping[str, Any]) -> 
 
 
 def questions_of(tables: Mapping[str, Any], p: RankingParameters) -> list[dict[str, Any]]:
-    """The questions of a run as `run.json` holds them: `subgraph_id`, `day`, `n_like`; by day.
+    """Choose the questions of a run.
 
     Parameters
     ----------
     tables
         `subgraphs`, `signatures`, `features` and `verdicts` as they were saved, as datasets.
+    p
+        The numbers of the method.
+
+    Returns
+    -------
+    list of dict
+        `subgraph_id`, `day` and `n_like` of each, by day, as `run.json` holds them.
     """
     judgeable = set(
         tables["features"].to_table(columns=["subgraph_id"], filter=~pc.field("is_warm_up"))["subgraph_id"].to_pylist()

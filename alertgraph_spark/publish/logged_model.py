@@ -20,14 +20,28 @@ TEXTS = ("site", "signature")
 
 
 def log_model(uri: str, run_id: str, weights: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) -> str:
-    """Log the scorer with its weights to a run that is active, and return the model's address.
+    """Log the scorer with its weights to a run that is active.
 
     Parameters
     ----------
+    uri
+        Where MLflow tracks.
+    run_id
+        The run of MLflow.
     weights
         As `scorer.score_frame` takes them.
     examples
         A few rows of what it takes.
+
+    Returns
+    -------
+    str
+        Address of the model.
+
+    Raises
+    ------
+    mlflow.exceptions.MlflowException
+        If the server refuses it.
     """
     import mlflow.pyfunc  # noqa: PLC0415  # optional, and takes 3 s
 

@@ -44,7 +44,12 @@ class ModelInUse:
         self._model: Model | None = None
 
     def load(self) -> Model:
-        """The model as the registry has it now.
+        """Load the model as the registry has it now.
+
+        Returns
+        -------
+        Model
+            Where the registry cannot be reached, the copy that is at hand.
 
         Raises
         ------

@@ -15,7 +15,22 @@ logger = logging.getLogger(__name__)
 
 
 def tell_run(webhook: Webhook, folder: results.RunFolder, runs: results.Runs) -> NotifyCounts:
-    """Tell of a run as it was saved, and add what came of it to its `run.json`."""
+    """Tell a webhook of a saved run, and add what came of it to its `run.json`.
+
+    Parameters
+    ----------
+    webhook
+        Who is told.
+    folder
+        Folder of the run.
+    runs
+        All saved runs; the ledger lies beside them.
+
+    Returns
+    -------
+    NotifyCounts
+        How many subgraphs were told, refused and missed.
+    """
     record = results.read_run(folder)
     tables = results.read_tables(folder, notification.TABLES)
     counts = notification.tell(webhook, tables, record["run_id"], runs.folder)
@@ -26,14 +41,40 @@ def tell_run(webhook: Webhook, folder: results.RunFolder, runs: results.Runs) ->
 
 
 def webhook_of(notify: Mapping[str, Any], resolve: Callable[[str], Secret]) -> Webhook | None:
-    """The webhook that the settings below `notify` name, None where they name none."""
+    """Give the webhook that the settings name.
+
+    Parameters
+    ----------
+    notify
+        The settings below `notify`.
+    resolve
+        Looks up a secret.
+
+    Returns
+    -------
+    Webhook or None
+        None where no address is named.
+    """
     if notify["url"] is None:
         return None
     return Webhook(notify["url"], notify["form"], resolve, notify["host"], notify["link"])
 
 
 def is_told(record: Mapping[str, Any], url: str | None) -> bool:
-    """Whether all that a run shows was told, but for what the receiver refuses; `record` is its `run.json`."""
+    """Tell whether all that a run shows was told, but for what the receiver refuses.
+
+    Parameters
+    ----------
+    record
+        What its `run.json` holds.
+    url
+        The setting `notify.url`.
+
+    Returns
+    -------
+    bool
+        True where nobody is to be told.
+    """
     if url is None:
         return True
     found = record.get("notified")

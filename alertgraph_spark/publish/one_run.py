@@ -81,6 +81,11 @@ def list_subgraphs(tables: Tables, with_hidden: bool = False, most: int = MAX_LI
         List those that are not shown too.
     most
         Rows of the list, at most.
+
+    Returns
+    -------
+    Listed
+        The rows, and how many there are beside them.
     """
     given = {"subgraphs": tables["subgraphs"], "verdicts": _verdicts(tables)}
     columns = ", ".join(f"subgraphs.{name}" for name in LISTED["subgraphs"])
@@ -112,6 +117,11 @@ def open_subgraph(tables: Tables, wanted: str, most: int = MAX_EPISODES) -> Open
         Its id, or its rank as a number.
     most
         Episodes, at most. An episode has the first of its alerts and accounts, and `n_accounts`.
+
+    Returns
+    -------
+    Opened
+        Its row, its verdicts and its episodes.
 
     Raises
     ------

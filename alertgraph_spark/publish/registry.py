@@ -126,12 +126,24 @@ def fetch(uri: str, address: str, known: str = "") -> tuple[str, str | None]:
 
 
 def learned_text(weights: str, address: str) -> str:
-    """What was learned, of the weights of a model.
+    """Read what a model has learned from the weights that were logged with it.
+
+    Parameters
+    ----------
+    weights
+        A document in JSON.
+    address
+        Address of the model, for messages.
+
+    Returns
+    -------
+    str
+        A document in JSON, as `learn.from_json` takes it.
 
     Raises
     ------
     ConfigError
-        If it has learned nothing: it is no model that `alertgraph train` has made.
+        If it has learned nothing: `alertgraph train` has not made it.
     """
     learned = json.loads(weights).get("learned")
     if learned is None:

@@ -29,18 +29,27 @@ REPLAYED = {
 
 
 def replay_run(tables: Tables, model: Model, p: RankingParameters, hidden: Mapping[str, Sequence[Any]]) -> pa.Table:
-    """Score the subgraphs of a saved run anew; one row is one subgraph (`schemas.SUBGRAPHS`), without story.
+    """Score the subgraphs of a saved run again.
 
     Parameters
     ----------
     tables
         `features` and `signatures` as they were saved, as Arrow tables or datasets.
+    model
+        What was learned.
+    p
+        The numbers of the method.
     hidden
         The subgraphs that exceptions hide, each with these (`run_schemas.EXPLAINED_BY`).
 
+    Returns
+    -------
+    pa.Table
+        One row is one subgraph (`schemas.SUBGRAPHS`), without its story.
+
     Notes
     -----
-    What the run did not tell any more takes no place of a day here: at the beginning of its window more may be shown.
+    A subgraph that the run did not tell takes no place of a day here. At the beginning of the window more may be shown.
     """
     with Engine() as engine:
         features = without_memory(conform_arrow(_all(engine, tables["features"]), FEATURES))
@@ -77,6 +86,19 @@ class Outcome(NamedTuple):
 
 
 def outcome_of(shown: Collection[str], verdicts: Mapping[str, str]) -> Outcome:
-    """Count what is shown by what stands of it."""
+    """Count what is shown by the verdict on it.
+
+    Parameters
+    ----------
+    shown
+        Ids of subgraphs that are shown.
+    verdicts
+        Id of a subgraph to its verdict.
+
+    Returns
+    -------
+    Outcome
+        All, the true ones and the benign ones.
+    """
     words = Counter(verdicts.get(key) for key in shown)
     return Outcome(len(shown), words[TRUE], sum(words[word] for word in BENIGN))

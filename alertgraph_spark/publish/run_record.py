@@ -39,13 +39,30 @@ _CSV_COLUMNS = (
 def run_record(
     run_id: str, digest: str, window: tuple[datetime, datetime], ranking: Ranking, spark_version: str
 ) -> dict[str, Any]:
-    """The contents of `run.json`: window, digest, versions, engine, seconds a stage, and counts that balance.
+    """Give the contents of `run.json`: window, digest, versions, engine, seconds of each stage, and counts that
+    balance.
 
-    `rows_read = alerts + duplicates + out_of_window + rejected`; `history` is the part of `out_of_window` that lies before
-    the window and taught what is usual. `unknown_words` are severities, tactics and techniques that no table knows. `health`
-    has the number of sources that are as they used to be, of those that are new, and each that is not well, the worst first;
-    `exceptions` the ids of those that hide something, end soon, or match nothing; `schema_versions` the version of each saved
-    table.
+    Parameters
+    ----------
+    run_id
+        Id of the run.
+    digest
+        Of the configuration.
+    window
+        Its begin and its end, by TimeGenerated.
+    ranking
+        What the run found.
+    spark_version
+        Version of Spark.
+
+    Returns
+    -------
+    dict
+        `rows_read = alerts + duplicates + out_of_window + rejected`. `history` is the part of `out_of_window` before
+        the window. `unknown_words` are severities, tactics and techniques that no table knows. `health` has the number
+        of sources that are as before and of new ones, and each that is not well, the worst first. `exceptions` has the
+        ids of those that hide something, end soon, or match nothing. `schema_versions` has the version of each saved
+        table.
     """
     start, end = window
     return {
@@ -105,7 +122,20 @@ def run_table(record: Mapping[str, Any]) -> pa.Table:
 
 
 def first_subgraphs(subgraphs: pa.Table, n_rows: int) -> list[dict[str, Any]]:
-    """The first subgraphs by rank, as rows of `schemas.SUBGRAPHS`; times are aware, UTC."""
+    """Give the first subgraphs by rank.
+
+    Parameters
+    ----------
+    subgraphs
+        One row is one subgraph (`schemas.SUBGRAPHS`), as an Arrow table or dataset.
+    n_rows
+        How many.
+
+    Returns
+    -------
+    list of dict
+        Times are aware, in UTC.
+    """
     with Engine() as engine:
         first = engine.query(f"SELECT * FROM subgraphs ORDER BY rank LIMIT {n_rows}", {"subgraphs": subgraphs})
     return list(first.to_pylist())
@@ -117,16 +147,23 @@ def tracked_run(
     tables: Mapping[str, pa.Table],
     top: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The fields of the run that is logged: flat parameters, metrics, files, the scorer's weights and example rows.
+    """Give the fields of the run that is logged to MLflow.
 
     Parameters
     ----------
     record
         What its `run.json` holds.
+    settings
+        The configuration as it was used.
     tables
         `subgraphs` and `features` as they were saved, as Arrow tables or datasets.
     top
         The first subgraphs by rank: a file of the run, and the examples.
+
+    Returns
+    -------
+    dict
+        Flat parameters, metrics, files, the scorer's weights and example rows.
     """
     columns = ", ".join(dict.fromkeys(t.column for t in TERMS))
     first = pa.table({"subgraph_id": pa.array([row["subgraph_id"] for row in top[:3]], pa.string())})

@@ -52,7 +52,7 @@ class Said(NamedTuple):
 
 
 def hear(newest: results.SavedRun | None, incidents: pa.Table, listed: Sequence[ListedVerdict]) -> Said:
-    """Say what analysts have said.
+    """Collect what analysts have said.
 
     Parameters
     ----------
@@ -60,6 +60,13 @@ def hear(newest: results.SavedRun | None, incidents: pa.Table, listed: Sequence[
         The newest run that was saved.
     incidents
         The changes of incidents since `read_from` (`verdict_schemas.INCIDENTS`).
+    listed
+        Verdicts of a list, beside those of incidents.
+
+    Returns
+    -------
+    Said
+        Verdicts that are not yet matched to subgraphs.
     """
     tables = results.read_tables(newest.folder, [VERDICTS.name]) if newest else {}
     earlier = tables[VERDICTS.name].to_table() if tables else None
@@ -69,9 +76,21 @@ def hear(newest: results.SavedRun | None, incidents: pa.Table, listed: Sequence[
 
 
 def read_from(newest: results.SavedRun | None, past: datetime, look_back: timedelta) -> datetime:
-    """Since when incidents are read: the newest run knew what was said until then, but for rows that were late.
+    """Give the time from which incidents are read: what the newest run did not know yet, and rows that were late.
 
-    `past` is the earliest that is ever read.
+    Parameters
+    ----------
+    newest
+        The newest run that was saved.
+    past
+        The earliest time that is ever read.
+    look_back
+        How late a row may be.
+
+    Returns
+    -------
+    datetime
+        Aware.
     """
     until = _known_until(newest)
     return max(past, until - look_back) if until else past
@@ -87,6 +106,8 @@ def save_verdicts(said: Said, folder: results.RunFolder, runs: results.Runs, pas
 
     Parameters
     ----------
+    said
+        As `hear` gives it.
     folder
         Of the run, with its other tables.
     runs

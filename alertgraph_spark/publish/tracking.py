@@ -76,7 +76,17 @@ class Tracker:
             self._warm = in_background(warm_up, self._uri)
 
     def log_run(self, record: RunRecord) -> TrackedRun | None:
-        """Log one run within the time limit, or return None if it was not logged.
+        """Log one run within the time limit.
+
+        Parameters
+        ----------
+        record
+            The fields of the run.
+
+        Returns
+        -------
+        TrackedRun or None
+            None if it was not logged.
 
         Raises
         ------

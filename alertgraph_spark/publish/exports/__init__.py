@@ -31,7 +31,7 @@ FORMS: dict[str, Callable[[Run, Sequence[Case]], str]] = {
 def export_subgraphs(
     form: str, tables: Mapping[str, pa.Table], record: Mapping[str, Any], wanted: Sequence[str] = ()
 ) -> tuple[str, int]:
-    """Write subgraphs of a run in a form; gives the text and how many they are.
+    """Write subgraphs of a run in a form that other products read.
 
     Parameters
     ----------
@@ -43,6 +43,11 @@ def export_subgraphs(
         What its `run.json` holds.
     wanted
         Ids of subgraphs; none means all that are shown.
+
+    Returns
+    -------
+    tuple
+        The text, and the number of subgraphs in it.
 
     Raises
     ------

@@ -128,6 +128,11 @@ def read_cases(tables: Mapping[str, pa.Table], record: Row, wanted: Sequence[str
     wanted
         Ids of subgraphs; none means all that are shown.
 
+    Returns
+    -------
+    tuple
+        The run, and its subgraphs by rank.
+
     Raises
     ------
     ResultsError

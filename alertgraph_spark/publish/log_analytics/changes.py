@@ -117,12 +117,17 @@ class Changes:
 
 
 def told_subgraphs(tables: Mapping[str, pa.Table]) -> dict[Key, Told]:
-    """Every subgraph that has a row in a posted table of a run, with its content.
+    """Find every subgraph that has a row in a posted table of a run.
 
     Parameters
     ----------
     tables
         The posted tables, and `features`, which knows when alerts were received; Arrow tables or datasets by name.
+
+    Returns
+    -------
+    dict
+        Site and id of each to a digest of its content and when its newest alert was received.
 
     Raises
     ------
@@ -170,10 +175,21 @@ def changes_of(
 
     Parameters
     ----------
+    told
+        What the run has, as `told_subgraphs` gives it.
+    delivered
+        What the address has had, by site and id.
+    run_id
+        Id of the run.
     received
         From when to when an alert was received for the run to tell of its subgraph, half-open.
     now
         When its rows are posted.
+
+    Returns
+    -------
+    Changes
+        What is to be posted, and what is to be withdrawn.
     """
     since, until, at = (round(time.timestamp() * 1e6) for time in (*received, now))
     sites = {site for site, _ in told}

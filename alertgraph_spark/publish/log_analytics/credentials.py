@@ -146,7 +146,20 @@ def _bearer(token: Secret, name: str) -> Secret:
 
 
 def check_credential(credential: str, can_resolve: bool = False) -> Reference:
-    """Return the reference, or refuse anything else without repeating it: it may be a token that was pasted by mistake.
+    """Read the reference of `post.credential`.
+
+    Parameters
+    ----------
+    credential
+        A reference to a secret. Anything else is refused and not repeated: it may be a token that was pasted by
+        mistake.
+    can_resolve
+        Whether secrets that only the driver can read may be named.
+
+    Returns
+    -------
+    Reference
+        The reference, taken apart.
 
     Raises
     ------

@@ -19,7 +19,17 @@ _SECONDS = tuple(f":{second:02}." for second in range(60))
 
 
 def iso_utc(value: datetime | int) -> str:
-    """Return an aware datetime, or microseconds since 1970 UTC, as ISO 8601 in UTC with microseconds and a `Z`.
+    """Write a time as ISO 8601 in UTC, with microseconds and a `Z`.
+
+    Parameters
+    ----------
+    value
+        An aware datetime, or microseconds since 1970 in UTC.
+
+    Returns
+    -------
+    str
+        Always of the same length.
 
     Raises
     ------

@@ -107,6 +107,20 @@ def _warn_of_speculation(frame: DataFrame) -> None:
 def written(frame: DataFrame, encoder: RowEncoder, path: str) -> PostCounts:
     """Write a table's rows as JSON lines, in place of what is there.
 
+    Parameters
+    ----------
+    frame
+        The rows of one posted table.
+    encoder
+        Makes JSON of a row.
+    path
+        Folder or URL that Spark can write.
+
+    Returns
+    -------
+    PostCounts
+        All rows count as sent.
+
     Raises
     ------
     PublishError

@@ -37,6 +37,22 @@ def sent(table: pa.Table, delivery: Delivery, edges: Edges) -> Iterator[Receipt]
 def written(table: pa.Table, encoder: RowEncoder, files: Files, folder: str) -> PostCounts:
     """Write a table's rows as JSON lines, in place of what is in `folder`.
 
+    Parameters
+    ----------
+    table
+        The rows of one posted table, as an Arrow table or dataset.
+    encoder
+        Makes JSON of a row.
+    files
+        The file system.
+    folder
+        The folder in it.
+
+    Returns
+    -------
+    PostCounts
+        All rows count as sent.
+
     Raises
     ------
     PublishError

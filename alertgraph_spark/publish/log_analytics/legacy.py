@@ -42,7 +42,17 @@ API = Api(
 
 
 def workspace_of(endpoint: str) -> str:
-    """Return the workspace id that an endpoint begins with; an emulator on loopback has one of zeros.
+    """Find the workspace that an endpoint of the Data Collector API begins with.
+
+    Parameters
+    ----------
+    endpoint
+        The setting `post.endpoint`.
+
+    Returns
+    -------
+    str
+        Id of the workspace; zeros for an emulator on loopback.
 
     Raises
     ------
@@ -61,12 +71,26 @@ def legacy_url(endpoint: str) -> str:
 
 
 def signature(key: Secret, n_bytes: int, date: str) -> str:
-    """Return the HMAC-SHA256, in base64, over a body of so many bytes, posted at `date` (RFC 1123).
+    """Sign a request to the Data Collector API.
+
+    Parameters
+    ----------
+    key
+        The workspace's key, in base64.
+    n_bytes
+        Length of the body in bytes.
+    date
+        When it is posted, as RFC 1123 writes it.
+
+    Returns
+    -------
+    str
+        HMAC-SHA256 in base64.
 
     Raises
     ------
     PublishError
-        If the key is not base64; does not repeat it.
+        If the key is not base64. The message does not repeat it.
     """
     try:
         secret = base64.b64decode(key.reveal(), validate=True)

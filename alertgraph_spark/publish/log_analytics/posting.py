@@ -60,47 +60,57 @@ def post_results(
     changes: Changes | None = None,
     max_body_bytes: int = MAX_BODY_BYTES,
 ) -> dict[str, PostCounts]:
-    """Post the tables of one run that are in `streams.STREAMS` and return what became of each.
+    """Post the tables of one run that are in `streams.STREAMS`.
 
-    Give the tables as read back from the saved results: a post that failed or was killed is taken up with the same `run_id`
-    and `files`: what the ledger knows is not sent again, and every row has the RowId it had. A table that cannot be
-    delivered ends the post; those after it are counted and not tried.
+    Give the tables as read back from the saved results. A post that failed or was killed is taken up with the same
+    `run_id` and `files`: what the ledger knows is not sent again, and every row has the RowId it had. A table that
+    cannot be delivered ends the post; those after it are counted and not tried.
 
     Parameters
     ----------
     tables
         Arrow tables or datasets by name; others than those of `STREAMS` are left alone.
     read_frame
-        Reads a saved table by name as a DataFrame: one of more than 10,000 rows is sent from the executors. Without it, all
-        leave from this process, which then holds a table whole.
+        Reads a saved table by name, to send over 10,000 rows from the executors; else all leave from here.
     open_folder
-        Opens the folder of mode `file`.
+        Opens `folder` for mode `file`.
     mode
-        `logs_ingestion` posts; `data_collector` does so from the driver, to the API that is out of support; `file` writes
-        the same rows as JSON lines to `folder/run_id/<Log Analytics table>/` (overwritten by a repetition); `none` does
-        nothing and returns nothing.
+        `logs_ingestion` posts. `data_collector` posts from the driver, to the API that is out of support. `file` writes
+        the same rows as JSON lines to `folder/run_id/<Log Analytics table>/`, anew if repeated. `none` does nothing.
     run_id
         Letters, digits, `.`, `_` and `-`.
     time_generated
-        The run's time, aware; one that is taken up keeps the time of its first attempt. The service replaces one older than
-        2 days or over 1 day ahead by the time of receipt.
-    endpoint, dcr_id
-        Address of the data collection endpoint (or of the rule itself) and immutable id of the rule.
-    credential, tenant_id, client_id
-        With both ids what `resolve` turns into the client secret of that service principal here, and all rows leave from
-        here. Without them `default` for azure-identity's DefaultAzureCredential or `env:NAME` for a token in an environment
-        variable, both resolved where the rows are sent: here, and on the executors; or what `resolve` turns into a token
-        here, and all rows leave from here. For `data_collector` what it turns into the workspace's key.
+        The run's time, aware; a post taken up keeps its first. Replaced if 2 days old or 1 day ahead.
+    endpoint
+        Address of the data collection endpoint, or of the rule itself.
+    dcr_id
+        Immutable id of the rule.
+    credential
+        A reference: to the secret of the service principal, or without its ids to a token, or `default`. The latter and
+        `env:NAME` are resolved where rows are sent. For `data_collector` it is the workspace's key.
+    tenant_id
+        Tenant of the service principal.
+    client_id
+        Its application.
     folder
         Folder or URL that `open_folder` and Spark can write.
     rule
         File that holds the rule as it is deployed, as JSON; without it, that which `schemas` would give.
     from_driver
         Send from the driver, for clusters where only the driver has an identity. One sender, rows streamed through it.
+    resolve
+        Looks up a secret in this process. Rows that are sent with such a secret leave from here.
     files
-        Folder of the run, which keeps the ledger and the dead letters; without it nothing is remembered.
+        The run's folder, with the ledger and the dead letters; else nothing is remembered.
     changes
         What is posted of the tables that have a subgraph; without it all rows are.
+    max_body_bytes
+        Longest body of one request, in bytes.
+
+    Returns
+    -------
+    dict
+        Table name to what became of its rows.
 
     Raises
     ------

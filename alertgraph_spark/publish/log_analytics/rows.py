@@ -73,13 +73,25 @@ class RowEncoder:
                 yield EncodedRow(key, in_utf8(text), refusal=str(error))
 
     def encode(self, row: Mapping[str, Any], repeat: int = 0) -> EncodedRow:
-        """Return `row`, keyed by the names in `schemas`, as one JSON object of the stream's columns in their order.
+        """Write a row as one JSON object with the stream's columns in their order.
+
+        Parameters
+        ----------
+        row
+            Values by the names in `schemas`.
+        repeat
+            How many rows of the same key came right before; it tells their RowIds apart.
+
+        Returns
+        -------
+        EncodedRow
+            Its key, its text in UTF-8, and how many values were cut.
 
         Raises
         ------
         SchemaError
-            If a value does not have its column's type, which the service would store as null without a word. Names the
-            column and both types, never the value.
+            If a value does not have its column's type, which the service would store as null without a word. The
+            message names the column and both types, never the value.
         """
         form, columns, key_fields, key_head = self._compiled
         try:

@@ -53,7 +53,17 @@ def column_name(name: str) -> str:
 
 
 def column_type(spark_type: str) -> str:
-    """Return the stream type of a Spark type as `simpleString` writes it; arrays and structs are `dynamic`.
+    """Give the type of a stream's column that holds a Spark type.
+
+    Parameters
+    ----------
+    spark_type
+        As `simpleString` writes it.
+
+    Returns
+    -------
+    str
+        `dynamic` for arrays and structs.
 
     Raises
     ------
@@ -95,12 +105,17 @@ class Stream:
         return tuple((c.name, column_name(c.name), column_type(c.type)) for c in self.table.columns)
 
     def check(self, declared: Mapping[str, str] | None = None) -> list[str]:
-        """Return what of this stream the service would refuse, and what it would drop without a word.
+        """Find what of this stream the service would refuse or drop.
 
         Parameters
         ----------
         declared
             Columns and types that the deployed rule declares, by default those made from `schemas`.
+
+        Returns
+        -------
+        list of str
+            One message a fault.
         """
         columns = [*RUN_COLUMNS, *(c[1:] for c in self.columns)]
         names = [name for name, _ in columns]
@@ -142,12 +157,18 @@ def stream_declarations() -> dict[str, dict[str, list[dict[str, str]]]]:
 
 
 def undeclared(rule: Any = None) -> list[str]:
-    """What the service would refuse or drop of all streams, by the data collection rule as deployed where one is given.
+    """Find what the service would refuse or drop, of all streams.
 
     Parameters
     ----------
     rule
-        The rule as parsed JSON: a template, as in `deploy/`, or what `az monitor data-collection rule show` prints.
+        The data collection rule as parsed JSON: a template, as in `deploy/`, or what `az monitor data-collection rule
+        show` prints. Without it, that which `schemas` would give.
+
+    Returns
+    -------
+    list of str
+        One message a fault.
     """
     declarations = stream_declarations() if rule is None else _declarations_in(rule)
     problems: list[str] = []
@@ -161,7 +182,12 @@ def undeclared(rule: Any = None) -> list[str]:
 
 
 def check_declared(rule: Any = None) -> None:
-    """Refuse a post of which anything would be dropped; `rule` is that of `undeclared`.
+    """Refuse a post of which the service would drop anything.
+
+    Parameters
+    ----------
+    rule
+        As `undeclared` takes it.
 
     Raises
     ------
@@ -173,7 +199,12 @@ def check_declared(rule: Any = None) -> None:
 
 
 def check_shapes(tables: Mapping[str, pa.Table]) -> None:
-    """Check that every posted table is there, with its columns; Arrow tables or datasets by name.
+    """Check that every posted table is there, with its columns.
+
+    Parameters
+    ----------
+    tables
+        Arrow tables or datasets by name.
 
     Raises
     ------

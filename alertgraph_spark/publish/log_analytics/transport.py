@@ -12,13 +12,27 @@ API_VERSION = "2023-01-01"
 
 
 def ingestion_url(endpoint: str, dcr_id: str, stream: str) -> str:
-    """Return the address that takes the rows of `stream`.
+    """Give the address that takes the rows of a stream.
+
+    Parameters
+    ----------
+    endpoint
+        Address of the data collection endpoint, or of the rule.
+    dcr_id
+        Immutable id of the rule.
+    stream
+        Name of the stream, as `Custom-Name_CL`.
+
+    Returns
+    -------
+    str
+        With the version of the API.
 
     Raises
     ------
     ConfigError
-        If the endpoint is none of the service's own hosts (or an emulator on loopback), for it is shown the token; if it
-        carries more than a host; or if the rule's id has characters that no immutable id has.
+        If the endpoint is no host of the service and no emulator on loopback, since it is shown the token; if it has
+        more than a host; or if `dcr_id` has characters that no immutable id has.
     """
     if not is_ingestion_endpoint(endpoint):
         raise ConfigError(

@@ -83,14 +83,21 @@ class Notice:
 
 
 def notices_of(tables: Mapping[str, pa.Table], run_id: str, link: str | None) -> list[Notice]:
-    """The notices of a run, by rank: one for each subgraph that is shown and that no exception hides.
+    """Write a notice for each subgraph that a run shows and no exception hides.
 
     Parameters
     ----------
     tables
         Those of `TABLES` as they were saved, as Arrow tables or datasets.
+    run_id
+        Id of the run.
     link
         Pattern of a URL; `{subgraph_id}`, `{site}` and `{run_id}` are filled in, percent-encoded.
+
+    Returns
+    -------
+    list of Notice
+        By rank.
     """
     is_hidden = "suppressed_by" in tables["subgraphs"].schema.names
     with Engine() as engine:

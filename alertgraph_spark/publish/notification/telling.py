@@ -40,18 +40,27 @@ class NotifyCounts:
 
 
 def tell(webhook: Webhook, tables: Mapping[str, pa.Table], run_id: str, files: Files) -> NotifyCounts:
-    """Call a webhook once for each subgraph of a run that is shown, best first, and that it has not been told of.
+    """Call a webhook once for each subgraph that a run shows and the webhook has not been told of.
 
-    A subgraph that has grown since, or has gone and come back, is not told again. What the receiver refuses of one message
-    does not keep it from the others; an address that does not answer, or refuses any message, ends the telling, and what is
-    left is told by the next run that shows it, or by this one again.
+    The best subgraph comes first. One that has grown since, or has gone and come back, is not told again. What the
+    receiver refuses of one message does not keep it from the others. An address that does not answer, or refuses any
+    message, ends the telling. What is left is told by the next run that shows it, or by this one again.
 
     Parameters
     ----------
+    webhook
+        Who is told.
     tables
         Those of `notice.TABLES` as they were saved.
+    run_id
+        Id of the run.
     files
         The folder that holds all runs: there is the ledger.
+
+    Returns
+    -------
+    NotifyCounts
+        How many subgraphs were told, refused and missed.
     """
     notices = notices_of(tables, run_id, webhook.link)
     ledger = Ledger.open(files, webhook.reference, _now())

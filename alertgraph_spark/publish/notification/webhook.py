@@ -65,12 +65,17 @@ class Webhook:
     timeout_seconds: float = 30.0
 
     def url(self) -> Secret:
-        """Resolve the address and check it.
+        """Look up the address and check it.
+
+        Returns
+        -------
+        Secret
+            The address.
 
         Raises
         ------
         ConfigError
-            If there is no secret, or it is no address that may be shown what is found here; the address is not repeated.
+            If there is no secret, or the secret is no address of the form's own hosts. The message does not repeat it.
         """
         url = self.resolve(self.reference)
         if not is_webhook(url.reveal(), self.form, self.host):

@@ -35,7 +35,7 @@ class Files(Protocol):
 
 
 def write_report(tables: Mapping[str, pa.Table], record: Mapping[str, Any], files: Files) -> bool:
-    """Write the page of a run beside its tables; False where Bokeh, an extra, is not installed.
+    """Write the report of a run beside its tables.
 
     Parameters
     ----------
@@ -43,6 +43,13 @@ def write_report(tables: Mapping[str, pa.Table], record: Mapping[str, Any], file
         Of the run as it was saved (`schemas.RESULTS`), as Arrow tables or datasets.
     record
         What its `run.json` holds.
+    files
+        The folder of the run.
+
+    Returns
+    -------
+    bool
+        False where Bokeh, an extra, is not installed.
     """
     try:
         from alertgraph_spark.publish.report.page import render  # noqa: PLC0415  # it needs Bokeh, a run does not
@@ -53,9 +60,24 @@ def write_report(tables: Mapping[str, pa.Table], record: Mapping[str, Any], file
 
 
 def write_or_say(tables: Mapping[str, pa.Table], record: Mapping[str, Any], folder: Files) -> str:
-    """Write the page of a run that has been saved and posted, and return where it is, or why it is not there.
+    """Write the report of a run that has been saved and posted.
 
-    A page that cannot be made is a warning: it can be made anew from the tables in `folder`, and nothing else is missing.
+    A report that cannot be written is a warning: it can be made again from the tables in `folder`, and nothing else is
+    missing.
+
+    Parameters
+    ----------
+    tables
+        Of the run as it was saved (`schemas.RESULTS`), as Arrow tables or datasets.
+    record
+        What its `run.json` holds.
+    folder
+        The folder of the run.
+
+    Returns
+    -------
+    str
+        Where the report is, or why there is none.
     """
     try:
         return f"{folder.place}/{NAME}" if write_report(tables, record, folder) else NO_BOKEH

@@ -69,7 +69,20 @@ def is_local(place: str) -> bool:
 
 
 def open_folder(place: str, spark: SparkSession | None = None) -> RunFolder:
-    """The folder at a path or URL. What a path without scheme means is up to Hadoop where there is a session."""
+    """Open the folder at a path or URL.
+
+    Parameters
+    ----------
+    place
+        The path or URL. Where there is a session, Hadoop decides what a path without scheme means.
+    spark
+        The session; without it the folder is on this machine.
+
+    Returns
+    -------
+    RunFolder
+        It need not be there yet.
+    """
     if spark is None:
         return LocalFolder(place, Path(re.sub(r"^file:(//)?(?=/)", "", place)))
     system, path = hadoop_path(spark, place)
@@ -80,7 +93,22 @@ def open_folder(place: str, spark: SparkSession | None = None) -> RunFolder:
 
 
 def make_folder(place: str, spark: SparkSession, key: str = "results.path") -> RunFolder:
-    """Open a folder and make it; `key` is the key of the configuration that an error names."""
+    """Open a folder and make it.
+
+    Parameters
+    ----------
+    place
+        The path or URL.
+    spark
+        The session.
+    key
+        The key of the configuration that an error names.
+
+    Returns
+    -------
+    RunFolder
+        The folder.
+    """
     folder = open_folder(place, spark)
     folder.make(key)
     return folder

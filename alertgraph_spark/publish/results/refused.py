@@ -20,7 +20,14 @@ def reason_of(error: Py4JJavaError | OSError) -> str:
 
 @contextmanager
 def told(doing: str, place: str) -> Iterator[None]:
-    """Name what could not be done, where and why.
+    """Turn what a file system refuses in a `with` block into an error that names the place and the reason.
+
+    Parameters
+    ----------
+    doing
+        What is done there, as `write`.
+    place
+        The path or URL.
 
     Raises
     ------

@@ -27,11 +27,18 @@ PART = "part-00000.parquet"
 
 
 def save_tables(tables: Mapping[str, DataFrame | pa.Table], folder: RunFolder) -> None:
-    """Write each results table to the folder `<name>` of a run as Parquet, replacing what an interrupted run left there.
+    """Write the results tables of a run as Parquet, each to the folder of its name.
 
-    Only tables of `schemas.RESULTS` are written; their names are a contract. An Arrow table is written by this process
-    as one file, without a Spark job; a DataFrame by Spark, from where its rows are. Times are UTC, in microseconds, in the
-    one; in the other as Spark is set up.
+    What an interrupted run left there is replaced. An Arrow table is written by this process as one file, without a
+    Spark job. A DataFrame is written by Spark, from where its rows are. Times of the former are UTC in microseconds;
+    those of the latter are as Spark is set up.
+
+    Parameters
+    ----------
+    tables
+        By name. Only tables of `schemas.RESULTS` are written; their names are a contract.
+    folder
+        The folder of the run.
 
     Raises
     ------
@@ -54,10 +61,20 @@ def save_tables(tables: Mapping[str, DataFrame | pa.Table], folder: RunFolder) -
 
 
 def read_tables(folder: RunFolder, names: Iterable[str]) -> dict[str, ds.Dataset]:
-    """The saved tables of a run by name, as datasets: of those on this machine nothing is read until it is asked for.
+    """Open the saved tables of a run.
 
-    They have the columns that were saved, times as UTC in microseconds whoever wrote them. A table that an older version
-    did not save is not there.
+    Parameters
+    ----------
+    folder
+        The folder of the run.
+    names
+        Names of tables. One that an older version did not save is left out.
+
+    Returns
+    -------
+    dict
+        Datasets by name, with the columns that were saved; times are UTC in microseconds, whoever wrote them. Of a
+        folder on this machine nothing is read until it is asked for.
     """
     found = {name: folder.here(name) for name in names}
     return {name: _dataset(path) for name, path in found.items() if path}
@@ -77,17 +94,36 @@ def read_frame(spark: SparkSession | None, folder: RunFolder, name: str) -> Data
 
 
 def save_run(folder: RunFolder, record: Mapping[str, Any]) -> None:
-    """Write `run.json` last: a results folder without it is of a run that did not finish."""
+    """Write `run.json`, which comes last: a results folder without it is of a run that did not finish.
+
+    Parameters
+    ----------
+    folder
+        The folder of the run.
+    record
+        What `run.json` is to hold.
+    """
     folder.write("run.json", json.dumps(record, indent=2, default=str).encode())
 
 
 def read_run(folder: RunFolder) -> dict[str, Any]:
-    """Return what `run.json` holds.
+    """Read what `run.json` holds.
+
+    Parameters
+    ----------
+    folder
+        The folder of the run.
+
+    Returns
+    -------
+    dict
+        As `save_run` took it.
 
     Raises
     ------
     ResultsError
-        If the folder is not that of a run that was saved, or cannot be read, or if a newer version saved one of its tables.
+        If the folder is not that of a run that was saved, or cannot be read, or if a newer version saved one of its
+        tables.
     """
     try:
         record: dict[str, Any] = json.loads(folder.read("run.json") or b"")
