@@ -14,10 +14,21 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the job's command line into `config`, `start`, `end` (aware UTC or None), `last`, `every`, `compile`, `post_only`
-    and `set`.
+    """Parse the command line of the job.
 
-    Without a window the run takes all that the export holds; `last` ends when the run begins.
+    Without a window the run takes all that the export holds. `last` ends when the run begins.
+
+    Parameters
+    ----------
+    description
+        What `--help` says first.
+    argv
+        The arguments; those of this process if None.
+
+    Returns
+    -------
+    argparse.Namespace
+        `config`, `start` and `end` (aware, UTC, or None), `last`, `every`, `compile`, `post_only` and `set`.
     """
     parser = argparse.ArgumentParser(
         prog="rank_alerts.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter

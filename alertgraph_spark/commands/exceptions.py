@@ -33,7 +33,17 @@ Tables = Mapping[str, Any]
 
 
 def listed_exceptions(file: Path | None) -> list[AlertException]:
-    """The exceptions of a list; none where there is no list.
+    """Read the exceptions of a list.
+
+    Parameters
+    ----------
+    file
+        The list, if there is one.
+
+    Returns
+    -------
+    list of AlertException
+        In the order of the list.
 
     Raises
     ------
@@ -49,7 +59,19 @@ def add_commands(
     open_run: Callable[[str], results.RunFolder],
     saved: Callable[[results.RunFolder, Mapping[str, Sequence[str]]], Tables],
 ) -> None:
-    """Add `exceptions try` to the command line; `open_run` and `saved` give the folder of a run and its tables."""
+    """Add `exceptions try` to the commands of a parser.
+
+    Parameters
+    ----------
+    commands
+        The sub-parsers of argparse.
+    say
+        Prints a line.
+    open_run
+        Takes a path or URL and gives the folder of a run.
+    saved
+        Takes a folder and columns by table, and gives its tables.
+    """
     group = commands.add_parser("exceptions", help="what is explained and hidden until it expires").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -118,6 +140,15 @@ def try_exceptions(tables: Tables, exceptions: Sequence[AlertException], assets:
     ----------
     tables
         Those of `TRIED`, and `verdicts` where there is one, as Arrow tables or datasets.
+    exceptions
+        The list.
+    assets
+        The asset list.
+
+    Returns
+    -------
+    Tried
+        What it would have hidden.
     """
     verdicts = tables.get("verdicts", arrow_schema(VERDICTS).empty_table())
     with Engine() as engine:

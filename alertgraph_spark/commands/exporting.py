@@ -17,7 +17,17 @@ ReadTables = Callable[[results.RunFolder, Mapping[str, Sequence[str]]], dict[str
 
 
 def add_command(commands: Any, open_run: OpenRun, read_tables: ReadTables) -> None:
-    """Add `export` to the commands of a parser; `open_run` gives a run's folder, `read_tables` tables in it."""
+    """Add `export` to the commands of a parser.
+
+    Parameters
+    ----------
+    commands
+        The sub-parsers of argparse.
+    open_run
+        Takes a path or URL and gives the folder of a run.
+    read_tables
+        Takes a folder and names, and gives its tables.
+    """
     parser = commands.add_parser(
         "export",
         help="subgraphs of a run as Attack Flow, STIX, Navigator layer or OCSF",

@@ -55,9 +55,24 @@ class Check:
 def lines_of(raw_alerts: Mapping[str, DataFrame], format_: Format, table: str, received: str) -> DataFrame:
     """Normalise the lines of one table, with the time that the format itself gives.
 
-    One row is one line: the columns of `normalise_alerts` that a person looks at, `accounts` and `own_time`. `rule_id` is
-    given up: its place carries that time through the product's own code. A row that was `received` at this text had no
-    TimeGenerated; `observed_at` is its own time, or null.
+    `rule_id` is given up: its place carries that time through the product's own code.
+
+    Parameters
+    ----------
+    raw_alerts
+        Table name to its exported lines.
+    format_
+        The format that is checked.
+    table
+        The table that it reads.
+    received
+        The TimeGenerated, as text, of rows that had none.
+
+    Returns
+    -------
+    DataFrame
+        One row is one line: the columns of `normalise_alerts` that a person looks at, `accounts` and `own_time`.
+        `observed_at` of a row without TimeGenerated is its own time, or null.
 
     Raises
     ------
@@ -85,7 +100,20 @@ def lines_of(raw_alerts: Mapping[str, DataFrame], format_: Format, table: str, r
 
 
 def check_rows(lines: DataFrame, n_shown: int) -> Check:
-    """Count what `lines_of` gives and keep the first rows; of alerts that all come later, the first one."""
+    """Count the lines by what became of them, and keep the first.
+
+    Parameters
+    ----------
+    lines
+        As `lines_of` gives them.
+    n_shown
+        Rows that are kept; if all alerts come later, the first alert is kept too.
+
+    Returns
+    -------
+    Check
+        The counts and the rows.
+    """
     lines = lines.persist(StorageLevel.MEMORY_AND_DISK)
     has: dict[str, Column] = {
         "time": F.col("own_time").isNotNull(),

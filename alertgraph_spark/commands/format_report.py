@@ -90,7 +90,22 @@ def summary_text(check: Check) -> Iterator[str]:
 
 
 def columns_text(check: Check, reads: Sequence[str], columns: Collection[str]) -> Iterator[str]:
-    """Where not one row became an alert: whether the rows have the columns that the format reads."""
+    """Say whether the rows have the columns that the format reads, where not one row became an alert.
+
+    Parameters
+    ----------
+    check
+        The counts.
+    reads
+        Columns that the format reads.
+    columns
+        Columns that the rows have.
+
+    Yields
+    ------
+    str
+        One line of text.
+    """
     if not check.n_alerts and columns:
         there = [name for name in reads if name in columns]
         text = f"of the columns that the format reads the rows have {', '.join(there) or 'none'}"

@@ -49,12 +49,38 @@ def formats_of(settings: Settings) -> dict[str, Format]:
 
 
 def runs_of(settings: Settings, spark: SparkSession) -> results.Runs:
-    """All runs that this configuration has saved."""
+    """Open all runs that a configuration has saved.
+
+    Parameters
+    ----------
+    settings
+        The configuration.
+    spark
+        The session.
+
+    Returns
+    -------
+    results.Runs
+        Nothing is read yet.
+    """
     return results.Runs(settings.results.path.rstrip("/"), spark)
 
 
 def model_of(settings: Settings, runs: results.Runs) -> ModelInUse:
-    """The model that this configuration names."""
+    """Give the model that a configuration names.
+
+    Parameters
+    ----------
+    settings
+        The configuration.
+    runs
+        All saved runs, beside which a copy of the model lies.
+
+    Returns
+    -------
+    ModelInUse
+        Nothing is loaded yet.
+    """
     return ModelInUse(settings.ranking.model, settings.tracking.uri, runs, strict=settings.tracking.strict)
 
 

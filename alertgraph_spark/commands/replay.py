@@ -26,7 +26,19 @@ Read = Callable[[results.RunFolder, Mapping[str, Sequence[str]]], dict[str, Any]
 
 
 def add_command(commands: Any, say: Say, open_runs: Callable[[Settings], results.Runs], read: Read) -> None:
-    """Add `replay` to the command line; `open_runs` gives the runs of a configuration, `read` tables of one."""
+    """Add `replay` to the commands of a parser.
+
+    Parameters
+    ----------
+    commands
+        The sub-parsers of argparse.
+    say
+        Prints a line.
+    open_runs
+        Takes a configuration and gives its runs.
+    read
+        Takes the folder of a run and gives its tables.
+    """
     one = commands.add_parser(
         "replay",
         help="what another model, weights or exceptions would have shown in past runs",

@@ -33,7 +33,18 @@ NEWEST = "latest"
 def add_command(commands: Any, say: Say, open_run: OpenRun, open_runs: OpenRuns, read_tables: ReadTables) -> None:
     """Add `show` to the commands of a parser.
 
-    `open_run` gives the folder of a run, `open_runs` the runs of a configuration, `read_tables` tables in a folder.
+    Parameters
+    ----------
+    commands
+        The sub-parsers of argparse.
+    say
+        Prints a line.
+    open_run
+        Takes a path or URL and gives the folder of a run.
+    open_runs
+        Takes a configuration and gives its runs.
+    read_tables
+        Takes a folder and names, and gives its tables.
     """
     parser = commands.add_parser(
         "show",

@@ -20,15 +20,30 @@ MOST_FAILED = 3
 
 
 def keep_ticking(every: timedelta, console: Console, tick: Callable[[], object]) -> int:
-    """Tick at once and then each time that `every` has passed, until SIGTERM or SIGINT; return how many ticks there were.
+    """Run again and again at a fixed interval, until SIGTERM or SIGINT.
 
-    The next tick is on time however long the last one took; one whose time passed meanwhile is left out. A signal ends the
-    loop after the tick. A tick that fails with what an operator can fix is told, and tried again at the next.
+    The first tick comes at once. The next one is on time however long the last one took; one whose time passed
+    meanwhile is left out. A signal ends the loop after the tick. A tick that fails with what an operator can fix is
+    told, and tried again at the next.
+
+    Parameters
+    ----------
+    every
+        The interval.
+    console
+        Tells of ticks that fail.
+    tick
+        One run.
+
+    Returns
+    -------
+    int
+        How many ticks there were.
 
     Raises
     ------
     AlertGraphError
-        Of the last tick, where `MOST_FAILED` in a row have failed.
+        That of the last tick, where `MOST_FAILED` in a row have failed.
     """
     asked_to_end = threading.Event()
 

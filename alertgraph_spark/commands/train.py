@@ -40,7 +40,17 @@ Say = Callable[[str], None]
 
 
 def add_command(commands: Any, say: Say, open_runs: Callable[[Settings], results.Runs]) -> None:
-    """Add `train` to the command line; `open_runs` gives the runs of a configuration."""
+    """Add `train` to the commands of a parser.
+
+    Parameters
+    ----------
+    commands
+        The sub-parsers of argparse.
+    say
+        Prints a line.
+    open_runs
+        Takes a configuration and gives its runs.
+    """
     one = commands.add_parser(
         "train",
         help="learn from verdicts, and promote what tells later ones better",

@@ -24,7 +24,24 @@ from alertgraph_spark.read import export
 def laid_out(
     spark: SparkSession, format_: Format, files: Sequence[Path], shape: samples.Shape
 ) -> Iterator[tuple[samples.Sample, dict[str, DataFrame]]]:
-    """Lay files out as an export and read it as the job does; one row is one exported line. The copy is removed after."""
+    """Lay files out as an export and read it as the job does. The copy is removed afterwards.
+
+    Parameters
+    ----------
+    spark
+        The session.
+    format_
+        The format that reads them.
+    files
+        Files of any kind that `samples.lay_out` reads.
+    shape
+        How the rows are wrapped.
+
+    Yields
+    ------
+    tuple
+        What was found in the files, and table name to its exported lines.
+    """
     with TemporaryDirectory(prefix="alertgraph-") as root:
         sample = samples.lay_out(files, format_.reads, Path(root), shape)
         days = export.list_days(spark, Path(root).as_uri(), {shape.table: None})
@@ -33,7 +50,20 @@ def laid_out(
 
 
 def check_samples(spark: SparkSession, format_: Format) -> list[list[str]]:
-    """Run a format's own samples; for each, what is not as it promises."""
+    """Run a format's own samples.
+
+    Parameters
+    ----------
+    spark
+        The session.
+    format_
+        The format.
+
+    Returns
+    -------
+    list of list of str
+        For each sample, what is not as it promises.
+    """
     if not format_.samples:
         return []
     with TemporaryDirectory(prefix="alertgraph-") as folder:
@@ -45,7 +75,21 @@ def check_samples(spark: SparkSession, format_: Format) -> list[list[str]]:
 
 @contextmanager
 def told_as_the_formats(spark: SparkSession, format_: Format) -> Iterator[None]:
-    """What Spark cannot compute over these rows (a cast, an index) is for the author of the format, without its stack."""
+    """Turn what Spark cannot compute in a `with` block (a cast, an index) into an error for the author of the format,
+    without its stack.
+
+    Parameters
+    ----------
+    spark
+        The session.
+    format_
+        The format.
+
+    Raises
+    ------
+    ConfigError
+        With the file of the format and Spark's reason.
+    """
     try:
         spark.sparkContext.setLogLevel("OFF")
         yield

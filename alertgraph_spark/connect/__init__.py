@@ -59,13 +59,22 @@ def connect_episodes(
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     linked
         Episodes, sessions and links.
+    p
+        The numbers of the method.
     components
         Finds connected components; another graph engine may answer.
     max_links
         Links of what is too large or too doubtful and is taken apart, at most; of more, the weakest of the largest are left
         out.
+
+    Returns
+    -------
+    Connected
+        Episodes with their subgraph, links inside subgraphs, causes, and likely links that join nothing.
 
     Raises
     ------

@@ -45,10 +45,14 @@ def absorb_sessions(engine: Engine, episodes: pa.Table, sessions: pa.Table, p: R
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     episodes
         One row is one episode with its `session` and `component`.
     sessions
         One row is one session (`interim_schemas.SESSIONS`).
+    p
+        The numbers `absorb_*`.
 
     Returns
     -------

@@ -18,19 +18,31 @@ from alertgraph_spark.tables.rates import micros
 
 
 def choose_causes(engine: Engine, links: pa.Table, episodes: pa.Table, p: RankingParameters) -> pa.Table:
-    """Choose the cause of each later episode; one input row is one link (`schemas.LINKS`), and the output is some of them.
+    """Choose the cause of each later episode.
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
+    links
+        One row is one link (`schemas.LINKS`).
     episodes
         One row is one episode, with `started_at`, `known_at` and `history_hours`.
+    p
+        The numbers of the method.
+
+    Returns
+    -------
+    pa.Table
+        Some of `links`, one at most for each later episode.
 
     Notes
     -----
-    The likeliest link above `p.link_least`; of equal ones that from the lower number. What was known when the later one came
-    goes before what came afterwards, so that a late alert takes nothing out of a subgraph that was told. None leads out of
-    the first `p.warm_up_hours` of a site: what began there is never shown, and must not hide what comes later. While they
-    last nothing can be judged by its rarity: the nearest pivot within `p.pivot_gap_minutes` goes before.
+    The cause is the likeliest link above `p.link_least`, and of equal ones that from the lower number. What was known
+    when the later one came goes before what came afterwards, so that a late alert takes nothing out of a subgraph that
+    was told. No cause leads out of the first `p.warm_up_hours` of a site: what began there is never shown, and must not
+    hide what comes later. During the warm-up nothing can be judged by its rarity: the nearest pivot within
+    `p.pivot_gap_minutes` goes before.
     """
     return engine.query(
         f"""
@@ -69,10 +81,14 @@ def link_roots(links: pa.Table, causes: pa.Table, episodes: pa.Table, p: Ranking
 
     Parameters
     ----------
-    links, causes
-        One row is one link (`schemas.LINKS`); those that are causes.
+    links
+        One row is one link (`schemas.LINKS`).
+    causes
+        Those of them that are causes.
     episodes
         One row is one episode.
+    p
+        `pivot_gap_minutes` and `link_least`.
 
     Returns
     -------

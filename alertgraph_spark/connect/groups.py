@@ -79,12 +79,21 @@ def find_groups(
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     pairs
         One row is one link between two sessions (`session_links`): those of an earlier round are merged first.
     p
         `max_sessions` is absolute, because a share of the run's total would look ahead.
+    components
+        Finds connected components of vertices and links.
     max_links
         Links of groups that are taken apart, at most: of the largest groups the weakest are left out.
+
+    Returns
+    -------
+    Grouped
+        The group of each session, the links that were refused, and how many were left out.
     """
     vertices = engine.query("SELECT DISTINCT unnest([src, dst]) AS id FROM pairs ORDER BY id", {"pairs": pairs})
     found = components(vertices, pairs.select(["src", "dst"])).sort_by("id")
@@ -114,12 +123,21 @@ def unite_groups(engine: Engine, episodes: pa.Table, links: pa.Table, p: Ranking
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     episodes
         One row is one episode with its `site`, `session` and `component`.
     links
         One row is one link (`src`, `dst`, `weight`) between two sessions: those by which strong groups meet or absorb.
+    p
+        `max_sessions`, which a group never exceeds.
     max_links
         Links, at most: of the sites with most the weakest are left out.
+
+    Returns
+    -------
+    United
+        The episodes with their new `component`, and how many links were left out.
     """
     between = engine.query(
         """

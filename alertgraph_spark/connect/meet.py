@@ -39,7 +39,16 @@ class Group(NamedTuple):
 
 
 def meet_groups(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa.Table:
-    """Link strong groups that meet; one input row is one episode with its `session` and `component`.
+    """Link strong groups that meet.
+
+    Parameters
+    ----------
+    engine
+        DuckDB in this process.
+    episodes
+        One row is one episode with its `session` and `component`.
+    p
+        The numbers `meet_*`.
 
     Returns
     -------

@@ -29,8 +29,15 @@ def merge_components(links: pa.Table, max_size: int, sizes: Mapping[int, int] | 
         One row is one link: `merge_round`, `src`, `dst` and `weight`. They are taken by round, then the strongest
         first, equal weights in order of `src`, `dst`, so that a rerun refuses the same. What an earlier round has made of its
         links stays, whatever comes in a later one.
+    max_size
+        Most that the vertices of a part count for together.
     sizes
         What a vertex counts for; 1 if not given.
+
+    Returns
+    -------
+    Merged
+        The part of each vertex, and the links that were refused.
 
     Notes
     -----

@@ -18,10 +18,14 @@ def with_subgraph(engine: Engine, episodes: pa.Table, absorbed: pa.Table, p: Ran
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     episodes
         One row is one episode with its `component` and the `core`, the component before anything was absorbed.
     absorbed
         The cores that a stronger one absorbed; one row is one `core`.
+    p
+        `context_share` and `warm_up_hours`.
 
     Returns
     -------
@@ -112,7 +116,18 @@ def divide_links(
 
 
 def check_invariant(engine: Engine, causes: pa.Table, episodes: pa.Table, refused: pa.Table) -> None:
-    """Prove that the ends of every cause that was not refused are in one component.
+    """Check that the ends of every cause that was not refused are in one component.
+
+    Parameters
+    ----------
+    engine
+        DuckDB in this process.
+    causes
+        One row is one link that was chosen.
+    episodes
+        One row is one episode with its `session` and `component`.
+    refused
+        Links between sessions that were refused.
 
     Raises
     ------

@@ -29,6 +29,8 @@ def keep_bins(engine: Engine, spans: pa.Table, meant: pa.Table) -> None:
 
     Parameters
     ----------
+    engine
+        DuckDB in this process; takes the tables.
     spans
         One row is one span with `says`, a hash of what it says (`interim_schemas.SPANS`; other columns may be missing).
     meant

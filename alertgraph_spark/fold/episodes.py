@@ -36,8 +36,12 @@ def fold_episodes(engine: Engine, calendar: pa.Table, p: RankingParameters) -> F
 
     Parameters
     ----------
+    engine
+        Holds the tables of `bins.keep_bins`.
     calendar
         One row is one announced window of one machine (`interim_schemas.CALENDAR`).
+    p
+        `episode_gap_seconds`, and what is everyday noise.
 
     Returns
     -------

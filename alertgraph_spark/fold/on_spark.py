@@ -33,12 +33,23 @@ def slim(lines: DataFrame) -> DataFrame:
 
 
 def with_bin(lines: DataFrame, gap_seconds: int) -> DataFrame:
-    """Put each alert in an hour and in a bin, a span of `gap_seconds`.
+    """Put each alert in an hour and in a bin.
 
-    One row is one line with `is_repeat`, whether another stands for it, which is dropped. Row grain is unchanged; adds
-    `hour`, `bin` and `is_seen`, whether the line is an alert that no other stands for. Two alerts of one bin are less than
-    the gap apart, so what one type does between two ends in one bin lies in one episode whole. The `hour` of a line that is
-    no alert, or that another stands for, is that of its receipt, else that of its file's folder.
+    Two alerts of one bin are less than the gap apart, so what one type does between two ends in one bin lies in one
+    episode whole.
+
+    Parameters
+    ----------
+    lines
+        One row is one line with `is_repeat`, whether another stands for it.
+    gap_seconds
+        Length of a bin: the pause that ends an episode, in seconds.
+
+    Returns
+    -------
+    DataFrame
+        The same rows with `hour`, `bin` and `is_seen`, whether the line is an alert that no other stands for;
+        `is_repeat` is dropped. The `hour` of any other line is that of its receipt, else that of its file's folder.
     """
     is_repeat = F.col("is_repeat")
     is_seen = F.col("status").isin("alert", "history") & ~is_repeat
@@ -117,9 +128,23 @@ def heard_in(folded: DataFrame) -> DataFrame:
 
 
 def members_of(lines: DataFrame, folded: DataFrame, wanted: DataFrame, *, few: bool) -> DataFrame:
-    """The alerts of some spans; one row is one alert, with the columns that `wanted` has beside `span`.
+    """Find the alerts of some spans.
 
-    `lines` is what `with_bin` gives, and `folded` what `fold_lines` makes of them.
+    Parameters
+    ----------
+    lines
+        As `with_bin` gives them.
+    folded
+        What `fold_lines` makes of them.
+    wanted
+        One row is one `span`, with further columns.
+    few
+        Whether `wanted` is small enough to be broadcast.
+
+    Returns
+    -------
+    DataFrame
+        One row is one alert, with the further columns of `wanted`.
 
     Notes
     -----

@@ -33,10 +33,21 @@ def fold_spans(
 
     Parameters
     ----------
-    spans, meant
-        As `bins.keep_bins` takes them.
+    engine
+        DuckDB in this process.
+    spans
+        One row is one span (`interim_schemas.SPANS`).
+    meant
+        One row is what one `says` means (`interim_schemas.MEANT`).
     calendar
         As `fold_episodes` takes it.
+    p
+        The numbers of the method.
+
+    Returns
+    -------
+    FoldedSpans
+        The episode of each span, the episodes, and both counts.
     """
     keep_bins(engine, spans, meant)
     of_bins, episodes = fold_episodes(engine, calendar, p)

@@ -90,14 +90,27 @@ def bring_up_to_date(
 
     Parameters
     ----------
+    spark
+        The session.
+    store
+        The history.
     days
         What `export.list_days` found.
+    formats
+        Table name to the format that reads it.
     span
         First time of the past that is read, and the end of the window.
     look_back
         How long after its end a day may still get rows.
+    tune
+        Takes a size in bytes, and sets Spark up for it in a `with` block.
     on_part
         Told of each unit once its part is there.
+
+    Returns
+    -------
+    Current
+        The parts of the span, and what was done for them.
 
     Raises
     ------

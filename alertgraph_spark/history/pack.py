@@ -30,10 +30,14 @@ def pack(engine: Engine, files: Sequence[str], site: str, hours: tuple[int, int]
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     files
         Parquet files of `FOLDED`, which hold other lines too.
-    site, hours
-        The lines that are wanted: of this site, in folders of these hours since 1970, the last excluded.
+    site
+        The workspace whose lines are wanted.
+    hours
+        The first of the wanted hours since 1970, and the one after the last, by the folder of a line.
 
     Returns
     -------

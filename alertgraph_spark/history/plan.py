@@ -63,10 +63,17 @@ def plan_units(
         All hours of the days that the run touches, as they are now.
     parts
         The parts that are there.
+    key
+        The key of the history, as `store.history_key` gives it.
     span
         First and last time of the export's folders that the run reads, the last excluded. A closed day is taken whole.
     look_back
         How long after its end a day may still get rows; it is counted from the newest hour of the site.
+
+    Returns
+    -------
+    Plan
+        The parts that are used, and the units that must be read.
 
     Notes
     -----

@@ -102,7 +102,17 @@ class Store:
         )
 
     def file(self, part: Part) -> Path:
-        """A part as a file of this machine.
+        """Give a part as a file of this machine.
+
+        Parameters
+        ----------
+        part
+            A part of this history.
+
+        Returns
+        -------
+        Path
+            The file, or a copy of it.
 
         Raises
         ------
@@ -162,7 +172,19 @@ def _time(text: str) -> datetime:
 
 
 def place_of(path: str, results: str) -> str | None:
-    """The folder of the store by `history.path` and `results.path`; None where nothing is kept.
+    """Find the folder of the history.
+
+    Parameters
+    ----------
+    path
+        The setting `history.path`: a folder, `default` (beside the results) or `none`.
+    results
+        The setting `results.path`.
+
+    Returns
+    -------
+    str or None
+        None where nothing is kept.
 
     Examples
     --------
@@ -179,10 +201,21 @@ def place_of(path: str, results: str) -> str | None:
 
 
 def history_key(root: str, formats: Mapping[str, Format]) -> str:
-    """Twelve hexadecimal digits of what decides the content of a part: the export, the formats of all tables, the code that
-    reads.
+    """Give a digest of what decides the content of a part: the export, the formats, and the code that reads.
 
-    The asset list is not in it: a part keeps what rows say, and what that means is asked anew in each run.
+    The asset list is not in it: a part keeps what rows say, and each run interprets that again.
+
+    Parameters
+    ----------
+    root
+        The setting `export.root`.
+    formats
+        Table name to the format that reads it.
+
+    Returns
+    -------
+    str
+        Twelve hexadecimal digits.
     """
     said = hashlib.sha256(root.encode())
     said.update(json.dumps({name: asdict(one) for name, one in sorted(formats.items())}, default=str).encode())

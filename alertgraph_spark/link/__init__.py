@@ -28,8 +28,12 @@ def link_episodes(engine: Engine, episodes: pa.Table, p: RankingParameters) -> L
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     episodes
         One row is one episode (`schemas.EPISODES`, more columns are kept); chronic ones say what is usual, and are left out.
+    p
+        The numbers of the method.
 
     Returns
     -------

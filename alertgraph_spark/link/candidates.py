@@ -63,12 +63,22 @@ class Pairs(NamedTuple):
 
 
 def find_candidates(line: Timeline, ends: Ends, p: RankingParameters) -> Pairs:
-    """Pairs that may be linked: for each later episode at most a few a place and class of surprise.
+    """Find the pairs of episodes that may be linked: for each later episode a few at most at each place and class of
+    surprise.
 
     Parameters
     ----------
+    line
+        When each episode was, and what is known of it.
     ends
         Entities of all episodes; of those that are no everyday noise pairs are made.
+    p
+        How many pairs are tried, and over which gaps.
+
+    Returns
+    -------
+    Pairs
+        One row is one pair. No pair comes twice.
 
     Notes
     -----

@@ -32,7 +32,7 @@ def values_of(levels: Ids) -> Ids:
 
 
 def spans_before(marks: Ids, asked: Ids, width: int) -> tuple[Ids, Ids]:
-    """Where the earlier marks of each asked key stand: from a first position to the one before a second.
+    """Find where the earlier marks of each asked key stand.
 
     Parameters
     ----------
@@ -42,19 +42,35 @@ def spans_before(marks: Ids, asked: Ids, width: int) -> tuple[Ids, Ids]:
         The same of the rows that ask.
     width
         Above every moment; moments are at least 0.
+
+    Returns
+    -------
+    tuple
+        For each that asks, the position of the first mark and the position after the last.
     """
     return np.searchsorted(marks, asked - asked % width), np.searchsorted(marks, asked)
 
 
 def count_before(marks: Ids, levels: Ids, asked: Ids, asked_levels: Ids, width: int) -> Ids:
-    """At how many moments before its own the key of each asked row was seen, at its level or above.
+    """Count the earlier moments at which the key of each asked row was seen, at its level or above.
 
     Parameters
     ----------
-    marks, levels
-        `key * width + moment` of each row that was seen, and its level; one key may be seen often at one moment.
-    asked, asked_levels
-        The same of each row that asks.
+    marks
+        `key * width + moment` of each row that was seen; one key may be seen often at one moment.
+    levels
+        The level of each of these rows.
+    asked
+        `key * width + moment` of each row that asks.
+    asked_levels
+        The level of each of these rows.
+    width
+        Above every moment; moments are at least 0.
+
+    Returns
+    -------
+    Ids
+        One number for each row that asks.
     """
     order = np.argsort(marks, kind="stable")
     marks, levels = marks[order], levels[order]
@@ -79,7 +95,18 @@ def _distinct_before(marks: Ids, asked: Ids, width: int) -> Ids:
 
 
 def nearest_before(marks: Ids, asked: Ids, width: int, n: int) -> tuple[Ids, Ids]:
-    """The n nearest earlier marks of each asked key, or as many as there are; `marks` ascend.
+    """Find the nearest earlier marks of each asked key.
+
+    Parameters
+    ----------
+    marks
+        `key * width + moment`, ascending.
+    asked
+        The same of the rows that ask.
+    width
+        Above every moment; moments are at least 0.
+    n
+        Most marks for each row that asks.
 
     Returns
     -------

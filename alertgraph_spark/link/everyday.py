@@ -40,12 +40,19 @@ class Ends(NamedTuple):
 
 
 def name_ends(episodes: pa.Table, p: RankingParameters) -> tuple[Ends, list[str]]:
-    """The entities of episodes with their everyday rates, and the name of each key.
+    """List the entities of episodes with their everyday rates.
 
     Parameters
     ----------
     episodes
         One row is one episode, everyday noise among them, in order of `started_at` and `episode`.
+    p
+        The numbers of the method.
+
+    Returns
+    -------
+    tuple
+        One row for each entity of an episode, and the name of each key.
 
     Notes
     -----

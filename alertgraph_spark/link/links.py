@@ -33,6 +33,8 @@ def find_links(episodes: pa.Table, p: RankingParameters) -> pa.Table:
     episodes
         One row is one episode, everyday noise among them: it is counted and never linked; in order of `started_at` and
         `episode`.
+    p
+        The weights of the odds and `link_least`, in nats; gaps in hours.
 
     Returns
     -------

@@ -13,14 +13,27 @@ from alertgraph_spark.tables.rates import Numbers
 def log_odds(
     pairs: Pairs, line: Timeline, bursts: Numbers, p: RankingParameters, *, is_same_type: Flags, is_same_actor: Flags
 ) -> Numbers:
-    """Log-odds of each pair that the earlier episode led to the later one, in nats.
+    """Give the log-odds of each pair that the earlier episode led to the later one.
 
     Parameters
     ----------
+    pairs
+        One row is one pair, with its gap in hours and its rates an hour.
+    line
+        The surprise of each episode, in nats.
     bursts
         `count_bursts` of each episode.
-    is_same_type, is_same_actor
-        Of each pair: whether both are of one type; whether one pair of hosts, one actor or one account is behind both.
+    p
+        The weights `link_*`.
+    is_same_type
+        Of each pair, whether both are of one alert type.
+    is_same_actor
+        Of each pair, whether one pair of hosts, one actor or one account is behind both.
+
+    Returns
+    -------
+    Numbers
+        In nats, above 0 where the earlier one explains the later one better than everyday life does.
 
     Notes
     -----

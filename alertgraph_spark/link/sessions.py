@@ -24,8 +24,12 @@ def with_session(engine: Engine, episodes: pa.Table, p: RankingParameters) -> pa
 
     Parameters
     ----------
+    engine
+        DuckDB in this process.
     episodes
         One row is one episode that is no everyday noise, in order of `started_at` and `episode`.
+    p
+        `session_gap_seconds` and `warm_up_hours`.
 
     Returns
     -------

@@ -27,25 +27,39 @@ _Row = TypeVar("_Row")
 
 
 def load_assets(path: Path) -> list[Asset]:
-    """Read the asset list; one row is one host name, address or CIDR block.
+    """Read the asset list.
+
+    Parameters
+    ----------
+    path
+        A CSV in UTF-8, with or without the mark that spreadsheets put in front. A column that is not read is told in
+        the log: a list may have more, and a name may be mistyped.
+
+    Returns
+    -------
+    list of Asset
+        One item is one host name, address or CIDR block.
 
     Raises
     ------
     ConfigError
         If the file cannot be read, or with the line number of every row that is wrong.
-
-    Notes
-    -----
-    UTF-8, with or without the mark that spreadsheets put in front; so is the calendar. A column that is not read is told in
-    the log: a list may have more, and a name may be mistyped.
     """
     return rows_of_list(path, "asset list", HEADER, ("asset",), _asset)
 
 
 def load_maintenance(path: Path) -> list[MaintenanceWindow]:
-    """Read the maintenance calendar; one row is one machine in one window, from `from` until before `to`.
+    """Read the maintenance calendar.
 
-    Times are ISO 8601 with an offset or Z, `site` may be left out, and `what` is for people.
+    Parameters
+    ----------
+    path
+        A CSV in UTF-8. Times are ISO 8601 with an offset or Z, `site` may be left out, and `what` is for people.
+
+    Returns
+    -------
+    list of MaintenanceWindow
+        One item is one machine in one window, from `from` until before `to`.
 
     Raises
     ------

@@ -45,12 +45,19 @@ class _File(NamedTuple):
 
 
 def list_hours(spark: SparkSession, days: Sequence[DayFolder]) -> list[ExportHour]:
-    """List the hours of some day folders, in order of site, day and hour.
+    """List the hours of some day folders.
 
     Parameters
     ----------
+    spark
+        The session.
     days
         What `export.list_days` found, or some of it.
+
+    Returns
+    -------
+    list of ExportHour
+        In order of site, day and hour.
 
     Notes
     -----

@@ -41,16 +41,27 @@ https://learn.microsoft.com/azure/azure-monitor/reference/tables/watchlist
 
 
 def load_exceptions(path: Path) -> list[ListedRow]:
-    """Read a list of exceptions; one row is one exception, with its columns in lower case.
+    """Read a list of exceptions.
 
-    By the name's end: `.yaml` or `.yml` a list of mappings, also below a key `exceptions`; `.json` or `.jsonl` rows of the
-    table `Watchlist`, a line or an array; anything else CSV. A CSV may be what the portal exports of a watchlist, whose own
-    columns are left out, or rows of the table `Watchlist`: of each item the latest row counts, and none that was deleted.
+    By the end of its name: `.yaml` or `.yml` is a list of mappings, also below a key `exceptions`; `.json` or `.jsonl`
+    has rows of the table `Watchlist`, a line or an array; anything else is CSV. A CSV may be what the portal exports of
+    a watchlist, whose own columns are left out, or rows of the table `Watchlist`. Of each item the latest row counts,
+    and none that was deleted.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    list of ListedRow
+        One item is one exception, with its columns in lower case.
 
     Raises
     ------
     ConfigError
-        If the file cannot be read at all. A row that is wrong is told when it is understood.
+        If the file cannot be read at all. A row that is wrong is told by `interpret.exceptions.understand`.
     """
     try:
         if path.stat().st_size > MAX_BYTES:

@@ -48,18 +48,27 @@ def list_days(
     *,
     may_be_absent: bool = False,
 ) -> list[DayFolder]:
-    """List the day folders of the export, in order of table, site and day.
+    """List the day folders of the export.
 
     One glob a table over any file system that Hadoop knows (file, abfss); the driver lists folders only, never files.
 
     Parameters
     ----------
+    spark
+        The session.
+    root
+        The setting `export.root`, with or without `{container}`.
     tables
         Table to the container that holds it; None for the one that is named after the table.
     workspaces
         Names of the workspaces to read, in any case of letters. A site is a workspace's name in lower case.
     may_be_absent
         Give no folder where there is none, in place of an error.
+
+    Returns
+    -------
+    list of DayFolder
+        In order of table, site and day.
 
     Raises
     ------
@@ -105,24 +114,28 @@ def list_containers(spark: SparkSession, root: str) -> list[str]:
 def read_export(
     spark: SparkSession, days: Sequence[DayFolder], columns: Mapping[str, Sequence[str]], start: datetime, end: datetime
 ) -> dict[str, DataFrame]:
-    """Read every exported line whose folder lies in the window, table by table; one row is one line that is not blank.
+    """Read every exported line whose folder lies in the window, table by table.
 
     Parameters
     ----------
+    spark
+        The session.
     days
         What `list_days` found.
     columns
         Table name to the exported columns in use. All are read as text: a number, a boolean or an object where text is
         expected stays text, so that a drift of the schema loses nothing.
-    start, end
-        Aware UTC times; folders of the hours that the window touches are read. Rows are not filtered here.
+    start
+        Begin of the window, aware; folders of the hours that the window touches are read. Rows are not filtered here.
+    end
+        End of the window, aware and not in it.
 
     Returns
     -------
     dict
-        Table to its lines: `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record` (the line, where it is not
-        one JSON object) and the table's own columns. A table without a folder has no rows: a site that never had an OT alert
-        is read by the same formats.
+        Table to its lines, but for blank ones: `file`, `table`, `site`, `TimeGenerated`, `_ItemId`, `_corrupt_record`
+        (the line, where it is not one JSON object) and the table's own columns. A table without a folder has no rows: a
+        site that never had an OT alert is read by the same formats.
 
     Raises
     ------

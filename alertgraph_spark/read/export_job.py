@@ -25,16 +25,25 @@ _TIME = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'"
 
 
 def read_export_job(spark: SparkSession, folder: str, table: str, site: str, columns: Sequence[str]) -> DataFrame:
-    """Read the rows of one table of one workspace, as `export.read_export` gives those of a rule; one row is one row.
+    """Read the rows of one table of one workspace that an export job wrote.
 
     Parameters
     ----------
+    spark
+        The session.
     folder
         Folder or URL of one job, `workspaceId/<id>/jobId/<id>` in its container, or a folder of such.
-    table, site
-        Whose rows they are: neither stands in them for certain.
+    table
+        The table in Log Analytics; the rows do not say it for certain.
+    site
+        The workspace; the rows do not say it for certain.
     columns
         Columns that are read, as text; null where the table has none of that name. Names count in any case of letters.
+
+    Returns
+    -------
+    DataFrame
+        One row is one exported row, in the shape that `export.read_export` gives.
 
     Raises
     ------

@@ -63,9 +63,26 @@ def container_url(root: str, container: str) -> str:
 
 
 def container_of(table: str, have: Sequence[str]) -> str:
-    """The container of a table: `am-` and its name in lower case, or the one of those there that differs in signs alone.
+    """Find the container of a table: `am-` and its name in lower case, or one that differs from that in signs alone.
 
     A container's name may hold no underscore, and no page says how `_CL` is written in it.
+
+    Parameters
+    ----------
+    table
+        The table in Log Analytics.
+    have
+        The containers that there are.
+
+    Returns
+    -------
+    str
+        The expected name where nothing is alike.
+
+    Raises
+    ------
+    SourceError
+        If several containers are alike, and none has the expected name.
 
     Examples
     --------
@@ -98,7 +115,21 @@ def _letters(name: str) -> str:
 
 
 def window_of(days: Sequence[DayFolder], start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
-    """The window of the run: what was asked for, else the whole days that the export holds.
+    """Settle the window of the run.
+
+    Parameters
+    ----------
+    days
+        The day folders of the export, one at least.
+    start
+        Begin of the window, if one is asked for; else the first day of the export.
+    end
+        End of the window, if one is asked for; else that of the last day.
+
+    Returns
+    -------
+    tuple
+        Begin and end of the window.
 
     Raises
     ------
@@ -114,9 +145,22 @@ def window_of(days: Sequence[DayFolder], start: datetime | None, end: datetime |
 
 
 def past_from(start: datetime, past: timedelta) -> datetime:
-    """When the past of a window begins: so long before its start, and from two days on at a midnight.
+    """Give the time at which the past of a window begins; from two days on that is a midnight.
 
-    What is told of a subgraph says how much past there is. Where that moved each hour, it would be told anew each hour.
+    What is told of a subgraph says how much past there is. If that moved each hour, the subgraph would be told again
+    each hour.
+
+    Parameters
+    ----------
+    start
+        Begin of the window.
+    past
+        How much past is asked for.
+
+    Returns
+    -------
+    datetime
+        Aware, in UTC.
 
     Examples
     --------
@@ -128,7 +172,27 @@ def past_from(start: datetime, past: timedelta) -> datetime:
 
 
 def days_inside(days: Sequence[DayFolder], start: datetime, end: datetime) -> list[DayFolder]:
-    """The folders of the days that the window touches, or an error that says which days there are."""
+    """Choose the folders of the days that the window touches.
+
+    Parameters
+    ----------
+    days
+        The day folders of the export.
+    start
+        Begin of the window.
+    end
+        End of the window, not in it.
+
+    Returns
+    -------
+    list of DayFolder
+        One at least.
+
+    Raises
+    ------
+    SourceError
+        If there is none. The message says which days there are.
+    """
     first, last = start.date(), (end - timedelta(microseconds=1)).date()
     inside = [d for d in days if first <= d.day <= last]
     if not inside:

@@ -55,7 +55,20 @@ class Incidents:
         self._known: dict[_Hour, tuple[str, pa.Table]] = {}
 
     def read(self, root: str, table: str, workspaces: Sequence[str] | str, start: datetime, end: datetime) -> pa.Table:
-        """Read the changes in a span of time, by their TimeGenerated; none where the table is not exported.
+        """Read the changes of incidents in a span of time.
+
+        Parameters
+        ----------
+        root
+            The setting `export.root`.
+        table
+            The table of incidents; it may be missing.
+        workspaces
+            Names of workspaces, or `all`.
+        start
+            Begin of the span by TimeGenerated.
+        end
+            End of the span.
 
         Returns
         -------

@@ -14,12 +14,28 @@ _IS_MISSING = re.compile(r'^java\.io\.FileNotFoundException|Operation failed: "[
 
 
 def list_paths(spark: SparkSession, pattern: str, may_be_missing: bool = False) -> list[str]:
-    """List the paths that match a pattern; none for a container that is not there, where that may be.
+    """List the paths that match a pattern.
+
+    Parameters
+    ----------
+    spark
+        The session.
+    pattern
+        A glob that Hadoop reads.
+    may_be_missing
+        Whether a container that is not there has no paths; else it is an error.
+
+    Returns
+    -------
+    list of str
+        In no order.
 
     Raises
     ------
     SourceError
         If the file system refuses, or takes a container that is not there for an error.
+    Exception
+        What is no error of the file system goes through as it is.
     """
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path(pattern)

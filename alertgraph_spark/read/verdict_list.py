@@ -14,10 +14,18 @@ COLUMNS = ("subgraph_id", "verdict", "judged_at", "judged_by", "reason", "site")
 
 
 def load_verdicts(path: Path | None) -> list[ListedVerdict]:
-    """Read a list of verdicts, a CSV, where there is one; one row is one word on one subgraph.
+    """Read a list of verdicts.
 
-    `subgraph_id`, `verdict` (one of `verdict_schemas.STANDING`, in any spelling) and `judged_at` (ISO 8601 with an offset or
-    Z) must be there; `judged_by`, `reason` and `site` may be left out. Of several rows of a subgraph the latest stands.
+    Parameters
+    ----------
+    path
+        A CSV, or None. `subgraph_id`, `verdict` (one of `verdict_schemas.STANDING`, in any spelling) and `judged_at`
+        (ISO 8601 with an offset or Z) must be there; `judged_by`, `reason` and `site` may be left out.
+
+    Returns
+    -------
+    list of ListedVerdict
+        One item is one verdict on one subgraph. Of several rows of a subgraph the latest stands.
 
     Raises
     ------

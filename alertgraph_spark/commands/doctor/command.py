@@ -38,7 +38,15 @@ Say = Callable[[str], None]
 
 
 def add_command(commands: Any, say: Say) -> None:
-    """Add `doctor` to the commands of a parser."""
+    """Add `doctor` to the commands of a parser.
+
+    Parameters
+    ----------
+    commands
+        The sub-parsers of argparse.
+    say
+        Prints a line.
+    """
     parser = commands.add_parser(
         "doctor",
         help="check whether a run with a configuration can work here",

@@ -36,7 +36,17 @@ ASSETS = "assets.csv"
 
 
 def add_command(commands: Any, say: Say, start: Callable[[], SparkSession]) -> None:
-    """Add `init` to the commands of a parser; `start` gives a session of Spark."""
+    """Add `init` to the commands of a parser.
+
+    Parameters
+    ----------
+    commands
+        The sub-parsers of argparse.
+    say
+        Prints a line.
+    start
+        Starts a session of Spark.
+    """
     parser = commands.add_parser(
         "init",
         help="look at an export and write the configuration that ranks it",
@@ -71,6 +81,26 @@ def init(
 ) -> int:
     """Look at an export and write the configuration and the asset list.
 
+    Parameters
+    ----------
+    root
+        The setting `export.root`.
+    out
+        The configuration that is to be written; the asset list comes beside it.
+    asked
+        Tables to ask for, beside those that are known.
+    say
+        Prints a line.
+    start
+        Starts a session of Spark.
+    may_overwrite
+        Whether `out` may be there already.
+
+    Returns
+    -------
+    int
+        The exit code.
+
     Raises
     ------
     ConfigError
@@ -97,7 +127,22 @@ def init(
 def write_both(
     root: str, out: Path, looks: Sequence[Look], kept: Sequence[Asset] | None, say: Say, *, is_platform: bool
 ) -> None:
-    """Write the asset list, unless one is `kept`, and the configuration, once it has been seen to load.
+    """Write the configuration, once it has been seen to load, and the asset list.
+
+    Parameters
+    ----------
+    root
+        The setting `export.root`.
+    out
+        The configuration that is to be written.
+    looks
+        What was found of each table.
+    kept
+        The asset list that is there already, which stays.
+    say
+        Prints a line.
+    is_platform
+        Whether a platform starts Spark and has a tracking server.
 
     Raises
     ------

@@ -18,12 +18,17 @@ _NAME = re.compile(r"[^\W_][\w.-]*")
 
 
 def seen_most(entities: Counter[str]) -> tuple[list[str], list[str]]:
-    """Private networks and machines of a site, those in most alerts first; a network is an IPv4 block of 256 addresses.
+    """Find the private networks and machines of a site that most alerts name.
 
     Parameters
     ----------
     entities
         Entity key (`host:fs01`, `ip:10.1.0.5`) to the number of alerts that name it.
+
+    Returns
+    -------
+    tuple
+        Networks (IPv4 blocks of 256 addresses) and machines, those in most alerts first.
 
     Examples
     --------

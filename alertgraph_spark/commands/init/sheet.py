@@ -74,16 +74,25 @@ def next_command(out: Path) -> str:
 
 
 def configuration(root: str, out: Path, looks: Sequence[Look], assets: str, *, is_platform: bool) -> str:
-    """The whole file.
+    """Write a commented configuration.
 
     Parameters
     ----------
     root
         `export.root`.
+    out
+        The file that it is written to; paths in it are beside that.
+    looks
+        What was found of each table.
     assets
         Name of the asset list, beside the file.
     is_platform
         Whether a platform starts Spark and has a tracking server.
+
+    Returns
+    -------
+    str
+        The whole file.
     """
     lines = _lines(root, out, looks, assets, is_platform=is_platform)
     # A comment is one line, whatever stands in the name of a folder or of a product.

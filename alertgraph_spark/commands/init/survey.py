@@ -68,12 +68,21 @@ class Sample(NamedTuple):
 
 
 def list_tables(spark: SparkSession, root: str, asked: Sequence[str]) -> list[ExportedTable]:
-    """List the tables of an export, in order of their containers; one that no row names is named after its container.
+    """List the tables of an export. One that no row names is named after its container.
 
     Parameters
     ----------
+    spark
+        The session.
+    root
+        The setting `export.root`.
     asked
         Tables to ask for beside `KNOWN` where the root lists no containers: one with `{container}`.
+
+    Returns
+    -------
+    list of ExportedTable
+        In order of their containers.
 
     Raises
     ------

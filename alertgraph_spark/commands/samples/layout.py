@@ -71,7 +71,7 @@ class Shape:
 
 
 def lay_out(files: Sequence[Path], reads: Iterable[str], root: Path, shape: Shape) -> Sample:
-    """Write the rows of the files as one exported blob under `root`, in order, numbered in `_ItemId`.
+    """Write the rows of files as one exported blob, in order, numbered in `_ItemId`.
 
     Parameters
     ----------
@@ -80,6 +80,15 @@ def lay_out(files: Sequence[Path], reads: Iterable[str], root: Path, shape: Shap
         Which of them is judged by content.
     reads
         Columns that the format reads.
+    root
+        The folder of the export.
+    shape
+        How the rows are wrapped.
+
+    Returns
+    -------
+    Sample
+        What was found in the files.
 
     Raises
     ------

@@ -65,7 +65,17 @@ class _Bounded(io.RawIOBase):
 
 
 def records(file: Path) -> Iterator[Found]:
-    """Read every record of a file, through gzip and zip.
+    """Read every record of a file, also inside gzip and zip.
+
+    Parameters
+    ----------
+    file
+        The file.
+
+    Yields
+    ------
+    Found
+        One record.
 
     Raises
     ------

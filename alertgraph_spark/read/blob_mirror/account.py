@@ -48,12 +48,22 @@ class Account:
     client: Any
 
     def containers(self, tables: Mapping[str, str | None]) -> dict[str, str]:
-        """Return table to container, for the tables that have one; `tables` may name it, else `container_of` finds it.
+        """Find the containers of tables.
+
+        Parameters
+        ----------
+        tables
+            Table to its container, None where `container_of` shall find it.
+
+        Returns
+        -------
+        dict
+            Table to container, of those tables that have one.
 
         Raises
         ------
         SourceError
-            If there is no container for any table: says what was looked for, and which `am-` containers there are.
+            If no table has a container. The message says what was looked for, and which `am-` containers there are.
         """
         from azure.core.exceptions import HttpResponseError  # noqa: PLC0415 - an extra that only this reader needs
 
@@ -164,7 +174,21 @@ def is_account(root: str) -> bool:
 
 
 def open_account(root: str, reference: str, resolve: Callable[[str], Secret]) -> Account:
-    """Sign in to the account at `root`: `default` by azure-identity, else by what `resolve` gives for the reference.
+    """Sign in to a storage account.
+
+    Parameters
+    ----------
+    root
+        The setting `export.root`, an address of Azure Blob Storage.
+    reference
+        A reference to a connection string, SAS token or account key; or `default`, for azure-identity.
+    resolve
+        Looks up a secret.
+
+    Returns
+    -------
+    Account
+        The client of the account.
 
     Raises
     ------

@@ -27,6 +27,10 @@ def fetch(client: Any, blob: Blob, file: Path, known_size: int) -> tuple[str, in
     ----------
     client
         The blob's client.
+    blob
+        The blob as it was listed.
+    file
+        Where its copy is or is to be.
     known_size
         Bytes of `file` that are known to be the beginning of the blob, unless it was written anew; 0 if none are.
 
@@ -73,6 +77,16 @@ def write_whole(file: Path, parts: Iterable[bytes]) -> None:
 
 def open_own(file: Path) -> BinaryIO:
     """Open a file to write anew, for this user alone, and never through a link that someone else has put in its place.
+
+    Parameters
+    ----------
+    file
+        The file.
+
+    Returns
+    -------
+    BinaryIO
+        Empty.
 
     Raises
     ------

@@ -12,12 +12,26 @@ from alertgraph_spark.errors import ConfigError
 
 
 def credential_of(secret: Secret, url: str, reference: str) -> Any:
-    """Return the credential that azure-storage-blob takes for the account at `url`.
+    """Give the credential that azure-storage-blob takes.
+
+    Parameters
+    ----------
+    secret
+        A connection string, a SAS token or an account key.
+    url
+        Address of the account.
+    reference
+        The reference to the secret, for messages.
+
+    Returns
+    -------
+    Any
+        A credential of azure-core.
 
     Raises
     ------
     ConfigError
-        If the secret has none of the three forms, or is a connection string of another account; names `reference` only.
+        If the secret has none of the three forms, or is a connection string of another account.
     """
     from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential  # noqa: PLC0415 - an optional extra
 

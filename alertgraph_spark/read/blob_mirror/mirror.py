@@ -60,15 +60,25 @@ class Mirror:
         since: datetime | None,
         end: datetime | None,
     ) -> str:
-        """Return a root that Spark can read: `root` itself, or the folder that now mirrors the account at an http(s) root.
+        """Give a root that Spark can read: `root` itself, or a folder that now has a copy of what is there.
 
         Parameters
         ----------
-        tables, workspaces
-            What to mirror, each table with its container or None; other containers and workspaces are left alone.
-        since, end
-            Aware; whole UTC days that `[since, end)` and a bucket on either side touch are mirrored, from the first or to
-            the last for None.
+        root
+            The setting `export.root`. An http(s) address is copied.
+        tables
+            Table to its container, or None to find it. Other containers are left alone.
+        workspaces
+            Names of workspaces, or `all`.
+        since
+            Aware; copied are whole UTC days that `[since, end)` and a bucket on either side touch. None for all before.
+        end
+            Aware; None for all after `since`.
+
+        Returns
+        -------
+        str
+            A root that Spark reads.
 
         Raises
         ------
@@ -105,16 +115,37 @@ def mirror_export(
     since: datetime | None = None,
     end: datetime | None = None,
 ) -> Counter[str]:
-    """Bring `folder` up to date with the account; arguments and errors are those of `Mirror.readable_root`, the window
-    without a bucket on either side.
+    """Bring a folder up to date with the account.
 
     The folder has the layout of the export, resource ids in lower case. What the account no longer holds stays in it.
     Cost: a listing for each month and day; a request for each changed blob and 4 MiB.
+
+    Parameters
+    ----------
+    account
+        As `open_account` gives it.
+    folder
+        The copy.
+    tables
+        Table to its container, or None to find it. Other containers are left alone.
+    workspaces
+        Names of workspaces, or `all`.
+    since
+        Aware; the first day that is copied is that of this time. None for the first there is.
+    end
+        Aware; the last day that is copied is that before this time. None for the last there is.
 
     Returns
     -------
     Counter
         Blobs that were `new`, `continued`, `replaced` (fetched whole again), `unchanged` or `gone`, and `bytes` fetched.
+
+    Raises
+    ------
+    ValueError
+        If a time has no zone.
+    SourceError
+        If the account cannot be read, or holds nothing of what is wanted.
     """
     for bound in (since, end):
         if bound is not None and bound.tzinfo is None:
