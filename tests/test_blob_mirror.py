@@ -500,7 +500,7 @@ def test_a_blob_that_is_written_anew_while_it_is_read_is_never_half_of_each(
 def test_a_blob_that_never_holds_still_ends_the_run(azurite: Emulated, tmp_path: Path) -> None:
     name = azurite.append_rows(ALERTS, MORNING, ["abc"])
     blob, client = listed(azurite, name)
-    with pytest.raises(SourceError, match="written anew 3 times while it was read"):
+    with pytest.raises(SourceError, match="rewritten 3 times while it was read"):
         client.delete_blob()
         client.upload_blob(b"x")
         always = Meddling(client, lambda: None)

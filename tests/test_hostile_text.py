@@ -453,7 +453,7 @@ def test_a_page_that_cannot_be_written_is_a_warning(ran: Ran, caplog: pytest.Log
     assert told == "not written; see the warning"
     (warning,) = [one for one in caplog.records if one.levelname == "WARNING"]
     assert warning.getMessage().endswith(
-        "left on device; the results are saved; make it anew: alertgraph report runs/r1"
+        "left on device; the results are saved; write it again: alertgraph report runs/r1"
     )
 
 

@@ -64,7 +64,7 @@ def test_default_is_refused_at_the_start_on_synapse_and_fabric(
 
     assert exit_code(lambda: JOB.main([*config(tmp_path), *more])) == 2
     told = capsys.readouterr().err
-    assert "post.credential: default cannot sign in here: Synapse and Fabric lend a job no identity" in told
+    assert "post.credential: default cannot sign in here: Synapse and Fabric give a job no identity" in told
     assert "post.tenant_id and post.client_id, and by post.credential where its client secret is kept" in told
 
 

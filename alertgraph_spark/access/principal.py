@@ -1,4 +1,4 @@
-"""A service principal that signs in where the platform lends a job no identity, by a client secret kept elsewhere.
+"""A service principal that signs in where the platform gives a job no identity, by a client secret kept elsewhere.
 
 Inside a Spark job of Synapse the workspace's managed identity opens storage and vaults by the platform's own modules, and
 nothing else: azure-identity cannot get at it. Fabric is the same.
@@ -147,7 +147,7 @@ def check_default(key: str, remedy: str, environment: Mapping[str, str] = os.env
     """
     is_named = all(environment.get(name) for name in NAMES[:2]) and any(environment.get(name) for name in _PROOFS)
     if not is_named and any(map(_is_there, _PLATFORM)):
-        raise ConfigError(f"{key}: default cannot sign in here: Synapse and Fabric lend a job no identity; {remedy}")
+        raise ConfigError(f"{key}: default cannot sign in here: Synapse and Fabric give a job no identity; {remedy}")
 
 
 def _is_there(module: str) -> bool:

@@ -120,8 +120,8 @@ def _parser(spark: SparkSession, format_: Format) -> Any:
         Exception
     ) as error:  # of four kinds, by who forbids it: Spark Connect, py4j, a platform's guard, no attribute
         raise ConfigError(
-            f"{format_.path}: this session cannot parse SQL without running it, so that nobody can tell what the format"
-            " does; use a format that comes with the package, or a cluster of one user alone"
+            f"{format_.path}: this session cannot parse SQL without running it, so the format cannot be checked;"
+            " use a format that comes with the package, or a cluster of one user alone"
         ) from error
 
 

@@ -89,7 +89,7 @@ class ModelInUse:
         copy = json.loads(text) if text else {}
         if copy.get("asked") != self._asked:
             why = "tracking.strict makes that an error" if self._strict else "there is no copy of it beside the results"
-            raise TrackingError(f"the model in use is not to be had: {error}; {why}") from error
+            raise TrackingError(f"the model in use cannot be loaded: {error}; {why}") from error
         log.warning("%s; the last copy beside the results is used: %s", error, copy["name"])
         return from_json(json.dumps(copy["learned"]), copy["name"])
 

@@ -84,7 +84,7 @@ def write_or_say(tables: Mapping[str, pa.Table], record: Mapping[str, Any], fold
     except Exception as error:  # noqa: BLE001  # DuckDB, Bokeh and the file system each raise their own
         reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
         log.warning(
-            "the report is not written: %s; the results are saved; make it anew: alertgraph report %s",
+            "the report is not written: %s; the results are saved; write it again: alertgraph report %s",
             reason,
             folder.place,
         )

@@ -60,7 +60,7 @@ def fetch(client: Any, blob: Blob, file: Path, known_size: int) -> tuple[str, in
             return "replaced" if has_copy else "new", blob.size, blob
         except _OtherBlobError:
             blob = _seen_now(client, blob)
-    raise SourceError(f"export.root: the blob {blob.name} was written anew {_ATTEMPTS} times while it was read")
+    raise SourceError(f"export.root: the blob {blob.name} was rewritten {_ATTEMPTS} times while it was read")
 
 
 def write_whole(file: Path, parts: Iterable[bytes]) -> None:
