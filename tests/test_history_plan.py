@@ -15,7 +15,7 @@ ALL = datetime(2026, 1, 1, tzinfo=timezone.utc), datetime(2027, 1, 1, tzinfo=tim
 
 
 def hour(day: int, at: int, state: str = "a", site: str = "plant") -> ExportHour:
-    return ExportHour(site, date(2026, 3, day), at, state * 16, 100, (("Alerts_CL", (f"/lake/d={day}/h={at}",)),))
+    return ExportHour(site, date(2026, 3, day), at, state * 16, 1, 100, (("Alerts_CL", (f"/lake/d={day}/h={at}",)),))
 
 
 def part(day: int, at: int | None, fingerprint: str, key: str = "key", site: str = "plant") -> Part:

@@ -76,6 +76,7 @@ class Replay:
         self.spark = spark
         self.lake = tmp_path / "lake"
         self.formats = formats
+        self.reader, self.held = history.Reader(spark, formats), history.Held()
         key = history.history_key(str(self.lake), self.formats)
         self.store = history.Store(results.make_folder(str(tmp_path / "history"), spark), key)
         self.current: history.Current | None = None
@@ -115,13 +116,22 @@ class Replay:
         span = start - PAST, end
         tune = contextlib.nullcontext
         self.current = history.bring_up_to_date(
-            self.spark, self.store, self.days(), self.formats, span, look_back=LOOK_BACK, tune=tune
+            self.reader, self.store, self.days(), span, look_back=LOOK_BACK, tune=tune
         )
-        files = [str(self.store.file(part)) for part in self.current.parts]
+        files = {str(self.store.file(part)): part for part in self.current.parts}
+        closed = [file for file, part in files.items() if part.hour is None]
         by_id = [format_.name for format_ in self.formats.values() if format_.kept_by == "platform"]
         gap = P.episode_gap_seconds
         return history.KeptLines(
-            files, start, end, self.current.hours, tables=self.formats, by_id=by_id, gap_seconds=gap
+            [*files],
+            start,
+            end,
+            self.current.hours,
+            tables=self.formats,
+            by_id=by_id,
+            gap_seconds=gap,
+            closed=closed,
+            held=self.held,
         )
 
 

@@ -28,7 +28,7 @@ from alertgraph_spark.access.secret import Reference, Secret, parse_reference
 from alertgraph_spark.access.secrets import resolve
 from alertgraph_spark.commands.cli import EDGES, exit_code
 from alertgraph_spark.errors import ConfigError, PublishError
-from alertgraph_spark.history import fold as folding
+from alertgraph_spark.history import reader as folding
 from alertgraph_spark.publish.log_analytics.credentials import StoredToken, check_credential, token_provider
 
 sys.path.insert(0, str(REPO / "examples"))  # the examples are no part of the wheel

@@ -106,6 +106,8 @@ class Exported(NamedTuple):
     spark: SparkSession
     formats: Mapping[str, Format]
     store: history.Store | None
+    reader: history.Reader
+    held: history.Held
     runs: results.Runs
     incidents: Incidents
 
@@ -117,7 +119,8 @@ class Exported(NamedTuple):
         if place:
             key = history.history_key(settings.export.root, formats)
             store = history.Store(results.make_folder(place, spark, "history.path"), key)
-        return cls(settings, spark, formats, store, runs_of(settings, spark), Incidents(spark))
+        reader, held, runs = history.Reader(spark, formats), history.Held(), runs_of(settings, spark)
+        return cls(settings, spark, formats, store, reader, held, runs, Incidents(spark))
 
     def read(
         self, start: datetime | None, end: datetime | None, *, anew: bool, on_part: Callable[[history.Unit], None]
@@ -142,17 +145,19 @@ class Exported(NamedTuple):
             return Given(lines, start, end, start - look_back, said, n_bytes=export.bytes_of(raw.values()))
         tune = partial(session.tuned, spark, conf=self.settings.spark.conf)
         kept = history.bring_up_to_date(
-            spark, self.store, days, self.formats, span, look_back=look_back, tune=tune, on_part=on_part
+            self.reader, self.store, days, span, look_back=look_back, tune=tune, on_part=on_part
         )
-        files = [str(self.store.file(part)) for part in kept.parts]
+        files = {str(self.store.file(part)): part for part in kept.parts}
         by_id = [format_.name for format_ in self.formats.values() if format_.kept_by == "platform"]
         asked: dict[str, Any] = {
             "tables": self.formats,
             "by_id": by_id,
             "gap_seconds": gap,
+            "closed": [file for file, part in files.items() if part.hour is None],
             "closed_until": kept.closed_until,
+            "held": self.held,
         }
-        lines_kept = partial(history.KeptLines, files, start, end, kept.hours, **asked)
+        lines_kept = partial(history.KeptLines, [*files], start, end, kept.hours, **asked)
         return Given(lines_kept, start, end, start - look_back, said, kept.n_bytes, kept.state, kept.words, kept.told)
 
     def _said(self, root: str, table: str | None, span: tuple[datetime, datetime]) -> Said:

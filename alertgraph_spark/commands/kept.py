@@ -101,7 +101,7 @@ def fold(kept: Kept, first: date | None, last: date | None, say: Say) -> int:
     units.sort(key=lambda unit: (unit.day, unit.site))
     n_bytes = sum(unit.n_bytes for unit in units)
     with _progress(n_bytes, say) as done, session.tuned(spark, n_bytes, kept.settings.spark.conf):
-        history.fold_units(spark, kept.store, units, kept.formats, done)
+        history.fold_units(history.Reader(spark, kept.formats), kept.store, units, done)
     n_there = sum(part.hour is None and not part.is_job and (not last or part.day <= last) for part in plan.use)
     say(f"days folded: {len(units):,}, there before: {n_there:,}; the runs themselves fold the open days")
     return 0
@@ -153,7 +153,7 @@ def verify(kept: Kept, n_sampled: int, say: Say) -> int:
         else:
             units.append(unit)
     n_wrong = 0
-    for unit, content in packed_units(spark, kept.store, units, kept.formats):
+    for unit, content in packed_units(history.Reader(spark, kept.formats), kept.store, units):
         part = there[unit.site, unit.day]
         is_same = kept.store.file(part).read_bytes() == content
         n_wrong += not is_same

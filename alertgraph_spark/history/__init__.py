@@ -7,15 +7,19 @@ it the tables of a run are the same.
 
 from alertgraph_spark.history.current import Current, bring_up_to_date
 from alertgraph_spark.history.fold import fold_job, fold_units
+from alertgraph_spark.history.held import Held
 from alertgraph_spark.history.kept_lines import KeptLines
 from alertgraph_spark.history.plan import Plan, Unit, plan_units
+from alertgraph_spark.history.reader import Reader
 from alertgraph_spark.history.store import Part, Store, history_key, place_of
 
 __all__ = [
     "Current",
+    "Held",
     "KeptLines",
     "Part",
     "Plan",
+    "Reader",
     "Store",
     "Unit",
     "bring_up_to_date",

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from pyspark.sql import SparkSession
-
-from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.errors import SourceError
 from alertgraph_spark.history.fold import OnPart, fold_units, merge_parts
 from alertgraph_spark.history.plan import plan_units
+from alertgraph_spark.history.reader import Reader
 from alertgraph_spark.history.store import Part, Store
 from alertgraph_spark.read.changes import list_hours
 from alertgraph_spark.read.export_layout import BUCKET, DayFolder, days_inside, midnight
@@ -76,10 +74,9 @@ def export_hours(start: datetime, end: datetime) -> tuple[int, int]:
 
 
 def bring_up_to_date(
-    spark: SparkSession,
+    reader: Reader,
     store: Store,
     days: Sequence[DayFolder],
-    formats: Mapping[str, Format],
     span: tuple[datetime, datetime],
     *,
     look_back: timedelta,
@@ -90,14 +87,12 @@ def bring_up_to_date(
 
     Parameters
     ----------
-    spark
-        The session.
+    reader
+        Reads what is not folded yet.
     store
         The history.
     days
         What `export.list_days` found.
-    formats
-        Table name to the format that reads it.
     span
         First time of the past that is read, and the end of the window.
     look_back
@@ -119,7 +114,7 @@ def bring_up_to_date(
     """
     hours = export_hours(*span)
     touched = _EPOCH + hours[0] * _HOUR, _EPOCH + hours[1] * _HOUR
-    listed = list_hours(spark, days_inside(days, *touched))
+    listed = list_hours(reader.spark, days_inside(days, *touched))
     plan = plan_units(listed, store.parts(), store.key, touched, look_back)
     parts = [*plan.use]
     for unit, of in plan.merge:
@@ -132,7 +127,7 @@ def bring_up_to_date(
     n_bytes = sum(unit.n_bytes for unit in plan.fold)
     if plan.fold:
         with tune(n_bytes):
-            parts += fold_units(spark, store, plan.fold, formats, on_part)
+            parts += fold_units(reader, store, plan.fold, on_part)
     store.clear_old(plan.useless)
     state = hashlib.sha256("\n".join(sorted(f"{p.site} {p.day} {p.hour} {p.fingerprint}" for p in parts)).encode())
     return Current(

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from alertgraph_spark.access.session_conf import session_conf
 from alertgraph_spark.config.source_format import Format
 from alertgraph_spark.history.pack import merge, pack, written
 from alertgraph_spark.history.plan import Unit
+from alertgraph_spark.history.reader import Reader, folded_lines
 from alertgraph_spark.history.store import Part, Store
-from alertgraph_spark.normalise.alerts import parse_lines
-from alertgraph_spark.read.export import read_folders
-from alertgraph_spark.read.export_layout import export_hour
 from alertgraph_spark.tables.embedded import Engine
-from alertgraph_spark.tables.frames import conform
-from alertgraph_spark.tables.history_schemas import FOLDED
-from alertgraph_spark.tables.interim_schemas import SAID
 from alertgraph_spark.tables.rates import HOUR
 
 CHUNK_BYTES = 1_000_000_000
@@ -31,21 +25,13 @@ CHUNK_BYTES = 1_000_000_000
 OnPart = Callable[[Unit], None]
 
 
-def fold_units(
-    spark: SparkSession,
-    store: Store,
-    units: Sequence[Unit],
-    formats: Mapping[str, Format],
-    on_part: OnPart = lambda unit: None,
-) -> list[Part]:
+def fold_units(reader: Reader, store: Store, units: Sequence[Unit], on_part: OnPart = lambda unit: None) -> list[Part]:
     """Read the exported lines of some units, and keep a part of each.
 
     Parameters
     ----------
     units
         Days or hours that are not in the store; in order of time, so that what a killed run has kept is of use.
-    formats
-        Table name to the format of its rows.
     on_part
         Told of each unit once its part is there.
 
@@ -59,18 +45,16 @@ def fold_units(
     One Spark job for each `CHUNK_BYTES`; beside it this process holds the lines of one unit.
     """
     found = []
-    for unit, content in packed_units(spark, store, units, formats):
+    for unit, content in packed_units(reader, store, units):
         found.append(store.keep(unit.site, unit.day, unit.hour, unit.fingerprint, content))
         on_part(unit)
     return found
 
 
-def packed_units(
-    spark: SparkSession, store: Store, units: Sequence[Unit], formats: Mapping[str, Format]
-) -> Iterator[tuple[Unit, bytes]]:
+def packed_units(reader: Reader, store: Store, units: Sequence[Unit]) -> Iterator[tuple[Unit, bytes]]:
     """Read the exported lines of some units, and yield each with the bytes of its part; nothing is kept."""
     for chunk in _chunks(units):
-        yield from _packed(spark, store, chunk, formats)
+        yield from _packed(reader, store, chunk)
 
 
 def _chunks(units: Iterable[Unit]) -> Iterator[list[Unit]]:
@@ -86,16 +70,8 @@ def _chunks(units: Iterable[Unit]) -> Iterator[list[Unit]]:
         yield chunk
 
 
-def _packed(
-    spark: SparkSession, store: Store, units: Sequence[Unit], formats: Mapping[str, Format]
-) -> Iterator[tuple[Unit, bytes]]:
-    paths: dict[str, list[str]] = defaultdict(list)
-    for unit in units:
-        for hour in unit.hours:
-            for table, of in hour.paths:
-                paths[table] += of
-    raw = {table: read_folders(spark, table, paths[table], format_.reads) for table, format_ in formats.items()}
-    with _staged(store, folded_lines(raw, formats)) as folder, Engine() as engine:
+def _packed(reader: Reader, store: Store, units: Sequence[Unit]) -> Iterator[tuple[Unit, bytes]]:
+    with _staged(store, reader.lines(units)) as folder, Engine() as engine:
         for unit in units:
             first, last = unit.span
             yield unit, written(pack(engine, _lines_of(folder, first // 24), unit.site, (first, last)))
@@ -146,34 +122,6 @@ def merge_parts(store: Store, unit: Unit, parts: Sequence[Part]) -> Part:
     with Engine() as engine:
         content = written(merge(engine, [str(store.file(part)) for part in parts]))
     return store.keep(unit.site, unit.day, unit.hour, unit.fingerprint, content)
-
-
-def folded_lines(
-    raw: Mapping[str, DataFrame], formats: Mapping[str, Format], hour: str = export_hour("path")
-) -> DataFrame:
-    """Parse exported lines as far as they are kept (`FOLDED`); one input and one output row is one line. Narrow.
-
-    `hour` is Spark SQL for the hour since 1970 of the folder that holds a line.
-    """
-    lines = parse_lines(raw, formats)
-    is_alert = F.col("reason").isNull()
-    said = F.struct(*SAID.names)
-
-    def of_alerts(value: Column) -> Column:
-        return F.when(is_alert, value)
-
-    return conform(
-        lines.withColumns(
-            {
-                "export_hour": F.expr(hour),
-                "row": F.monotonically_increasing_id(),
-                "said": of_alerts(said),
-                "tie": of_alerts(F.xxhash64(said)),
-                **{name: of_alerts(F.col(name)) for name in ("alert_id", "item_id", "observed_at", "severity")},
-            }
-        ),
-        FOLDED,
-    )
 
 
 def _lines_of(folder: Path, day: int) -> list[str]:

@@ -31,6 +31,7 @@ _MADE_BY = (
     "normalise",
     "history/fold.py",
     "history/pack.py",
+    "history/reader.py",
     "read/export.py",
     "clean_text.py",
     "tables/history_schemas.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, NamedTuple
 
@@ -105,3 +106,9 @@ class AssetList:
                 if address in block and (value := getattr(asset, field)) is not None:
                     return value
         return said
+
+
+@lru_cache(maxsize=1)
+def asset_list_of(assets: tuple[Asset, ...]) -> AssetList:
+    """The asset list of some rows: equal rows give the same list, which knows by then what alerts mean."""
+    return AssetList(assets)

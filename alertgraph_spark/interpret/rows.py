@@ -6,7 +6,9 @@ Rows of Arrow in, rows of Arrow out, each by itself: a run asks it of what its a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +27,9 @@ _TYPES = {column.name: arrow_type(column.type) for column in (*SAID.columns, *ME
 _OF_A_LINE = ("product", "rule_id", "done")
 _MOST_KNOWN = 1 << 14
 """Different rows that are remembered: a site says the same few thousand things, a flood says others."""
+
+_KNOWN: WeakKeyDictionary[AssetList, dict[bytes, Row]] = WeakKeyDictionary()
+"""What rows mean by an asset list, by a hash of all that they say: a session that ticks hears the same every five minutes."""
 
 _LIMITS = {"name": NAME_LIMIT, "product": VALUE_LIMIT, "rule_id": VALUE_LIMIT}
 
@@ -86,10 +91,10 @@ def _meant(rows: pa.Table, assets: AssetList) -> pa.Table:
 
 def _meanings(rows: list[Row], assets: AssetList) -> list[Row]:
     """The columns of rows that change; rows that say the same are interpreted once."""
-    known: dict[str, Row] = {}
+    known = _KNOWN.setdefault(assets, {})
     found = []
     for row in rows:
-        said = repr(row)
+        said = sha256(repr(row).encode()).digest()
         if said not in known:
             if len(known) >= _MOST_KNOWN:
                 known.clear()

@@ -22,7 +22,7 @@ from alertgraph_spark.explain import Inputs, draw_network, explain_subgraphs, sp
 from alertgraph_spark.explain.sentences import MAX_IDS
 from alertgraph_spark.graph.choice import GraphOptions
 from alertgraph_spark.health import judge_health
-from alertgraph_spark.interpret import AssetList, calendar_of, exception_keys
+from alertgraph_spark.interpret import asset_list_of, calendar_of, exception_keys
 from alertgraph_spark.learn import Model
 from alertgraph_spark.lines import AnyLines, read_lines
 from alertgraph_spark.match.records import CHAINS
@@ -152,7 +152,8 @@ def rank_lines(
     with stages("normalise") as stage:
         lines = read()
         stage.rows = lines.balance.counts["alerts"]
-    asset_list, calendar, excepted = AssetList(assets), calendar_of(windows, assets), exception_keys(exceptions, assets)
+    asset_list, calendar = asset_list_of(tuple(assets)), calendar_of(windows, assets)
+    excepted = exception_keys(exceptions, assets)
     known = Known(asset_list, calendar, excepted, model)
     rank: Callable[..., Found] = partial(rank_sites, known=known, p=p, since=since)
     spans = lines.spans

@@ -24,14 +24,15 @@ _IN_A_DAY = re.compile(r"/y=\d{4}/m=\d{2}/d=\d{2}/(.+)$")
 class ExportHour:
     """What the export holds of one hour of one site, in all tables.
 
-    `fingerprint` is a hash of the names, sizes and times of its files: one that is appended to has another. `paths` are the
-    folders of the hour by table. A file that lies in no hour's folder counts to the first hour of its day.
+    `fingerprint` is a hash of the names, sizes and times of its `n_files` files: one that is appended to has another. `paths`
+    are the folders of the hour by table. A file that lies in no hour's folder counts to the first hour of its day.
     """
 
     site: str
     day: date
     hour: int
     fingerprint: str
+    n_files: int
     n_bytes: int
     paths: tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -76,13 +77,14 @@ def list_hours(spark: SparkSession, days: Sequence[DayFolder]) -> list[ExportHou
 def _hour(site: str, day: date, hour: int, files: Iterable[tuple[str, str, _File]]) -> ExportHour:
     said = hashlib.sha256()
     paths: dict[str, dict[str, None]] = defaultdict(dict)
-    n_bytes = 0
+    n_files = n_bytes = 0
     for table, path, file in sorted(files):
         said.update(f"{table}\n{file.path}\n{file.n_bytes} {file.written}\n".encode())
         paths[table][path] = None
+        n_files += 1
         n_bytes += file.n_bytes
     by_table = tuple((table, tuple(of)) for table, of in sorted(paths.items()))
-    return ExportHour(site, day, hour, said.hexdigest()[:16], n_bytes, by_table)
+    return ExportHour(site, day, hour, said.hexdigest()[:16], n_files, n_bytes, by_table)
 
 
 def _files_of(spark: SparkSession, days: Sequence[DayFolder]) -> Iterator[tuple[DayFolder, list[_File]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from bokeh.embed import json_item
@@ -21,8 +22,13 @@ from bokeh.plotting import figure
 
 def figures(network: Mapping[str, dict[str, list[Any]]]) -> dict[str, Any]:
     """Figures by name as Bokeh's JSON items, the network with its data and the others empty."""
-    made = {"network": _network(network), "graph": _graph(), "timeline": _timeline()}
-    return {name: json_item(plot) for name, plot in made.items()}
+    return {"network": json_item(_network(network)), **_empty()}
+
+
+@cache
+def _empty() -> dict[str, Any]:
+    """The figures that every page begins with: a session that ticks writes a page every five minutes."""
+    return {"graph": json_item(_graph()), "timeline": json_item(_timeline())}
 
 
 def _figure(height: int, **options: Any) -> Any:
