@@ -300,7 +300,7 @@ def test_graphframes_is_asked_for_as_the_configuration_asks(tmp_path: Path) -> N
 
 
 def test_memory_and_disk_are_measured_against_the_volume(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(machine, "_memory_bytes", lambda: 16.0 * machine.GIB)
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 16 * machine.GIB)
 
     def memory(given: str, n_alerts: float | None) -> list[str]:
         return [one.level for one in machine.memory(Spark(driver_memory=given), n_alerts)]

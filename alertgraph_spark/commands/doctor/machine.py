@@ -17,6 +17,7 @@ import pyspark
 
 from alertgraph_spark import __version__
 from alertgraph_spark.access import session
+from alertgraph_spark.access.memory import memory_bytes
 from alertgraph_spark.commands.doctor.findings import FAIL, OK, WARN, Finding
 from alertgraph_spark.config.settings import Graph, Spark
 from alertgraph_spark.tables.embedded import Engine
@@ -106,7 +107,7 @@ def graphframes(graph: Graph, environment: Mapping[str, str] = os.environ) -> It
 
 def memory(spark: Spark, n_alerts: float | None) -> Iterator[Finding]:
     """Memory of this machine, against what the driver is given and what a run needs for so many alerts."""
-    has = _memory_bytes()
+    has = memory_bytes()
     given = _bytes_of(spark.driver_memory)
     needs = None if n_alerts is None else BASE_BYTES + ALERT_BYTES * n_alerts
     said = f"{has / GIB:.1f} GiB here, spark.driver_memory {spark.driver_memory}"
@@ -141,14 +142,6 @@ def nearest(folder: Path) -> Path:
     """A folder, or the nearest place above it that is there; it may be a file."""
     folder = folder.expanduser().absolute()
     return next(one for one in (folder, *folder.parents) if one.exists())
-
-
-def _memory_bytes() -> float:
-    """Memory of this machine, or of the container where that has less."""
-    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = Path("/sys/fs/cgroup/memory.max")
-    text = limit.read_text(encoding="ascii").strip() if limit.is_file() else ""
-    return min(has, int(text)) if text.isdigit() else has
 
 
 def _bytes_of(size: str) -> float:

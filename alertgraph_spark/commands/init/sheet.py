@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from alertgraph_spark.access.memory import memory_bytes
 from alertgraph_spark.clean_text import printed
 from alertgraph_spark.commands.init.fit import Fit, choices
 from alertgraph_spark.commands.init.survey import ExportedTable
@@ -167,6 +167,5 @@ def _source(look: Look) -> Iterator[str]:
 
 
 def driver_memory() -> str:
-    """Half of the memory of this machine, as Spark writes it: from 2 to 8 GB."""
-    n_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return f"{min(8, max(2, n_bytes // (2 << 30)))}g"
+    """Half of the memory of this machine or container, as Spark writes it: from 2 to 8 GB."""
+    return f"{min(8, max(2, memory_bytes() // (2 << 30)))}g"
