@@ -76,8 +76,9 @@ def told(files: Sequence[str], end: datetime, held: Held | None, closed: Sequenc
         held=held,
     )
     spans = lines.spans
-    says = {row["says"]: row["name"] for row in spans.to_pylist() if row["name"]}
-    found = [row | {"name": says[row["says"]]} for row in spans.to_pylist()]
+    rows = spans.to_pylist()
+    says = {row["says"]: row["name"] for row in rows if row["name"]}
+    found = [row | {"name": says[row["says"]]} for row in rows]
     asked = pa.table(
         {"span": spans["span"], "subgraph_id": spans["span"], "episode_id": spans["span"], "role": spans["span"]}
     )

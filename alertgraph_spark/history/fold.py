@@ -30,6 +30,10 @@ def fold_units(reader: Reader, store: Store, units: Sequence[Unit], on_part: OnP
 
     Parameters
     ----------
+    reader
+        Gives the lines of units.
+    store
+        The history.
     units
         Days or hours that are not in the store; in order of time, so that what a killed run has kept is of use.
     on_part
@@ -52,7 +56,22 @@ def fold_units(reader: Reader, store: Store, units: Sequence[Unit], on_part: OnP
 
 
 def packed_units(reader: Reader, store: Store, units: Sequence[Unit]) -> Iterator[tuple[Unit, bytes]]:
-    """Read the exported lines of some units, and yield each with the bytes of its part; nothing is kept."""
+    """Read the exported lines of some units, and make a part of each; nothing is kept.
+
+    Parameters
+    ----------
+    reader
+        Gives the lines of units.
+    store
+        The history; its folder holds the lines meanwhile.
+    units
+        Days or hours.
+
+    Yields
+    ------
+    tuple
+        A unit, and the bytes of its part.
+    """
     for chunk in _chunks(units):
         yield from _packed(reader, store, chunk)
 
@@ -93,14 +112,27 @@ def _staged(store: Store, lines: DataFrame) -> Iterator[Path]:
 
 
 def fold_job(rows: DataFrame, format_: Format, store: Store, *, table: str, site: str, fingerprint: str) -> list[Part]:
-    """Keep the rows of an export job, a part a day, beside what a rule has exported; return the parts.
+    """Keep the rows of an export job, a part a day, beside what a rule has exported.
 
     Parameters
     ----------
     rows
         As `export_job.read_export_job` gives them.
+    format_
+        The format of the rows.
+    store
+        The history.
+    table
+        The table that was exported.
+    site
+        The workspace.
     fingerprint
         Sixteen hexadecimal digits that tell this job's rows from those of any other.
+
+    Returns
+    -------
+    list of Part
+        In order of days.
 
     Notes
     -----

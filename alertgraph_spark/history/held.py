@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -69,7 +69,7 @@ def _is_settled(span: Span | None, start: datetime, hours: tuple[int, int]) -> b
 def _span_of(file: str) -> Span | None:
     """First and last hour of a part's folders, and when its newest row was received; None where its footer does not say."""
     said = pq.read_metadata(file)
-    ends: dict[str, list[object]] = {"export_hour": [], "received_at": []}
+    ends: dict[str, list[Any]] = {"export_hour": [], "received_at": []}
     for group in map(said.row_group, range(said.num_row_groups)):
         for column in map(group.column, range(group.num_columns)):
             if column.path_in_schema not in ends:
@@ -80,4 +80,4 @@ def _span_of(file: str) -> Span | None:
             elif told is None or told.null_count != column.num_values:
                 return None
     hours, times = ends.values()
-    return (min(hours), max(hours), max(times, default=None)) if hours else None  # type: ignore[type-var,return-value]
+    return (min(hours), max(hours), max(times, default=None)) if hours else None

@@ -56,7 +56,7 @@ class Parts(NamedTuple):
         return self._replace(files=found or self.files, none=self.none or not found)
 
 
-def lines_of(parts: Parts, words: str, gap_seconds: int) -> str:
+def _lines_of(parts: Parts, words: str, gap_seconds: int) -> str:
     """The lines of parts, as SQL: with their `word`, and hashes of their alert (`same`) and of what they are folded by."""
     fold = fold_of(_bin(gap_seconds))
     return f"""
@@ -90,7 +90,7 @@ def keep_settled(engine: Engine, parts: Parts, by_id: Collection[str], gap_secon
         "settled",
         f"""
         SELECT *, CASE WHEN reason IS NOT NULL THEN 'rejected' ELSE 'history' END AS status
-        FROM ({lines_of(parts, "(SELECT part, says, word FROM settled_numbers)", gap_seconds)})
+        FROM ({_lines_of(parts, "(SELECT part, says, word FROM settled_numbers)", gap_seconds)})
         """,
     )
     unchanged = "SELECT *, false AS is_repeat, received_at AS known_at FROM settled"
@@ -121,9 +121,9 @@ def keep_lines(engine: Engine, parts: Parts, start: datetime, end: datetime, gap
     engine.keep(
         "recent",
         f"""
-        SELECT *, CASE WHEN reason IS NOT NULL THEN 'rejected' WHEN received_at >= {time(end)} THEN 'out_of_window'
-            WHEN received_at < {time(start)} THEN 'history' ELSE 'alert' END AS status
-        FROM ({lines_of(parts, "(SELECT part, says, word FROM numbers)", gap_seconds)})
+        SELECT *, CASE WHEN reason IS NOT NULL THEN 'rejected' WHEN received_at >= {_time(end)} THEN 'out_of_window'
+            WHEN received_at < {_time(start)} THEN 'history' ELSE 'alert' END AS status
+        FROM ({_lines_of(parts, "(SELECT part, says, word FROM numbers)", gap_seconds)})
         """,
     )
 
@@ -133,7 +133,7 @@ def keep_repeats(engine: Engine, settled: Parts, recent: Parts, by_id: Collectio
 
     Also kept is `open`, what the settled lines are folded by that may be among them.
     """
-    until = f"received_at < {time(end)}"
+    until = f"received_at < {_time(end)}"
     engine.keep("recent_same", f"SELECT DISTINCT same FROM recent WHERE same IS NOT NULL AND {until}")
     engine.keep("met", "SELECT row >> 32 AS part, same, fold FROM settled SEMI JOIN recent_same USING (same)")
     engine.keep("new", "SELECT DISTINCT part, same FROM met ANTI JOIN settled_more USING (same)")
@@ -240,6 +240,6 @@ def _bin(gap_seconds: int) -> str:
     return f"floor(epoch_us(observed_at) / {gap_seconds * 1_000_000})::BIGINT"
 
 
-def time(moment: datetime) -> str:
+def _time(moment: datetime) -> str:
     """A moment as a literal of the engine's SQL."""
     return f"TIMESTAMPTZ '{moment.isoformat()}'"

@@ -24,7 +24,7 @@ from alertgraph_spark.config.alert_exception import (
 )
 from alertgraph_spark.config.source_format import ENTITY_KINDS, Asset
 from alertgraph_spark.errors import ConfigError
-from alertgraph_spark.interpret.asset_list import AssetList, End
+from alertgraph_spark.interpret.asset_list import AssetList, End, asset_list_of
 from alertgraph_spark.interpret.entities import key_of
 from alertgraph_spark.tables.embedded import arrow_schema
 from alertgraph_spark.tables.interim_schemas import EXCEPTION_KEYS
@@ -172,7 +172,7 @@ def exception_keys(exceptions: Sequence[AlertException], assets: Sequence[Asset]
     pa.Table
         One row is one exception (`interim_schemas.EXCEPTION_KEYS`).
     """
-    known = AssetList(assets)
+    known = asset_list_of(tuple(assets))
     rows = []
     for one in exceptions:
         row = {name: getattr(one, name) for name in ("id", "site", "owner", "reason", "ticket", "begins", "until")}

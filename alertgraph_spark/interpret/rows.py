@@ -63,7 +63,7 @@ def interpret_each(spans: pa.Table, assets: AssetList) -> pa.Table:
     Parameters
     ----------
     spans
-        One row is a span with `says`, a hash of what it says (`interim_schemas.SPANS`).
+        One row is a span with `says`, a hash of what it says (`interim_schemas.SPANS`). The first row of each counts.
     assets
         The asset list: it resolves addresses, and knows zones, Purdue levels and roles.
 

@@ -97,6 +97,7 @@ SPANS = table(
     *[(column.name, column.type, column.meaning) for column in SAID.columns],
     *_MEASURES,
 )
+"""What a `says` stands for may be null in all rows but the first that has it (`SAID`): it is long, and read once."""
 
 EPISODES_FOLDED = Table(
     "episodes_folded",
